@@ -1,0 +1,48 @@
+"""Composable PySpark transformers for e-commerce data: flatten, explode, impute, partition, aggregate."""
+
+import shopsmart_etl._pyspark  # noqa: F401 - first, since it says what to do where PySpark is missing
+from shopsmart_etl.errors import (
+    ColumnClashError,
+    ColumnNotFoundError,
+    ColumnTypeError,
+    InexactFillError,
+    InvalidArgumentError,
+    ShopSmartError,
+    SiblingArraysError,
+    SourceNotFoundError,
+    TargetExistsError,
+    TargetMismatchError,
+    UnsupportedError,
+)
+from shopsmart_etl.explode import explode_arrays
+from shopsmart_etl.flatten import flatten_struct
+from shopsmart_etl.gold import daily_active_users, daily_revenue
+from shopsmart_etl.impute import impute_financials
+from shopsmart_etl.pipeline import pipeline
+from shopsmart_etl.read import read_csv_logs, read_json_payloads
+from shopsmart_etl.typing import Transform
+from shopsmart_etl.write import write_partitioned
+
+__all__ = [
+    "ColumnClashError",
+    "ColumnNotFoundError",
+    "ColumnTypeError",
+    "InexactFillError",
+    "InvalidArgumentError",
+    "ShopSmartError",
+    "SiblingArraysError",
+    "SourceNotFoundError",
+    "TargetExistsError",
+    "TargetMismatchError",
+    "Transform",
+    "UnsupportedError",
+    "daily_active_users",
+    "daily_revenue",
+    "explode_arrays",
+    "flatten_struct",
+    "impute_financials",
+    "pipeline",
+    "read_csv_logs",
+    "read_json_payloads",
+    "write_partitioned",
+]

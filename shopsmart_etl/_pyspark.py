@@ -1,0 +1,11 @@
+"""Refuse, in one line, to be imported without PySpark."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+if find_spec("pyspark") is None:
+    raise ImportError(
+        "shopsmart_etl needs PySpark 3.5 or newer: pip install 'shopsmart-etl[spark]' "
+        "(on Databricks nothing is needed: the cluster brings its own)"
+    )

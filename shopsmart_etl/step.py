@@ -1,0 +1,47 @@
+"""A step as a value: callable, composable, and printed as the call that made it."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec
+
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark.sql import DataFrame
+
+    from shopsmart_etl.typing import Transform
+
+P = ParamSpec("P")
+
+
+class Step:
+    """A Transform that remembers the call that built it."""
+
+    def __init__(self, transform: Transform, call: str) -> None:
+        """Keep the function that does the work and the text of its call."""
+        self._transform = transform
+        self._call = call
+        # DataFrame.transform names the function that returned no DataFrame in its error.
+        self.__name__ = call
+
+    def __call__(self, df: DataFrame) -> DataFrame:
+        """Apply the step."""
+        return self._transform(df)
+
+    @override
+    def __repr__(self) -> str:
+        return self._call
+
+
+def step(build: Callable[P, Transform]) -> Callable[P, Transform]:
+    """Let what ``build`` returns print as the call: ``flatten_struct('customer', sep='.')``."""
+
+    @wraps(build)
+    def built(*args: P.args, **kwargs: P.kwargs) -> Transform:
+        arguments = [repr(arg) for arg in args] + [f"{name}={value!r}" for name, value in kwargs.items()]
+        return Step(build(*args, **kwargs), f"{build.__name__}({', '.join(arguments)})")
+
+    return built

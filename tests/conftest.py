@@ -1,0 +1,46 @@
+"""One Spark session for the whole run, and files for each test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from pyspark.sql import SparkSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    session = (
+        SparkSession.builder.master("local[2]")
+        .appName("shopsmart_etl tests")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
+        .config("spark.log.level", "ERROR")
+        .getOrCreate()
+    )
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[[list[str]], str]:
+    """Write lines to a file of its own, and give its path."""
+
+    def write(lines: list[str]) -> str:
+        path = tmp_path / f"lines-{len(list(tmp_path.iterdir()))}"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def new_path(tmp_path: Path) -> Callable[[], str]:
+    """Give a path at which nothing is yet."""
+    return lambda: str(tmp_path / f"new-{len(list(tmp_path.iterdir()))}")

@@ -1,0 +1,38 @@
+"""Every example in a docstring runs and prints what it says."""
+
+from __future__ import annotations
+
+import doctest
+import pkgutil
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import pytest
+
+import shopsmart_etl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark.sql import SparkSession
+
+MODULES = [import_module(f"shopsmart_etl.{module.name}") for module in pkgutil.iter_modules(shopsmart_etl.__path__)]
+EXAMPLES = {test.name: test for module in MODULES for test in doctest.DocTestFinder().find(module) if test.examples}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_docstring_example_prints_what_it_says(
+    name: str, spark: SparkSession, written: Callable[[list[str]], str], new_path: Callable[[], str]
+) -> None:
+    example = EXAMPLES[name]
+    example.globs.update({public: getattr(shopsmart_etl, public) for public in shopsmart_etl.__all__})
+    example.globs.update(spark=spark, written=written, new_path=new_path)
+    said: list[str] = []
+    result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example, out=said.append)
+    assert result.failed == 0, "".join(said)
+
+
+def test_every_public_function_has_an_example() -> None:
+    shown = {name.rpartition(".")[2] for name in EXAMPLES}
+    functions = {name for name in shopsmart_etl.__all__ if name.islower()}
+    assert functions <= shown
