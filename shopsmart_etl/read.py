@@ -12,7 +12,7 @@ from shopsmart_etl.errors import ColumnClashError, InvalidArgumentError, SourceN
 from shopsmart_etl.schema import positions, quote
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 
 
 def read_csv_logs(
@@ -56,7 +56,7 @@ def read_csv_logs(
     reader = spark.read.format("csv").options(
         header=True, escape='"', enforceSchema=False, mode="PERMISSIVE", columnNameOfCorruptRecord=corrupt_record
     )
-    raw = _found(reader.schema(_with(columns, corrupt_record)).load(path), path)
+    raw = _load(reader.schema(_with(columns, corrupt_record)), path)
     return _whole(raw, columns, corrupt_record)
 
 
@@ -112,10 +112,10 @@ def read_json_payloads(
         mode="PERMISSIVE", multiLine=multiline, columnNameOfCorruptRecord=corrupt_record
     )
     if records is None:
-        raw = _found(reader.schema(_with(columns, corrupt_record)).load(path), path)
+        raw = _load(reader.schema(_with(columns, corrupt_record)), path)
         return _whole(raw, columns, corrupt_record)
     envelope = StructType([StructField(records, ArrayType(columns))])
-    pages = _whole(_found(reader.schema(_with(envelope, corrupt_record)).load(path), path), envelope, corrupt_record)
+    pages = _whole(_load(reader.schema(_with(envelope, corrupt_record)), path), envelope, corrupt_record)
     return _documents(pages, columns, records, corrupt_record)
 
 
@@ -151,9 +151,10 @@ def _with(columns: StructType, corrupt_record: str) -> StructType:
     return StructType([*columns.fields, StructField(corrupt_record, StringType())])
 
 
-def _found(raw: DataFrame, path: str) -> DataFrame:
-    """Refuse a path that Spark would read as an empty table, or not at all."""
+def _load(reader: DataFrameReader, path: str) -> DataFrame:
+    """Load, but refuse a path that Spark would read as an empty table, or not at all."""
     try:
+        raw = reader.load(path)
         files = raw.inputFiles()
     except AnalysisException as error:
         if "PATH_NOT_FOUND" not in str(error):

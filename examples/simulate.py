@@ -1,0 +1,230 @@
+"""Write what simulated web servers would: CSV transaction logs and nested JSON order payloads.
+
+Every value is a function of the row's number and the seed, made by Spark from ``spark.range``: the same seed gives the
+same rows at any parallelism, and a billion rows need no more memory than a thousand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.sql import SparkSession
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+# Per mille of the rows; the rest has no country.
+COUNTRIES = {
+    "United Kingdom": 700,
+    "Germany": 80,
+    "France": 70,
+    "EIRE": 50,
+    "Spain": 30,
+    "Netherlands": 25,
+    "Belgium": 15,
+    "Switzerland": 10,
+    "Portugal": 8,
+    "Bahrain": 2,
+}
+# With a quote, a comma and both, as real catalogues have them.
+PRODUCTS = ["WHITE METAL LANTERN", 'RECORD FRAME 7" SINGLE SIZE', "BAG, RED RETROSPOT", 'LETTER "D", BLING KEY RING']
+PAGE = 100
+FIRST_DAY = "2026-01-01"
+
+
+class Draws:
+    """Repeatable draws for a row, as SQL text: each name is a die of its own."""
+
+    def __init__(self, row: str, seed: int) -> None:
+        """Draw for the row that this SQL expression numbers."""
+        self.row = row
+        self.seed = seed
+
+    def below(self, limit: int, name: str) -> str:
+        """Draw an integer from 0 up to, but not with, the limit."""
+        return f"pmod(xxhash64({self.row}, {self.seed}, '{name}'), {limit})"
+
+    def one_of(self, values: list[str], name: str) -> str:
+        """Draw one of the values."""
+        listed = ", ".join(f"'{value}'" for value in values)
+        return f"array({listed})[CAST({self.below(len(values), name)} AS INT)]"
+
+    def code(self, prefix: str, limit: int, name: str) -> str:
+        """Draw a code such as ``u1234``."""
+        return f"concat('{prefix}', {self.below(limit, name)})"
+
+    def mostly(self, value: str, missing: int, name: str) -> str:
+        """Give the value, or null in ``missing`` rows of a thousand."""
+        return f"if({self.below(1000, f'{name} is missing')} < {missing}, NULL, {value})"
+
+    def amount(self, cents: int, name: str) -> str:
+        """Draw an exact amount of at least 0.01."""
+        return f"CAST(({self.below(cents, name)} + 1) * 0.01BD AS DECIMAL(10, 2))"
+
+    def country(self) -> str:
+        """Draw a country: few, and most of the rows in the first."""
+        upto, cases = 0, []
+        for country, share in COUNTRIES.items():
+            upto += share
+            cases.append(f"WHEN draw < {upto} THEN '{country}'")
+        # transform gives the draw a name, so that it is made once.
+        return f"transform(array({self.below(1000, 'country')}), draw -> CASE {' '.join(cases)} END)[0]"
+
+    def moment(self, days: int) -> str:
+        """Draw a second within the days."""
+        day, second = self.below(days, "day"), self.below(86_400, "second")
+        return f"TIMESTAMP'{FIRST_DAY} 00:00:00' + make_interval(0, 0, 0, {day}, 0, 0, {second})"
+
+
+def log_lines(spark: SparkSession, rows: int, *, days: int, servers: int, seed: int) -> DataFrame:
+    """Make the lines of the logs: columns server, day, number, line; each file's header is its line -1."""
+    draw = Draws("id", seed)
+    fields = spark.range(rows).selectExpr(
+        "id AS number",
+        f"concat('web-', {draw.below(servers, 'server')} + 1) AS server",
+        f"if({draw.below(1000, 'cancelled')} < 20, -1, 1) * CAST({draw.below(12, 'quantity')} + 1 AS INT) AS Quantity",
+        f"{draw.moment(days)} AS InvoiceDate",
+        f"{draw.amount(5000, 'price')} AS UnitPrice",
+        f"{draw.mostly(draw.amount(300, 'discount'), 600, 'discount')} AS Discount",
+        f"{draw.code('2', 8000, 'stock')} AS StockCode",
+        f"{draw.one_of(PRODUCTS, 'product')} AS Description",
+        f"{draw.mostly(draw.code('u', 5000, 'user'), 50, 'user')} AS CustomerID",
+        f"{draw.country()} AS Country",
+        f"{draw.below(1000, 'revenue is missing')} < 40 AS unpaid",
+        f"{draw.below(2000, 'malformed')} AS malformed",
+    )
+    lines = fields.selectExpr(
+        "server",
+        "CAST(InvoiceDate AS DATE) AS day",
+        "number",
+        "malformed",
+        """to_csv(named_struct(
+            'InvoiceNo', concat(if(Quantity < 0, 'C', ''), 536365 + number), 'StockCode', StockCode,
+            'Description', Description, 'Quantity', Quantity, 'InvoiceDate', InvoiceDate, 'UnitPrice', UnitPrice,
+            'Discount', Discount, 'Revenue', if(unpaid, NULL, Quantity * UnitPrice - coalesce(Discount, 0)),
+            'CustomerID', CustomerID, 'Country', Country
+        ), map('escape', '"', 'timestampFormat', 'yyyy-MM-dd HH:mm:ss')) AS line""",
+    ).selectExpr(
+        "server",
+        "day",
+        "number",
+        # Cut off in the middle, a field too many, a word where a number belongs.
+        """CASE malformed WHEN 0 THEN substring(line, 1, 24) WHEN 1 THEN concat(line, ',oops')
+           WHEN 2 THEN regexp_replace(line, ',-?[0-9]+,2026', ',many,2026') ELSE line END AS line""",
+    )
+    header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,Discount,Revenue,CustomerID,Country"
+    files = spark.range(servers).selectExpr(
+        "concat('web-', id + 1) AS server",
+        f"explode(sequence(DATE'{FIRST_DAY}', date_add(DATE'{FIRST_DAY}', {days - 1}))) AS day",
+        "-1L AS number",
+        f"'{header}' AS line",
+    )
+    return lines.union(files)
+
+
+def write_logs(lines: DataFrame, path: str) -> None:
+    """Write one CSV file a server and day, header first."""
+    ordered = lines.repartition("server", "day").sortWithinPartitions("server", "day", "number")
+    # The lines are CSV already, some of them broken on purpose: no quoting, and a separator that no line holds.
+    raw = ordered.select("server", "day", "line").write.partitionBy("server", "day")
+    raw.options(sep="\u0001", quote="", ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False).csv(path)
+
+
+def struct(**fields: str) -> str:
+    """Write the SQL of a struct from the SQL of its fields."""
+    return "named_struct(" + ", ".join(f"'{name}', {value}" for name, value in fields.items()) + ")"
+
+
+def order(row: str, *, days: int, seed: int) -> str:
+    """Write the SQL of one order document; null fields will be left out of the JSON."""
+    draw = Draws(row, seed)
+    geo = struct(
+        lat=f"CAST(({draw.below(18_000, 'lat')} - 9000) * 0.01BD AS DOUBLE)",
+        lon=f"CAST(({draw.below(36_000, 'lon')} - 18000) * 0.01BD AS DOUBLE)",
+    )
+    address = struct(city=draw.code("City ", 90, "city"), country=draw.country(), geo=draw.mostly(geo, 200, "geo"))
+    user = draw.mostly(draw.code("u", 5000, "user"), 50, "user")
+    customer = struct(id=user, name=draw.code("Customer ", 5000, "user"), address=address)
+    payment = struct(
+        method=draw.one_of(["card", "invoice", "voucher"], "method"),
+        currency="'GBP'",
+        amount=draw.mostly(draw.amount(50_000, "paid"), 50, "paid"),
+    )
+    items = f"transform({_some(5, draw, 'items')}, line -> {_item(row, seed)})"
+    tags = f"transform({_some(4, draw, 'tags')}, tag -> concat('tag-', tag))"
+    return struct(
+        order_id=f"concat('o-', {row})",
+        placed_at=draw.moment(days),
+        customer=customer,
+        items=draw.mostly(items, 20, "items"),
+        payment=payment,
+        tags=draw.mostly(tags, 100, "tags"),
+    )
+
+
+def _item(row: str, seed: int) -> str:
+    draw = Draws(f"{row} * 10 + line", seed)
+    discount = struct(
+        code=draw.one_of(["TENOFF", "NEW", "BULK"], "code"),
+        amount=Draws(f"({row} * 10 + line) * 10 + cut", seed).amount(200, "cut"),
+    )
+    return struct(
+        sku=draw.code("S", 8000, "sku"),
+        quantity=f"CAST({draw.below(5, 'quantity')} + 1 AS INT)",
+        price=draw.mostly(draw.amount(9000, "price"), 30, "price"),
+        attributes=struct(
+            color=draw.mostly(draw.one_of(["red", "green", "blue"], "color"), 100, "color"),
+            size=draw.one_of(["S", "M", "L"], "size"),
+        ),
+        discounts=f"transform({_some(3, draw, 'discounts')}, cut -> {discount})",
+    )
+
+
+def _some(limit: int, draw: Draws, name: str) -> str:
+    # A slice, since sequence(1, 0) would count down.
+    return f"slice(sequence(1, {limit}), 1, CAST({draw.below(limit, name)} AS INT))"
+
+
+def write_payloads(spark: SparkSession, orders: int, path: str, *, days: int, seed: int) -> None:
+    """Write the same orders twice: one document a line, and in pages of a hundred."""
+    documents = spark.range(orders).selectExpr(f"{order('id', days=days, seed=seed)} AS document").select("document.*")
+    documents.write.json(f"{path}/lines")
+    last = f"least((id + 1) * {PAGE}, {orders}) - 1"
+    data = f"transform(sequence(id * {PAGE}, {last}), number -> {order('number', days=days, seed=seed)})"
+    pages = spark.range(-(-orders // PAGE)).selectExpr("id + 1 AS page", f"{data} AS data")
+    pages.write.json(f"{path}/pages")
+
+
+def main() -> None:
+    """Read the options, write the files, say what was written."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--output", required=True, help="a folder that does not exist yet")
+    parser.add_argument("--rows", type=int, default=50_000, help="lines of CSV (default: %(default)s)")
+    parser.add_argument("--orders", type=int, default=10_000, help="JSON documents (default: %(default)s)")
+    parser.add_argument("--days", type=int, default=7, help="from 2026-01-01 on (default: %(default)s)")
+    parser.add_argument("--servers", type=int, default=3, help="web servers (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="another seed, other data (default: %(default)s)")
+    options = parser.parse_args()
+    if Path(options.output).exists():
+        sys.exit(f"simulate.py: {options.output!r} already exists; choose another --output")
+    builder = SparkSession.builder.appName("simulate").config("spark.sql.session.timeZone", "UTC")
+    spark = builder.config("spark.log.level", "ERROR").config("spark.ui.enabled", "false").getOrCreate()
+    try:
+        start = time.monotonic()
+        lines = log_lines(spark, options.rows, days=options.days, servers=options.servers, seed=options.seed)
+        write_logs(lines, f"{options.output}/logs")
+        write_payloads(spark, options.orders, f"{options.output}/payloads", days=options.days, seed=options.seed)
+        taken = time.monotonic() - start
+        files = options.servers * options.days
+        print(f"simulated  {options.rows:,} log lines in {files} files, {options.orders:,} orders, {taken:.1f} s")
+        print(f"           {options.output}/logs, {options.output}/payloads/lines, {options.output}/payloads/pages")
+    finally:
+        spark.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Generated schemas and rows, and what a flatten and an explode of them must give, in plain Python."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+from pyspark.sql.types import (
+    ArrayType,
+    BinaryType,
+    BooleanType,
+    DataType,
+    DateType,
+    DecimalType,
+    DoubleType,
+    IntegerType,
+    LongType,
+    MapType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampType,
+)
+
+# Not among the names' characters, so that no two paths join to one name.
+SEP = "/"
+_NAMES = st.text(alphabet="aBz09 .`'\"\\_-$#é漢😀", min_size=1, max_size=5)
+_ATOMS: dict[DataType, st.SearchStrategy[Any]] = {
+    IntegerType(): st.integers(-(2**31), 2**31 - 1),
+    LongType(): st.integers(-(2**63), 2**63 - 1),
+    StringType(): st.text(alphabet="ab ,`'é😀\n", max_size=4),
+    BooleanType(): st.booleans(),
+    DoubleType(): st.floats(allow_nan=False),
+    DecimalType(12, 2): st.decimals(min_value=-(10**9), max_value=10**9, places=2),
+    DateType(): st.dates(date(1900, 1, 1), date(2100, 1, 1)),
+    TimestampType(): st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001 - zone added next
+        lambda at: at.replace(tzinfo=timezone.utc)
+    ),
+    BinaryType(): st.binary(max_size=4).map(bytearray),
+}
+
+
+def _structs(of: st.SearchStrategy[DataType]) -> st.SearchStrategy[StructType]:
+    fields = st.builds(StructField, _NAMES, of, st.booleans())
+    return st.lists(fields, max_size=4, unique_by=lambda field: field.name.lower()).map(StructType)
+
+
+def _nested(of: st.SearchStrategy[DataType]) -> st.SearchStrategy[DataType]:
+    return (
+        _structs(of)
+        | st.builds(ArrayType, of, st.booleans())
+        | st.builds(MapType, st.just(StringType()), of, st.booleans())
+    )
+
+
+TYPES: st.SearchStrategy[DataType] = st.recursive(st.sampled_from(list(_ATOMS)), _nested, max_leaves=8)
+SCHEMAS = _structs(TYPES).filter(lambda schema: len(schema.fields) > 0)
+
+
+def values(of: DataType, *, nullable: bool) -> st.SearchStrategy[Any]:
+    """Generate values of a type, null among them where it may be."""
+    if isinstance(of, StructType):
+        known: st.SearchStrategy[Any] = rows(of)
+    elif isinstance(of, ArrayType):
+        known = st.lists(values(of.elementType, nullable=of.containsNull), max_size=3)
+    elif isinstance(of, MapType):
+        known = st.dictionaries(
+            values(of.keyType, nullable=False), values(of.valueType, nullable=of.valueContainsNull), max_size=2
+        )
+    else:
+        known = _ATOMS[of]
+    return st.none() | known if nullable else known
+
+
+def rows(of: StructType) -> st.SearchStrategy[tuple[Any, ...]]:
+    """Generate rows of a schema, as tuples."""
+    return st.tuples(*(values(field.dataType, nullable=field.nullable) for field in of.fields))
+
+
+@st.composite
+def frames(draw: st.DrawFn, schemas: st.SearchStrategy[StructType] = SCHEMAS) -> tuple[StructType, list[Any]]:
+    """Generate a schema and a few rows of it."""
+    schema = draw(schemas)
+    return schema, draw(st.lists(rows(schema), max_size=4))
+
+
+def flat_fields(schema: StructType, *, inside_null: bool = False, prefix: str = "") -> list[StructField]:
+    """List the columns that a flatten of the schema must have."""
+    fields: list[StructField] = []
+    for field in schema.fields:
+        nullable = inside_null or field.nullable
+        name = prefix + field.name
+        if isinstance(field.dataType, StructType) and field.dataType.fields:
+            fields += flat_fields(field.dataType, inside_null=nullable, prefix=name + SEP)
+        else:
+            fields.append(StructField(name, field.dataType, nullable))
+    return fields
+
+
+def flat_row(schema: StructType, row: tuple[Any, ...] | None) -> tuple[Any, ...]:
+    """Give the row that a flatten must make of a row, or of a null struct."""
+    flat: list[Any] = []
+    for at, field in enumerate(schema.fields):
+        value = None if row is None else row[at]
+        if isinstance(field.dataType, StructType) and field.dataType.fields:
+            flat += flat_row(field.dataType, value)
+        else:
+            flat.append(value)
+    return tuple(flat)
+
+
+def plain(value: Any) -> Any:
+    """Make what Spark collects and what was put in comparable: rows as tuples, times in UTC."""
+    if isinstance(value, tuple):
+        return tuple(plain(one) for one in value)
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.utc)
+    if isinstance(value, Decimal):
+        return value.quantize(Decimal("0.01"))
+    return value

@@ -1,0 +1,175 @@
+"""Arrays into rows: none lost, none multiplied unasked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from chispa import assert_df_equality
+from hypothesis import given
+from hypothesis import strategies as st
+from pyspark.sql.types import ArrayType, IntegerType, StructField, StructType
+from strategies import TYPES, frames, plain
+
+from shopsmart_etl import (
+    ColumnClashError,
+    ColumnNotFoundError,
+    ColumnTypeError,
+    InvalidArgumentError,
+    SiblingArraysError,
+    explode_arrays,
+    flatten_struct,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import DataFrame, SparkSession
+
+ARRAYS = st.builds(ArrayType, TYPES, st.booleans())
+ONE_ARRAY = st.builds(
+    lambda array, nullable: StructType(
+        [StructField("id", IntegerType()), StructField("a`.rr", array, nullable), StructField("z", IntegerType())]
+    ),
+    ARRAYS,
+    st.booleans(),
+)
+TWO_ARRAYS = st.builds(
+    lambda one, two, nullable: StructType([StructField("x", one, nullable), StructField("y", two, nullable)]),
+    ARRAYS,
+    ARRAYS,
+    st.booleans(),
+)
+
+
+@given(frames(ONE_ARRAY), st.booleans(), st.sampled_from([None, "_pos"]))
+def test_each_element_has_its_row(
+    spark: SparkSession,
+    frame: tuple[StructType, list[Any]],
+    keep_empty: bool,
+    position: str | None,
+) -> None:
+    schema, rows = frame
+    step = explode_arrays("a`.rr", keep_empty=keep_empty, position=position)
+    exploded = spark.createDataFrame(rows, schema).transform(step)
+    expected = []
+    for key, array, rest in rows:
+        elements: list[tuple[Any, Any]] = list(enumerate(array or [])) or ([(None, None)] if keep_empty else [])
+        expected += [(key, *([at] if position else []), element, rest) for at, element in elements]
+    assert plain(exploded.collect()) == [plain(row) for row in expected]
+    array_type = schema["a`.rr"].dataType
+    assert isinstance(array_type, ArrayType)
+    columns = [schema.fields[0]]
+    if position:
+        columns.append(StructField("a`.rr_pos", IntegerType(), keep_empty))
+    columns += [StructField("a`.rr", array_type.elementType, keep_empty or array_type.containsNull), schema.fields[2]]
+    assert exploded.schema == StructType(columns)
+
+
+@given(frames(TWO_ARRAYS), st.booleans())
+def test_zip_pairs_by_index_and_pads(
+    spark: SparkSession,
+    frame: tuple[StructType, list[Any]],
+    keep_empty: bool,
+) -> None:
+    schema, rows = frame
+    step = explode_arrays(siblings="zip", keep_empty=keep_empty, position="#")
+    exploded = spark.createDataFrame(rows, schema).transform(step)
+    expected: list[Any] = []
+    for one, two in rows:
+        longest = max(len(one or []), len(two or []))
+        if longest == 0 and keep_empty:
+            expected.append((None,) * 4)
+        for at in range(longest):
+            pair = [array[at] if array and at < len(array) else None for array in (one, two)]
+            expected.append((at, pair[0], at, pair[1]))
+    assert plain(exploded.collect()) == [plain(row) for row in expected]
+    assert exploded.columns == ["x#", "x", "y#", "y"]
+
+
+@pytest.fixture
+def orders(spark: SparkSession) -> DataFrame:
+    return spark.createDataFrame(
+        [(1, ["a", "b"], [10]), (2, [], [20, 21]), (3, None, None)], "id int, tags array<string>, sums array<int>"
+    )
+
+
+def test_null_and_empty_arrays_keep_their_row(spark: SparkSession, orders: DataFrame) -> None:
+    expected = spark.createDataFrame(
+        [(1, "a", [10]), (1, "b", [10]), (2, None, [20, 21]), (3, None, None)],
+        "id int, tags string, sums array<int>",
+    )
+    assert_df_equality(orders.transform(explode_arrays("tags")), expected)
+
+
+def test_keep_empty_false_drops_rows_without_elements(spark: SparkSession, orders: DataFrame) -> None:
+    expected = spark.createDataFrame([(1, "a", [10]), (1, "b", [10])], "id int, tags string, sums array<int>")
+    assert_df_equality(orders.transform(explode_arrays("tags", keep_empty=False)), expected)
+
+
+def test_several_arrays_are_refused_by_default(orders: DataFrame) -> None:
+    with pytest.raises(SiblingArraysError, match=r"2 arrays to explode: tags, sums.*siblings='zip'"):
+        orders.transform(explode_arrays())
+
+
+def test_zip_loses_no_element_beside_a_null_array(spark: SparkSession, orders: DataFrame) -> None:
+    expected = spark.createDataFrame(
+        [(1, "a", 10), (1, "b", None), (2, None, 20), (2, None, 21), (3, None, None)], "id int, tags string, sums int"
+    )
+    assert_df_equality(orders.transform(explode_arrays(siblings="zip")), expected)
+
+
+def test_cross_makes_every_combination(orders: DataFrame) -> None:
+    rows = orders.transform(explode_arrays("sums", "tags", siblings="cross")).collect()
+    assert [tuple(row) for row in rows] == [
+        (1, "a", 10),
+        (1, "b", 10),
+        (2, None, 20),
+        (2, None, 21),
+        (3, None, None),
+    ]
+
+
+def test_no_array_at_all_is_no_work(spark: SparkSession) -> None:
+    df = spark.range(1)
+    assert df.transform(explode_arrays()) is df
+
+
+def test_case_twins_beside_the_array_keep_their_values(spark: SparkSession) -> None:
+    df = spark.sql("SELECT array(1, 2) AS items, 3 AS ID, 4 AS id")
+    assert [tuple(row) for row in df.transform(explode_arrays("items")).collect()] == [(1, 3, 4), (2, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "message"),
+    [
+        (explode_arrays("tag"), ColumnNotFoundError, "no column 'tag'; did you mean 'tags'"),
+        (explode_arrays("id"), ColumnTypeError, "column 'id': wanted an array; found int"),
+        (explode_arrays("map"), ColumnTypeError, r"found map<string,int>. A map's entries are an array"),
+        (explode_arrays("tags", position="2"), ColumnClashError, "position of `tags` and column `tags2`"),
+    ],
+)
+def test_a_wrong_column_is_named(spark: SparkSession, step: Any, error: type[Exception], message: str) -> None:
+    df = spark.sql("SELECT 1 id, array('a') tags, map('k', 1) map, 2 AS tags2")
+    with pytest.raises(error, match=message):
+        df.transform(step)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"siblings": "both"}, "siblings: wanted 'refuse', 'zip' or 'cross'"),
+        ({"position": ""}, "position: wanted a suf"),
+    ],
+)
+def test_a_wrong_argument_fails_where_the_step_is_built(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        explode_arrays("tags", **arguments)
+
+
+def test_a_later_select_reads_only_the_fields_it_needs(spark: SparkSession, tmp_path: Path) -> None:
+    path = str(tmp_path / "orders")
+    spark.sql("SELECT 1 id, array(named_struct('sku', 'a', 'price', 2)) items").write.parquet(path)
+    lines = spark.read.parquet(path).transform(explode_arrays("items")).transform(flatten_struct("items"))
+    text = lines.select("items_price")._jdf.queryExecution().executedPlan().toString()  # noqa: SLF001 - no public text
+    assert "ReadSchema: struct<items:array<struct<price:int>>>" in text

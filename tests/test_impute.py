@@ -1,0 +1,172 @@
+"""Missing amounts are filled and flagged, and nothing else changes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from chispa import assert_df_equality
+from hypothesis import given
+from hypothesis import strategies as st
+from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType, DecimalType, StructField, StructType
+
+from shopsmart_etl import (
+    ColumnClashError,
+    ColumnNotFoundError,
+    ColumnTypeError,
+    InexactFillError,
+    InvalidArgumentError,
+    daily_active_users,
+    impute_financials,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+AMOUNTS = st.none() | st.decimals(min_value=-1000, max_value=1000, places=2)
+LOGS = StructType.fromJson(
+    {
+        "type": "struct",
+        "fields": [
+            {"name": "user", "type": "string", "nullable": True, "metadata": {}},
+            {"name": "paid", "type": "decimal(10,2)", "nullable": True, "metadata": {"unit": "GBP"}},
+            {"name": "at", "type": "date", "nullable": True, "metadata": {}},
+            {"name": "tax", "type": "decimal(12,4)", "nullable": True, "metadata": {}},
+        ],
+    }
+)
+
+
+@given(
+    st.lists(st.tuples(st.none() | st.sampled_from("abc"), AMOUNTS, st.none() | st.dates(), AMOUNTS), max_size=6),
+    st.decimals(min_value=-100, max_value=100, places=2),
+)
+def test_only_what_was_missing_changes(spark: SparkSession, rows: list[Any], fill: Decimal) -> None:
+    before = spark.createDataFrame(rows, LOGS)
+    after = before.transform(impute_financials("paid", fill=fill))
+    expected = [(user, fill if paid is None else paid, at, tax, paid is None) for user, paid, at, tax in rows]
+    assert [tuple(row) for row in after.collect()] == expected
+    paid = StructField("paid", DecimalType(10, 2), nullable=False, metadata={"unit": "GBP"})
+    flag = StructField("paid_imputed", BooleanType(), nullable=False)
+    assert after.schema == StructType([LOGS["user"], paid, LOGS["at"], LOGS["tax"], flag])
+    users = daily_active_users(user="user", at="at")
+    assert sorted(after.transform(users).collect(), key=str) == sorted(before.transform(users).collect(), key=str)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fill", "held"),
+    [
+        ("tinyint", -128, -128),
+        ("smallint", 7, 7),
+        ("int", 2.0, 2),
+        ("bigint", 2**63 - 1, 2**63 - 1),
+        ("decimal(5,2)", 0, Decimal("0.00")),
+        ("decimal(5,2)", 0.1, Decimal("0.10")),
+        ("decimal(2,2)", Decimal("-0.99"), Decimal("-0.99")),
+        ("decimal(38,0)", 10**38 - 1, Decimal(10**38 - 1)),
+        ("float", 0.5, 0.5),
+        ("double", -0.1, -0.1),
+    ],
+)
+def test_the_type_is_kept_and_no_null_is_left(spark: SparkSession, kind: str, fill: Any, held: Any) -> None:
+    filled = spark.sql(f"SELECT CAST(NULL AS {kind}) AS amount").transform(impute_financials("amount", fill=fill))
+    assert filled.dtypes == [("amount", kind), ("amount_imputed", "boolean")]
+    assert not any(field.nullable for field in filled.schema.fields)
+    assert tuple(filled.collect()[0]) == (held, True)
+
+
+@pytest.mark.parametrize("kind", ["float", "double"])
+def test_nan_is_missing_and_infinity_is_not(spark: SparkSession, kind: str) -> None:
+    df = spark.sql(f"SELECT CAST(v AS {kind}) v FROM VALUES ('NaN'), ('Infinity'), (NULL), ('1.5') AS t(v)")
+    filled = df.transform(impute_financials("v", fill=0))
+    assert [tuple(row) for row in filled.collect()] == [
+        (0.0, True),
+        (float("inf"), False),
+        (0.0, True),
+        (1.5, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fill"),
+    [
+        ("int", 1.5),
+        ("tinyint", 128),
+        ("bigint", 2**63),
+        ("decimal(4,2)", 100),
+        ("decimal(18,2)", Decimal("0.001")),
+        ("double", Decimal("0.1")),
+        ("double", 2**53 + 1),
+        ("float", 0.1),
+        ("float", 1e300),
+        ("double", 10**400),
+    ],
+)
+def test_a_fill_that_the_type_cannot_hold_is_refused(spark: SparkSession, kind: str, fill: Any) -> None:
+    df = spark.sql(f"SELECT CAST(1 AS {kind}) AS amount")
+    with pytest.raises(InexactFillError, match=r"column 'amount': wanted a fill that .* holds exactly; found"):
+        df.transform(impute_financials("amount", fill=fill))
+
+
+@pytest.fixture
+def logs(spark: SparkSession) -> DataFrame:
+    return spark.createDataFrame([("a", None, 1), (None, 5, None)], "user string, paid int, tax int")
+
+
+def test_a_mapping_gives_each_column_its_fill(spark: SparkSession, logs: DataFrame) -> None:
+    filled = logs.transform(impute_financials("tax", "paid", fill={"paid": 7, "tax": -1}, flag_suffix=None))
+    expected = spark.createDataFrame([("a", 7, 1), (None, 5, -1)], "user string, paid int, tax int").select(
+        "user", F.coalesce("paid", F.lit(0)).alias("paid"), F.coalesce("tax", F.lit(0)).alias("tax")
+    )
+    assert_df_equality(filled, expected)
+
+
+def test_flags_stand_last_in_the_order_of_the_call(logs: DataFrame) -> None:
+    filled = logs.transform(impute_financials("tax", "paid", flag_suffix="?"))
+    assert filled.columns == ["user", "paid", "tax", "tax?", "paid?"]
+
+
+def test_a_case_twin_of_the_column_is_left_alone(spark: SparkSession) -> None:
+    spark.conf.set("spark.sql.caseSensitive", "true")
+    try:
+        df = spark.sql("SELECT CAST(NULL AS INT) AS Tax, CAST(NULL AS INT) AS tax, 'x' AS `a.b``c`")
+        (row,) = df.transform(impute_financials("tax")).collect()
+        assert tuple(row) == (None, 0, "x", True)
+    finally:
+        spark.conf.unset("spark.sql.caseSensitive")
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "message"),
+    [
+        (impute_financials("payed"), ColumnNotFoundError, "no column 'payed'; did you mean 'paid'"),
+        (impute_financials("user"), ColumnTypeError, "column 'user': wanted a decimal.*found string. Parse or cast"),
+        (impute_financials("paid", flag_suffix=""), ColumnClashError, "column `paid` and flag `paid` would both"),
+    ],
+)
+def test_a_wrong_column_is_named(logs: DataFrame, step: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        logs.transform(step)
+
+
+def test_a_second_run_does_not_overwrite_the_flags(logs: DataFrame) -> None:
+    step = impute_financials("paid")
+    with pytest.raises(ColumnClashError, match="paid_imputed"):
+        logs.transform(step).transform(step)
+
+
+@pytest.mark.parametrize(
+    ("columns", "fill", "message"),
+    [
+        ((), 0, "columns: wanted the names of the columns to fill, at least one"),
+        (("a",), float("nan"), "fill: wanted a finite number"),
+        (("a",), True, "fill: wanted a finite number"),
+        (("a",), "0", "fill: wanted a finite number"),
+        (("a", "b"), {"a": 0}, "fill: wanted a value for each of a, b"),
+    ],
+)
+def test_a_wrong_argument_fails_where_the_step_is_built(columns: tuple[str, ...], fill: Any, message: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        impute_financials(*columns, fill=fill)

@@ -1,0 +1,74 @@
+"""The public surface, and what the package must never do."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import shopsmart_etl
+
+SURFACE = {
+    "daily_active_users": "(*, user: 'str', at: 'str', by: 'Sequence[str]' = ()) -> 'Transform'",
+    "daily_revenue": "(*, amount: 'str', at: 'str', by: 'Sequence[str]' = ()) -> 'Transform'",
+    "explode_arrays": "(*columns: 'str', keep_empty: 'bool' = True, position: 'str | None' = None,"
+    " siblings: 'Siblings' = 'refuse') -> 'Transform'",
+    "flatten_struct": "(*columns: 'str', sep: 'str' = '_', max_depth: 'int | None' = None) -> 'Transform'",
+    "impute_financials": "(*columns: 'str', fill: 'Number | Mapping[str, Number]' = 0,"
+    " flag_suffix: 'str | None' = '_imputed') -> 'Transform'",
+    "pipeline": "(*steps: 'Transform') -> 'Transform'",
+    "read_csv_logs": "(spark: 'SparkSession', path: 'str', *, schema: 'StructType | str',"
+    " corrupt_record: 'str' = '_corrupt_record') -> 'DataFrame'",
+    "read_json_payloads": "(spark: 'SparkSession', path: 'str', *, schema: 'StructType | str',"
+    " records: 'str | None' = None, multiline: 'bool' = False, corrupt_record: 'str' = '_corrupt_record')"
+    " -> 'DataFrame'",
+    "write_partitioned": "(path: 'str', *, by: 'str | Sequence[str]', if_exists: 'IfExists' = 'error') -> 'Transform'",
+}
+ERRORS = {
+    "ColumnClashError",
+    "ColumnNotFoundError",
+    "ColumnTypeError",
+    "InexactFillError",
+    "InvalidArgumentError",
+    "ShopSmartError",
+    "SiblingArraysError",
+    "SourceNotFoundError",
+    "TargetExistsError",
+    "TargetMismatchError",
+    "UnsupportedError",
+}
+SOURCES = sorted(Path(str(shopsmart_etl.__file__)).parent.glob("*.py"))
+# What Spark Connect or a stream does not have, or what changes the session for others.
+FORBIDDEN = (
+    r"\.rdd\b|\b_jdf\b|\b_jvm\b|sparkContext|\.cache\(|\.persist\(|\bpandas_udf\b|\budf\(|conf\.set\(|GlobalTemp"
+)
+
+
+def test_the_public_functions_are_these_with_these_signatures() -> None:
+    functions = {name: getattr(shopsmart_etl, name) for name in shopsmart_etl.__all__ if name.islower()}
+    assert {name: str(inspect.signature(function)) for name, function in functions.items()} == SURFACE
+
+
+def test_the_other_public_names_are_the_errors_and_the_type() -> None:
+    assert {name for name in shopsmart_etl.__all__ if not name.islower()} == ERRORS | {"Transform"}
+    for name in ERRORS:
+        assert issubclass(getattr(shopsmart_etl, name), shopsmart_etl.ShopSmartError)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_no_module_uses_what_connect_or_streams_forbid(source: Path) -> None:
+    assert re.findall(FORBIDDEN, source.read_text(encoding="utf-8")) == []
+
+
+def test_without_pyspark_the_import_says_what_to_install() -> None:
+    code = "import sys; sys.modules['pyspark'] = None; import shopsmart_etl"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: shopsmart_etl needs PySpark 3.5 or newer: pip install 'shopsmart-etl[spark]' "
+        "(on Databricks nothing is needed: the cluster brings its own)"
+    )
