@@ -1,0 +1,49 @@
+"""The pages' blocks run and print what the pages show."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import io
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import shopsmart_etl
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+CHECKER = doctest.OutputChecker()
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_blocks_of_a_page_run_and_print_what_it_shows(spark: SparkSession, page: Path) -> None:
+    names = {"spark": spark}
+    printed = ""
+    for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if language == "python":
+            assert printed.strip() == "", f"a block printed what the page does not show: {printed}"
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                exec(compile(text, page.name, "exec"), names)  # noqa: S102 - the page is our own
+            printed = out.getvalue()
+        elif language == "text":
+            assert CHECKER.check_output(text, printed, FLAGS), (
+                f"the page shows\n{text}\nbut the block prints\n{printed}"
+            )
+            printed = ""
+    assert printed.strip() == "", f"a block printed what the page does not show: {printed}"
+
+
+def test_the_reference_and_the_readme_name_everything_public() -> None:
+    reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in shopsmart_etl.__all__ if f"`{name}" not in reference] == []
+    steps = [name for name in shopsmart_etl.__all__ if not name.endswith("Error")]
+    assert [name for name in steps if f"| `{name}` |" not in readme] == []
