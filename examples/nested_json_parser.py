@@ -40,7 +40,7 @@ def run(spark: SparkSession, source: str, output: str, records: str | None) -> N
         .transform(etl.write_partitioned(f"{output}/silver", by="customer_address_country"))
     )
     print(
-        f"bronze {orders.get['rows']:>10,} orders in, {orders.get['malformed']:,} of them malformed (kept as they are)"
+        f"bronze {orders.get['rows']:>10,} orders in, {orders.get['malformed']:,} of them malformed (kept)"
     )
     print("       " + ", ".join(f"{count:>10,} {name} imputed" for name, count in lines.get.items()))
     files = silver.inputFiles()

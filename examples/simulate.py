@@ -211,8 +211,8 @@ def main() -> None:
     options = parser.parse_args()
     if Path(options.output).exists():
         sys.exit(f"simulate.py: {options.output!r} already exists; choose another --output")
-    builder = SparkSession.builder.appName("simulate").config("spark.sql.session.timeZone", "UTC")
-    spark = builder.config("spark.log.level", "ERROR").config("spark.ui.enabled", "false").getOrCreate()
+    quiet = SparkSession.builder.config(map={"spark.log.level": "ERROR", "spark.ui.showConsoleProgress": "false"})
+    spark = quiet.appName(parser.prog).config("spark.sql.session.timeZone", "UTC").getOrCreate()
     try:
         start = time.monotonic()
         lines = log_lines(spark, options.rows, days=options.days, servers=options.servers, seed=options.seed)

@@ -1,0 +1,59 @@
+SHELL := /bin/bash
+PY := .venv/bin/python
+# The Java that the set-up found. Spark runs on this machine alone, and says errors only.
+SPARK = export JAVA_HOME="$$(cat $(CURDIR)/.venv/java_home)" SPARK_LOCAL_IP=127.0.0.1 \
+	SPARK_CONF_DIR="$(CURDIR)/examples/conf";
+DEMO := demo-output
+
+.PHONY: help setup demo test test-wheel format clean
+
+help:
+	@echo "make demo        simulate web servers and run both pipelines, from raw files to gold tables"
+	@echo "make test        the checks and the tests"
+	@echo "make test-wheel  the tests once more, against the built wheel"
+	@echo "make format      format the code"
+	@echo "make clean       remove what these commands made"
+
+setup:
+	@.ci/setup
+
+demo: setup
+	@rm -rf $(DEMO)
+	@echo "== Simulating web servers"
+	@$(SPARK) $(PY) examples/simulate.py --output $(DEMO)/bronze
+	@echo "== CSV logs: read, impute, partition by country, gold"
+	@$(SPARK) $(PY) examples/shopsmart_pipeline.py --input $(DEMO)/bronze/logs --output $(DEMO)/logs
+	@echo "== JSON orders: read, flatten, explode, impute, partition by country, gold"
+	@$(SPARK) $(PY) examples/nested_json_parser.py --input $(DEMO)/bronze/payloads/pages --records data \
+		--output $(DEMO)/orders
+	@echo "== Done. Raw files, silver and gold tables are in $(CURDIR)/$(DEMO):"
+	@find $(DEMO) -mindepth 2 -maxdepth 3 -type d -not -name '*=*' | sort
+
+test: setup
+	@echo "== Style"
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+	@echo "== Types"
+	@$(PY) -m mypy
+	@echo "== Tests"
+	@$(SPARK) $(PY) -m pytest
+
+# In a folder without the package's source, so that only the wheel can be imported.
+test-wheel: setup
+	@echo "== Building the wheel"
+	@rm -rf build/wheel && mkdir -p build/wheel
+	@$(PY) -m build --wheel --outdir build/wheel . >build/wheel/log 2>&1 || (cat build/wheel/log; exit 1)
+	@echo "== Installing it into .venv-wheel"
+	@$(PY) -m venv --clear .venv-wheel
+	@.venv-wheel/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@.venv-wheel/bin/python -m pip install --quiet "$$(ls build/wheel/*.whl)[spark,connect]" --group test
+	@cp -R tests examples docs README.md CHANGELOG.md pyproject.toml build/wheel/
+	@cd build/wheel && ../../.venv-wheel/bin/python -c 'import shopsmart_etl as e; assert "site-packages" in e.__file__'
+	@echo "== Tests, against the wheel"
+	@$(SPARK) cd build/wheel && SHOPSMART_DATA="$${SHOPSMART_DATA:-$(CURDIR)/../shared/data}" \
+		../../.venv-wheel/bin/python -m pytest
+
+format: setup
+	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
+
+clean:
+	rm -rf .venv .venv-wheel build dist $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis
