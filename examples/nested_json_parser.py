@@ -39,9 +39,7 @@ def run(spark: SparkSession, source: str, output: str, records: str | None) -> N
         .observe(lines, *(F.count_if(f"{name}_imputed").alias(name) for name in AMOUNTS))
         .transform(etl.write_partitioned(f"{output}/silver", by="customer_address_country"))
     )
-    print(
-        f"bronze {orders.get['rows']:>10,} orders in, {orders.get['malformed']:,} of them malformed (kept)"
-    )
+    print(f"bronze {orders.get['rows']:>10,} orders in, {orders.get['malformed']:,} of them malformed (kept)")
     print("       " + ", ".join(f"{count:>10,} {name} imputed" for name, count in lines.get.items()))
     files = silver.inputFiles()
     partitions = len({file.rpartition("/")[0] for file in files})

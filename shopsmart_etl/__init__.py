@@ -18,6 +18,7 @@ from shopsmart_etl.explode import explode_arrays
 from shopsmart_etl.flatten import flatten_struct
 from shopsmart_etl.gold import daily_active_users, daily_revenue
 from shopsmart_etl.impute import impute_financials
+from shopsmart_etl.nest import nest_struct
 from shopsmart_etl.pipeline import pipeline
 from shopsmart_etl.read import read_csv_logs, read_json_payloads
 from shopsmart_etl.typing import Transform
@@ -41,6 +42,7 @@ __all__ = [
     "explode_arrays",
     "flatten_struct",
     "impute_financials",
+    "nest_struct",
     "pipeline",
     "read_csv_logs",
     "read_json_payloads",

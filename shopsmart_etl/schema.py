@@ -97,6 +97,12 @@ def refuse_clashes(named: Iterable[tuple[str, str]], *, ignores_case: Callable[[
         folded[name.lower()] = origin
 
 
+def opens(field: StructField) -> bool:
+    """Tell whether a flatten opens this field."""
+    # A struct without fields is a value too (null or not), so it stays as it is: opened it would vanish.
+    return isinstance(field.dataType, StructType) and len(field.dataType.fields) > 0
+
+
 def plan_flattening(schema: StructType, opened: Collection[int], max_depth: int | None = None) -> Flattening:
     """Plan a flatten level by level.
 
@@ -112,21 +118,17 @@ def plan_flattening(schema: StructType, opened: Collection[int], max_depth: int 
         The levels to select one after the other, and the leaves of the last.
     """
     leaves = [Leaf((field.name,), field) for field in schema.fields]
-    opening = [position in opened and _opens(field) for position, field in enumerate(schema.fields)]
+    opening = [position in opened and opens(field) for position, field in enumerate(schema.fields)]
     levels: list[list[str]] = []
     depth = 0
     while any(opening) and (max_depth is None or depth < max_depth):
         depth += 1
         if depth % _LEVELS_PER_GUARD == 0:
-            levels.append([_guarded(at) if opens else f"`{at}`" for at, opens in enumerate(opening)])
-        levels.append([f"`{at}`.*" if opens else f"`{at}`" for at, opens in enumerate(opening)])
-        opened_leaves = [_opened(leaf) if opens else [leaf] for leaf, opens in zip(leaves, opening, strict=True)]
-        opening = [
-            opens and _opens(child.field)
-            for children, opens in zip(opened_leaves, opening, strict=True)
-            for child in children
-        ]
-        leaves = [child for children in opened_leaves for child in children]
+            levels.append([_guarded(at) if now else f"`{at}`" for at, now in enumerate(opening)])
+        levels.append([f"`{at}`.*" if now else f"`{at}`" for at, now in enumerate(opening)])
+        children = [_opened(leaf) if now else [leaf] for leaf, now in zip(leaves, opening, strict=True)]
+        opening = [now and opens(leaf.field) for few, now in zip(children, opening, strict=True) for leaf in few]
+        leaves = [leaf for few in children for leaf in few]
     return Flattening(levels, leaves)
 
 
@@ -151,14 +153,9 @@ def type_text(data_type: DataType) -> str:
     return text if len(text) <= longest else text[:longest] + "..."
 
 
-def _opens(field: StructField) -> bool:
-    # A struct without fields is a value too (null or not), so it stays as it is: opened it would vanish.
-    return isinstance(field.dataType, StructType) and len(field.dataType.fields) > 0
-
-
 def _opened(leaf: Leaf) -> list[Leaf]:
     struct = leaf.field.dataType
-    assert isinstance(struct, StructType)  # noqa: S101 - narrows the type; _opens said so
+    assert isinstance(struct, StructType)  # noqa: S101 - narrows the type; opens said so
     return [Leaf((*leaf.path, field.name), field) for field in struct.fields]
 
 

@@ -124,3 +124,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return value.quantize(Decimal("0.01"))
     return value
+
+
+def nulled(schema: StructType, row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Give a row as it is when structs of nothing but nulls are null, where they may be."""
+    return tuple(_nulled(field, value) for field, value in zip(schema.fields, row, strict=True))
+
+
+def _nulled(field: StructField, value: Any) -> Any:
+    if value is None or not isinstance(field.dataType, StructType) or not field.dataType.fields:
+        return value
+    inner = nulled(field.dataType, value)
+    return None if field.nullable and all(leaf is None for leaf in flat_row(field.dataType, inner)) else inner

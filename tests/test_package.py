@@ -20,6 +20,7 @@ SURFACE = {
     "flatten_struct": "(*columns: 'str', sep: 'str' = '_', max_depth: 'int | None' = None) -> 'Transform'",
     "impute_financials": "(*columns: 'str', fill: 'Number | Mapping[str, Number]' = 0,"
     " flag_suffix: 'str | None' = '_imputed') -> 'Transform'",
+    "nest_struct": "(schema: 'StructType', *, sep: 'str' = '_') -> 'Transform'",
     "pipeline": "(*steps: 'Transform') -> 'Transform'",
     "read_csv_logs": "(spark: 'SparkSession', path: 'str', *, schema: 'StructType | str',"
     " corrupt_record: 'str' = '_corrupt_record') -> 'DataFrame'",
