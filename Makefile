@@ -5,11 +5,13 @@ SPARK = export JAVA_HOME="$$(cat $(CURDIR)/.venv/java_home)" SPARK_LOCAL_IP=127.
 	SPARK_CONF_DIR="$(CURDIR)/examples/conf";
 DEMO := demo-output
 
-.PHONY: help setup demo test test-wheel format clean
+.PHONY: help setup demo test test-properties test-heavy test-wheel format clean
 
 help:
 	@echo "make demo        simulate web servers and run both pipelines, from raw files to gold tables"
 	@echo "make test        the checks and the tests"
+	@echo "make test-properties  the generated tests, with 200 cases each"
+	@echo "make test-heavy  the tests that take minutes"
 	@echo "make test-wheel  the tests once more, against the built wheel"
 	@echo "make format      format the code"
 	@echo "make clean       remove what these commands made"
@@ -36,6 +38,14 @@ test: setup
 	@$(PY) -m mypy
 	@echo "== Tests"
 	@$(SPARK) $(PY) -m pytest
+
+test-properties: setup
+	@echo "== Generated tests, 200 cases each"
+	@$(SPARK) $(PY) -m pytest -m hypothesis --hypothesis-profile=ci
+
+test-heavy: setup
+	@echo "== Tests that take minutes"
+	@$(SPARK) $(PY) -m pytest -m heavy
 
 # In a folder without the package's source, so that only the wheel can be imported.
 test-wheel: setup

@@ -1,12 +1,14 @@
 """Composable PySpark transformers for e-commerce data: flatten, explode, impute, partition, aggregate."""
 
 import shopsmart_etl._pyspark  # noqa: F401 - first, since it says what to do where PySpark is missing
+from shopsmart_etl.denormalize import denormalize
 from shopsmart_etl.errors import (
     ColumnClashError,
     ColumnNotFoundError,
     ColumnTypeError,
     InexactFillError,
     InvalidArgumentError,
+    KeyNotUniqueError,
     ShopSmartError,
     SiblingArraysError,
     SourceNotFoundError,
@@ -14,13 +16,18 @@ from shopsmart_etl.errors import (
     TargetMismatchError,
     UnsupportedError,
 )
+from shopsmart_etl.expand_variant import expand_variant
 from shopsmart_etl.explode import explode_arrays
+from shopsmart_etl.explode_map import explode_map
 from shopsmart_etl.flatten import flatten_struct
 from shopsmart_etl.gold import daily_active_users, daily_revenue
 from shopsmart_etl.impute import impute_financials
+from shopsmart_etl.keep_once import keep_once
 from shopsmart_etl.nest import nest_struct
 from shopsmart_etl.pipeline import pipeline
 from shopsmart_etl.read import read_csv_logs, read_json_payloads
+from shopsmart_etl.relationalize import Relations, relationalize
+from shopsmart_etl.relations import RelationalModel
 from shopsmart_etl.typing import Transform
 from shopsmart_etl.write import write_partitioned
 
@@ -30,6 +37,9 @@ __all__ = [
     "ColumnTypeError",
     "InexactFillError",
     "InvalidArgumentError",
+    "KeyNotUniqueError",
+    "RelationalModel",
+    "Relations",
     "ShopSmartError",
     "SiblingArraysError",
     "SourceNotFoundError",
@@ -39,12 +49,17 @@ __all__ = [
     "UnsupportedError",
     "daily_active_users",
     "daily_revenue",
+    "denormalize",
+    "expand_variant",
     "explode_arrays",
+    "explode_map",
     "flatten_struct",
     "impute_financials",
+    "keep_once",
     "nest_struct",
     "pipeline",
     "read_csv_logs",
     "read_json_payloads",
+    "relationalize",
     "write_partitioned",
 ]

@@ -121,6 +121,30 @@ class InexactFillError(ShopSmartError, ValueError):
         )
 
 
+class KeyNotUniqueError(ShopSmartError, ValueError):
+    """A key that does not tell the rows of a table apart.
+
+    Attributes:
+        table: The table's name.
+        key: The key's columns.
+        offenders: Some of the keys that are null or stand on more than one row, each with its number of rows.
+    """
+
+    def __init__(self, table: str, key: Sequence[str], offenders: Sequence[tuple[tuple[object, ...], int]]) -> None:
+        """Name the table, its key, and keys that are wrong."""
+        self.table = table
+        self.key = tuple(key)
+        self.offenders = tuple(offenders)
+        shown = "; ".join(
+            f"{', '.join('null' if part is None else repr(part) for part in parts)} on {rows} rows"
+            for parts, rows in self.offenders
+        )
+        super().__init__(
+            f"table {table!r}: wanted each key ({', '.join(self.key)}) once and not null; found {shown}. "
+            "Give a longer key, or make the rows distinct first"
+        )
+
+
 class SourceNotFoundError(ShopSmartError, FileNotFoundError):
     """There is nothing to read at a path.
 

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 from pyspark.sql.types import StructType
 
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
-from shopsmart_etl.schema import find_column, path_text, plan_flattening, positions, refuse_clashes, type_text
+from shopsmart_etl.preview import Preview
+from shopsmart_etl.schema import find_column, path_text, plan_flattening, refuse_clashes, type_text
 from shopsmart_etl.session import ignores_case
-from shopsmart_etl.step import step
+from shopsmart_etl.step import Step, step
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from pyspark.sql import DataFrame
 
-    from shopsmart_etl.typing import Transform
+    from shopsmart_etl.schema import Flattening
 
 _WAY_OUT = (
     "Rename one of them first, or flatten one of them in a step of its own with another sep. "
@@ -26,7 +27,7 @@ _WAY_OUT = (
 
 
 @step
-def flatten_struct(*columns: str, sep: str = "_", max_depth: int | None = None) -> Transform:
+def flatten_struct(*columns: str, sep: str = "_", max_depth: int | None = None) -> FlattenStep:
     """Replace struct columns by their leaves, named by path.
 
     The leaves take the struct's place, in schema order. Rows are neither added nor dropped: a null struct gives
@@ -40,7 +41,8 @@ def flatten_struct(*columns: str, sep: str = "_", max_depth: int | None = None) 
         max_depth: How many levels of struct to open, at least 1; deeper structs stay structs. None opens all.
 
     Returns:
-        A Transform whose result has one column for each leaf.
+        A Transform whose result has one column for each leaf. Its ``preview(schema)`` shows, without Spark, which
+        path becomes which column.
 
     Raises:
         InvalidArgumentError: ``max_depth`` is less than 1.
@@ -62,33 +64,64 @@ def flatten_struct(*columns: str, sep: str = "_", max_depth: int | None = None) 
         |  3|         NULL|                 NULL|                    NULL| NULL|
         +---+-------------+---------------------+------------------------+-----+
         <BLANKLINE>
+        >>> flatten_struct().preview(orders.schema)
+        path                      column                    type
+        ------------------------  ------------------------  -------------
+        id                        id                        int
+        customer.name             customer_name             string
+        customer.address.city     customer_address_city     string
+        customer.address.country  customer_address_country  string
+        tags                      tags                      array<string>
     """
     if max_depth is not None and max_depth < 1:
         raise InvalidArgumentError("max_depth", wanted="at least 1, or None for every level", found=max_depth)
 
-    def flatten(df: DataFrame) -> DataFrame:
-        schema = df.schema
-        plan = plan_flattening(schema, _chosen(df, schema, columns), max_depth)
-        names = [sep.join(leaf.path) for leaf in plan.leaves]
-        refuse_clashes(
-            ((name, path_text(leaf.path)) for name, leaf in zip(names, plan.leaves, strict=True)),
-            ignores_case=partial(ignores_case, df),
-            way_out=_WAY_OUT,
-        )
-        if not plan.levels:
-            return df
-        for level in plan.levels:
-            # Names by position: what the fields are called cannot matter.
-            df = df.toDF(*positions(len(level))).selectExpr(*level)
-        return df.toDF(*names)
+    def plan(schema: StructType, ignores_case: Callable[[], bool]) -> tuple[Flattening, list[str]]:
+        flattening = plan_flattening(schema, _chosen(schema, columns, ignores_case), max_depth)
+        names = [sep.join(leaf.path) for leaf in flattening.leaves]
+        origins = (path_text(leaf.path) for leaf in flattening.leaves)
+        refuse_clashes(zip(names, origins, strict=True), ignores_case=ignores_case, way_out=_WAY_OUT)
+        return flattening, names
 
-    return flatten
+    return FlattenStep(plan)
 
 
-def _chosen(df: DataFrame, schema: StructType, columns: Sequence[str]) -> Collection[int]:
+class FlattenStep(Step):
+    """A flatten, to be applied to a DataFrame or looked at with a schema."""
+
+    def __init__(self, plan: Callable[[StructType, Callable[[], bool]], tuple[Flattening, list[str]]]) -> None:
+        """Keep the function that plans the flatten of a schema."""
+        super().__init__(self._flatten)
+        self._plan = plan
+
+    def preview(self, schema: StructType) -> Preview:
+        """Show which path becomes which column, of which type, in a session that ignores case.
+
+        Args:
+            schema: A DataFrame's schema.
+
+        Returns:
+            A table of text, and the same rows in its attribute ``rows``.
+
+        Raises:
+            ShopSmartError: What applying the step would raise.
+        """
+        flattening, names = self._plan(schema, lambda: True)
+        rows = [
+            (path_text(leaf.path), name, type_text(leaf.field.dataType))
+            for name, leaf in zip(names, flattening.leaves, strict=True)
+        ]
+        return Preview(("path", "column", "type"), tuple(rows))
+
+    def _flatten(self, df: DataFrame) -> DataFrame:
+        flattening, names = self._plan(df.schema, partial(ignores_case, df))
+        return flattening.apply(df).toDF(*names) if flattening.levels else df
+
+
+def _chosen(schema: StructType, columns: Sequence[str], ignores_case: Callable[[], bool]) -> Collection[int]:
     if not columns:
         return range(len(schema.fields))
-    found = {find_column(schema, column, ignores_case=partial(ignores_case, df)) for column in columns}
+    found = {find_column(schema, column, ignores_case=ignores_case) for column in columns}
     for at in found:
         field = schema.fields[at]
         if not isinstance(field.dataType, StructType):

@@ -22,14 +22,18 @@ from pyspark.sql.types import (
     NumericType,
     ShortType,
     StructField,
+    StructType,
 )
 
 from shopsmart_etl.errors import ColumnTypeError, InexactFillError, InvalidArgumentError
-from shopsmart_etl.schema import find_column, positions, quote, refuse_clashes, type_text
+from shopsmart_etl.fields import Place, changed, find_field
+from shopsmart_etl.schema import positions, quote, refuse_clashes, type_text
 from shopsmart_etl.session import ignores_case
 from shopsmart_etl.step import step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from pyspark.sql import Column, DataFrame
 
     from shopsmart_etl.typing import Transform
@@ -46,10 +50,9 @@ _INTEGERS: dict[type[DataType], tuple[int, str]] = {
 
 
 class _Imputed(NamedTuple):
-    """One column to fill: where it stands, what it is, and its fill as a SQL literal of its own type."""
+    """One column to fill: where it is, and its fill as a SQL literal of its own type."""
 
-    at: int
-    field: StructField
+    place: Place
     fill: str
 
 
@@ -63,11 +66,13 @@ def impute_financials(
     do not change; every other column and the order of columns stay as they are.
 
     Args:
-        *columns: Numeric columns at the top level, at least one: decimal, any integer, float or double.
+        *columns: Numeric columns, at least one: decimal, any integer, float or double. A dotted path reaches into
+            structs and arrays of structs: ``"items.price"`` fills the price of each item. A null struct has no
+            field to fill and stays null.
         fill: What a missing value becomes: a number, in the column's own unit, or a mapping from each of the
             columns to its number.
         flag_suffix: Each filled column gets a boolean ``<column><flag_suffix>`` after the last column, true where
-            the value was filled. None leaves the flags out.
+            the value was filled; a nested field's flag is the last field beside it. None leaves the flags out.
 
     Returns:
         A Transform whose result has the filled columns in their old type, no longer nullable, and the flags.
@@ -93,28 +98,50 @@ def impute_financials(
         | bob|   0.00|   []|           true|
         +----+-------+-----+---------------+
         <BLANKLINE>
+        >>> orders = spark.createDataFrame(
+        ...     [(1, [("pen", 5), ("ink", None)]), (2, []), (3, None)],
+        ...     "id int, items array<struct<sku: string, price: int>>")
+        >>> orders.transform(impute_financials("items.price")).show(truncate=False)
+        +---+---------------------------------+
+        |id |items                            |
+        +---+---------------------------------+
+        |1  |[{pen, 5, false}, {ink, 0, true}]|
+        |2  |[]                               |
+        |3  |NULL                             |
+        +---+---------------------------------+
+        <BLANKLINE>
     """
     fills = _fills(columns, fill)
 
     def impute(df: DataFrame) -> DataFrame:
         schema = df.schema
-        found: dict[int, _Imputed] = {}
-        for column, value in fills.items():
-            at = find_column(schema, column, ignores_case=partial(ignores_case, df))
-            found[at] = _Imputed(at, schema.fields[at], _literal(schema.fields[at], value))
+        asks_case = partial(ignores_case, df)
+        found: dict[tuple[int, tuple[str, ...]], _Imputed] = {}
+        for name, value in fills.items():
+            place = find_field(schema, name, ignores_case=asks_case)
+            found[place.at, place.inside] = _Imputed(place, _literal(name, place.field, value))
         imputed = list(found.values())
-        flags = [] if flag_suffix is None else [one.field.name + flag_suffix for one in imputed]
-        refuse_clashes(
-            [(name, f"column {quote(name)}") for name in schema.names]
-            + [(flag, f"flag {quote(flag)}") for flag in flags],
-            ignores_case=partial(ignores_case, df),
-            way_out="Give another flag_suffix, None for no flags, or drop the column first",
+        flags = (
+            []
+            if flag_suffix is None
+            else [one.place.field.name + flag_suffix for one in imputed if not one.place.inside]
         )
+        _refuse_taken(schema, imputed, flags, flag_suffix, asks_case)
         # Names by position, because withColumns would replace every column whose name differs only in case.
-        filled = {str(one.at): _filled(one) for one in imputed}
-        flagged = {f"flag{one.at}": F.expr(_missing(one)) for one in imputed} if flags else {}
+        columns: dict[str, Column] = {}
+        flagged: dict[str, Column] = {}
+        for one in imputed:
+            at = str(one.place.at)
+            column = columns.get(at, F.col(at))
+            field = schema.fields[one.place.at]
+            if one.place.inside:
+                made = changed(column, field.dataType, one.place.inside, partial(_field, one, flag_suffix))
+            else:
+                made = _filled(column, one)
+                flagged[f"flag{at}"] = _missing(column, one)
+            columns[at] = made.alias(at, metadata=field.metadata)
         placed = df.toDF(*positions(len(schema.fields)))
-        return placed.withColumns({**filled, **flagged}).toDF(*schema.names, *flags)
+        return placed.withColumns({**columns, **(flagged if flags else {})}).toDF(*schema.names, *flags)
 
     return impute
 
@@ -134,25 +161,49 @@ def _fills(columns: tuple[str, ...], fill: Number | Mapping[str, Number]) -> dic
     return fills
 
 
-def _missing(one: _Imputed) -> str:
-    column = f"`{one.at}`"
-    floating = isinstance(one.field.dataType, (FloatType, DoubleType))
-    return f"({column} IS NULL OR isnan({column}))" if floating else f"({column} IS NULL)"
+def _refuse_taken(
+    schema: StructType,
+    imputed: Sequence[_Imputed],
+    flags: Sequence[str],
+    flag_suffix: str | None,
+    ignores_case: Callable[[], bool],
+) -> None:
+    """Refuse flags whose names are taken, at the top level and beside each nested field."""
+    beside = [(tuple(schema.names), flags)]
+    if flag_suffix is not None:
+        inside = [one.place for one in imputed if one.place.inside]
+        beside += [(place.siblings, [place.field.name + flag_suffix]) for place in inside]
+    for names, added in beside:
+        refuse_clashes(
+            [(name, f"column {quote(name)}") for name in names] + [(flag, f"flag {quote(flag)}") for flag in added],
+            ignores_case=ignores_case,
+            way_out="Give another flag_suffix, None for no flags, or drop the column first",
+        )
 
 
-def _filled(one: _Imputed) -> Column:
+def _field(one: _Imputed, flag_suffix: str | None, value: Column, name: str) -> dict[str, Column]:
+    filled = {name: _filled(value, one)}
+    return filled if flag_suffix is None else {**filled, name + flag_suffix: _missing(value, one)}
+
+
+def _missing(column: Column, one: _Imputed) -> Column:
+    floating = isinstance(one.place.field.dataType, (FloatType, DoubleType))
+    return column.isNull() | F.isnan(column) if floating else column.isNull()
+
+
+def _filled(column: Column, one: _Imputed) -> Column:
     # coalesce and not CASE: only so does Spark know that no null is left.
-    floating = isinstance(one.field.dataType, (FloatType, DoubleType))
-    value = f"nanvl(`{one.at}`, {one.fill})" if floating else f"`{one.at}`"
-    return F.expr(f"coalesce({value}, {one.fill})").alias(str(one.at), metadata=one.field.metadata)
+    floating = isinstance(one.place.field.dataType, (FloatType, DoubleType))
+    fill = F.expr(one.fill)
+    return F.coalesce(F.nanvl(column, fill) if floating else column, fill)
 
 
-def _literal(field: StructField, value: Number) -> str:
+def _literal(column: str, field: StructField, value: Number) -> str:
     """Write the fill as a SQL literal of the column's own type, or refuse what that type cannot hold."""
     kind = field.dataType
     if not isinstance(kind, NumericType):
         raise ColumnTypeError(
-            field.name,
+            column,
             wanted="a decimal, an integer, a float or a double",
             found=type_text(kind),
             way_out="Parse or cast it to a decimal first",
@@ -160,7 +211,7 @@ def _literal(field: StructField, value: Number) -> str:
     try:
         return _exact(kind, value)
     except (OverflowError, _InexactError):
-        raise InexactFillError(field.name, value, type_text(kind)) from None
+        raise InexactFillError(column, value, type_text(kind)) from None
 
 
 class _InexactError(Exception):

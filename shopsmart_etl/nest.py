@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 from pyspark.sql.types import StructField, StructType
 
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
-from shopsmart_etl.nesting import Source, nested_columns
-from shopsmart_etl.schema import find_column, opens, plan_flattening, positions, refuse_clashes, type_text
+from shopsmart_etl.nesting import Source, nested_columns, with_metadata
+from shopsmart_etl.schema import find_column, plan_flattening, positions, refuse_clashes, type_text
 from shopsmart_etl.session import ignores_case
 from shopsmart_etl.step import step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pyspark.sql import DataFrame
 
     from shopsmart_etl.typing import Transform
@@ -80,7 +78,7 @@ def nest_struct(schema: StructType, *, sep: str = "_") -> Transform:
             schema, {path: Source(f"`{at}`", have.fields[at].nullable) for path, at in found.items()}
         )
         columns = [*nested, *(f"`{at}`" for at in rest)]
-        return _with_metadata(df.toDF(*positions(len(have.fields))).selectExpr(*columns).toDF(*names), schema.fields)
+        return with_metadata(df.toDF(*positions(len(have.fields))).selectExpr(*columns).toDF(*names), schema.fields)
 
     return nest
 
@@ -94,10 +92,3 @@ def _refuse_other_type(have: StructField, wanted: StructField) -> None:
             found=type_text(have.dataType),
             way_out="Cast it first, or nest by a schema of its type",
         )
-
-
-def _with_metadata(df: DataFrame, fields: Iterable[StructField]) -> DataFrame:
-    for field in fields:
-        if opens(field) and field.metadata:
-            df = df.withMetadata(field.name, field.metadata)
-    return df

@@ -23,7 +23,12 @@ from pyspark.sql.types import (
 from shopsmart_etl.schema import opens, path_text, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from typing import TypeAlias
+
+    from pyspark.sql import DataFrame
+
+    Path: TypeAlias = tuple[str, ...]
 
 # A value of each type that no row will ever have: it only tells Spark that no null is left.
 _SOME_VALUE: dict[type[DataType], str] = {
@@ -52,20 +57,36 @@ class _Part(NamedTuple):
     absent: str
 
 
-def nested_columns(schema: StructType, sources: Mapping[tuple[str, ...], Source]) -> list[str]:
+def nested_columns(
+    schema: StructType, sources: Mapping[Path, Source], present: Mapping[Path, str] | None = None
+) -> list[str]:
     """Write the SQL of each of the schema's columns.
 
     Args:
         schema: The columns wanted, nested to any depth.
         sources: Where each leaf comes from, by its path.
+        present: SQL that tells where a struct is not null, by its path.
 
     Returns:
-        One SQL expression a column. A nullable struct is null where all its leaves are.
+        One SQL expression a column. A nullable struct that ``present`` does not know is null where all its leaves are.
     """
-    return [_part((field.name,), field, sources).value for field in schema.fields]
+    return [_part((field.name,), field, sources, present or {}).value for field in schema.fields]
 
 
-def _part(path: tuple[str, ...], field: StructField, sources: Mapping[tuple[str, ...], Source]) -> _Part:
+def with_metadata(df: DataFrame, fields: Iterable[StructField]) -> DataFrame:
+    """Give struct columns their metadata back; that of their leaves comes along by itself."""
+    for field in fields:
+        if opens(field) and field.metadata:
+            df = df.withMetadata(field.name, field.metadata)
+    return df
+
+
+def literal(text: str) -> str:
+    """Write text as a SQL literal, without the signs that end or escape one: how these are written is configurable."""
+    return "'" + text.translate({ord("'"): None, ord("\\"): None}) + "'"
+
+
+def _part(path: Path, field: StructField, sources: Mapping[Path, Source], present: Mapping[Path, str]) -> _Part:
     if not opens(field):
         source = sources[path]
         required = source.nullable and not field.nullable
@@ -73,22 +94,21 @@ def _part(path: tuple[str, ...], field: StructField, sources: Mapping[tuple[str,
         return _Part(value, f"{source.sql} IS NULL")
     struct = field.dataType
     assert isinstance(struct, StructType)  # noqa: S101 - narrows the type; opens said so
-    parts = [_part((*path, child.name), child, sources) for child in struct.fields]
+    parts = [_part((*path, child.name), child, sources, present) for child in struct.fields]
     # Aliases, and no string literals: how those are escaped depends on the session.
     named = (f"{part.value} AS {quote(child.name)}" for part, child in zip(parts, struct.fields, strict=True))
     value = f"struct({', '.join(named)})"
-    absent = " AND ".join(part.absent for part in parts)
+    absent = f"NOT {present[path]}" if path in present else " AND ".join(part.absent for part in parts)
     return _Part(f"if({absent}, NULL, {value})" if field.nullable else value, absent)
 
 
-def _required(sql: str, data_type: DataType, path: tuple[str, ...]) -> str:
+def _required(sql: str, data_type: DataType, path: Path) -> str:
     """Refuse null at run time, and let the type say so."""
     some = some_value(data_type)
     if some is None:
         return sql
-    # Without the signs that end or escape a literal, since how those are written depends on the session.
-    why = f"{path_text(path)} is null, but the schema says NOT NULL".translate({ord("'"): None, ord("\\"): None})
-    return f"coalesce(if({sql} IS NULL, raise_error('{why}'), {sql}), {some})"
+    why = literal(f"{path_text(path)} is null, but the schema says NOT NULL")
+    return f"coalesce(if({sql} IS NULL, raise_error({why}), {sql}), {some})"
 
 
 def some_value(data_type: DataType) -> str | None:

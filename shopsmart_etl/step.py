@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 from typing_extensions import override
 
@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     from shopsmart_etl.typing import Transform
 
 P = ParamSpec("P")
+T = TypeVar("T", bound="Transform")
 
 
 class Step:
     """A Transform that remembers the call that built it."""
 
-    def __init__(self, transform: Transform, call: str) -> None:
-        """Keep the function that does the work and the text of its call."""
+    def __init__(self, transform: Transform) -> None:
+        """Keep the function that does the work."""
         self._transform = transform
-        self._call = call
+
+    def built_by(self, call: str) -> None:
+        """Keep the text of the call."""
         # DataFrame.transform names the function that returned no DataFrame in its error.
         self.__name__ = call
 
@@ -33,15 +36,18 @@ class Step:
 
     @override
     def __repr__(self) -> str:
-        return self._call
+        return self.__name__
 
 
-def step(build: Callable[P, Transform]) -> Callable[P, Transform]:
+def step(build: Callable[P, T]) -> Callable[P, T]:
     """Let what ``build`` returns print as the call: ``flatten_struct('customer', sep='.')``."""
 
     @wraps(build)
-    def built(*args: P.args, **kwargs: P.kwargs) -> Transform:
+    def built(*args: P.args, **kwargs: P.kwargs) -> T:
         arguments = [repr(arg) for arg in args] + [f"{name}={value!r}" for name, value in kwargs.items()]
-        return Step(build(*args, **kwargs), f"{build.__name__}({', '.join(arguments)})")
+        transform = build(*args, **kwargs)
+        made = transform if isinstance(transform, Step) else Step(transform)
+        made.built_by(f"{build.__name__}({', '.join(arguments)})")
+        return cast("T", made)
 
     return built

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-# No deadline: a Spark job's time says nothing. CI tries more cases than a developer waits for.
+# No deadline: a Spark job's time says nothing. `make test-properties` tries more cases than a developer waits for.
 settings.register_profile("local", max_examples=25, deadline=None)
 settings.register_profile("ci", max_examples=200, deadline=None, print_blob=True)
-settings.load_profile("ci" if os.environ.get("CI") else "local")
+settings.load_profile("local")
 
 
 @pytest.fixture(scope="session")

@@ -126,6 +126,28 @@ def plain(value: Any) -> Any:
     return value
 
 
+def nulled_throughout(of: DataType, value: Any) -> Any:
+    """Give a value as it is when every struct of nothing but nulls is null, inside arrays and maps too."""
+    if value is None:
+        return None
+    if isinstance(of, ArrayType):
+        return [_lone_null(of.elementType, one, of.containsNull) for one in value]
+    if isinstance(of, MapType):
+        return {key: _lone_null(of.valueType, one, of.valueContainsNull) for key, one in value.items()}
+    if isinstance(of, StructType):
+        return tuple(
+            _lone_null(field.dataType, one, field.nullable) for field, one in zip(of.fields, value, strict=True)
+        )
+    return value
+
+
+def _lone_null(of: DataType, value: Any, nullable: bool) -> Any:
+    inner = nulled_throughout(of, value)
+    if isinstance(of, StructType) and of.fields and nullable and inner is not None:
+        return None if all(leaf is None for leaf in flat_row(of, inner)) else inner
+    return inner
+
+
 def nulled(schema: StructType, row: tuple[Any, ...]) -> tuple[Any, ...]:
     """Give a row as it is when structs of nothing but nulls are null, where they may be."""
     return tuple(_nulled(field, value) for field, value in zip(schema.fields, row, strict=True))

@@ -120,6 +120,26 @@ def test_a_wrong_depth_fails_where_the_step_is_built() -> None:
         flatten_struct(max_depth=0)
 
 
+def test_a_preview_shows_what_the_flatten_does(spark: SparkSession) -> None:
+    df = spark.sql("SELECT named_struct('a.b', 1, '<i>', array('x')) AS s, 2 AS id")
+    preview = flatten_struct().preview(df.schema)
+    flat = df.transform(flatten_struct())
+    assert [row[1:] for row in preview.rows] == flat.dtypes
+    assert [row[0] for row in preview.rows] == ["s.`a.b`", "s.`<i>`", "id"]
+    assert repr(preview).splitlines()[:3] == [
+        "path     column  type",
+        "-------  ------  -------------",
+        "s.`a.b`  s_a.b   int",
+    ]
+    assert "<td>s_&lt;i&gt;</td>" in preview._repr_html_()
+
+
+def test_a_preview_refuses_what_the_flatten_refuses(spark: SparkSession) -> None:
+    schema = spark.sql("SELECT named_struct('b', 1) AS a, 2 AS A_B").schema
+    with pytest.raises(ColumnClashError):
+        flatten_struct().preview(schema)
+
+
 def test_thirty_levels_go_through(spark: SparkSession) -> None:
     schema: StructType = StructType([StructField("v", LongType())])
     row: tuple[Any, ...] = (0,)

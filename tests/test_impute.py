@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -155,6 +156,74 @@ def test_a_second_run_does_not_overwrite_the_flags(logs: DataFrame) -> None:
     step = impute_financials("paid")
     with pytest.raises(ColumnClashError, match="paid_imputed"):
         logs.transform(step).transform(step)
+
+
+@given(
+    st.lists(
+        st.tuples(AMOUNTS, st.none() | st.lists(st.none() | st.tuples(AMOUNTS, st.none() | st.floats()), max_size=3)),
+        max_size=5,
+    )
+)
+def test_fields_inside_arrays_are_filled_where_they_are(spark: SparkSession, rows: list[Any]) -> None:
+    df = spark.createDataFrame(
+        [((None if paid is None else (paid,)), items) for paid, items in rows],
+        "payment STRUCT<amount: DECIMAL(10, 2)>, items ARRAY<STRUCT<price: DECIMAL(10, 2), weight: DOUBLE>>",
+    )
+    filled = df.transform(impute_financials("items.price", "payment.amount", "items.weight", fill=7))
+    wanted = [
+        (
+            None if paid is None else (paid, False),
+            None if items is None else [None if item is None else _filled_item(*item) for item in items],
+        )
+        for paid, items in rows
+    ]
+    assert [_plain(row) for row in filled.collect()] == wanted
+    assert filled.columns == df.columns
+
+
+def _filled_item(price: Decimal | None, weight: float | None) -> tuple[Any, ...]:
+    no_weight = weight is None or math.isnan(weight)
+    return (7 if price is None else price, 7.0 if no_weight else weight, price is None, no_weight)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_plain(one) for one in value)
+    return [_plain(one) for one in value] if isinstance(value, list) else value
+
+
+def test_a_literal_name_goes_before_a_path_and_backticks_hold_dots(spark: SparkSession) -> None:
+    df = spark.sql(
+        "SELECT CAST(NULL AS INT) AS `s.x`, named_struct('x', CAST(NULL AS INT), 'a.b', CAST(NULL AS INT)) AS s"
+    )
+    assert tuple(df.transform(impute_financials("s.x", flag_suffix=None)).collect()[0]) == (0, (None, None))
+    assert tuple(df.transform(impute_financials("s.`a.b`", flag_suffix=None)).collect()[0]) == (None, (None, 0))
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "message"),
+    [
+        (impute_financials("s.totl"), ColumnNotFoundError, "no column 'totl'; did you mean 'total'"),
+        (impute_financials("s.total.x"), ColumnTypeError, r"column 's\.total': wanted a struct or an array of structs"),
+        (impute_financials("s.name"), ColumnTypeError, r"column 's\.name': wanted a decimal.*found string"),
+        (impute_financials("s.total", flag_suffix="_?"), ColumnClashError, "flag `total_.` would both be named"),
+    ],
+)
+def test_a_wrong_path_is_named(spark: SparkSession, step: Any, error: type[Exception], message: str) -> None:
+    df = spark.sql("SELECT named_struct('total', 1, 'name', 'a', 'Total_?', 2) AS s")
+    with pytest.raises(error, match=message):
+        df.transform(step)
+
+
+def test_a_nested_case_twin_is_refused(spark: SparkSession) -> None:
+    spark.conf.set("spark.sql.caseSensitive", "true")
+    try:
+        df = spark.sql("SELECT named_struct('ID', 1, 'id', CAST(NULL AS INT)) AS s")
+        assert df.transform(impute_financials("s.id", flag_suffix=None)).collect()[0]["s"]["id"] == 0
+    finally:
+        spark.conf.unset("spark.sql.caseSensitive")
+    with pytest.raises(ColumnClashError, match="Flatten the struct first"):
+        df.transform(impute_financials("s.id"))
 
 
 @pytest.mark.parametrize(

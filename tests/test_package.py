@@ -15,9 +15,15 @@ import shopsmart_etl
 SURFACE = {
     "daily_active_users": "(*, user: 'str', at: 'str', by: 'Sequence[str]' = ()) -> 'Transform'",
     "daily_revenue": "(*, amount: 'str', at: 'str', by: 'Sequence[str]' = ()) -> 'Transform'",
+    "denormalize": "(tables: 'Mapping[str, DataFrame]', *, model: 'RelationalModel') -> 'DataFrame'",
+    "expand_variant": "(column: 'str', *, schema: 'StructType', rescued: 'str | None' = None) -> 'Transform'",
+    "explode_map": "(column: 'str', *, key: 'str | None' = None, value: 'str | None' = None) -> 'Transform'",
+    "keep_once": "(*columns: 'str', position: 'str | Sequence[str]') -> 'Transform'",
+    "relationalize": "(df: 'DataFrame', *, root: 'str', key: 'str | Sequence[str]', sep: 'str' = '_',"
+    " present: 'str | None' = None) -> 'Relations'",
     "explode_arrays": "(*columns: 'str', keep_empty: 'bool' = True, position: 'str | None' = None,"
     " siblings: 'Siblings' = 'refuse') -> 'Transform'",
-    "flatten_struct": "(*columns: 'str', sep: 'str' = '_', max_depth: 'int | None' = None) -> 'Transform'",
+    "flatten_struct": "(*columns: 'str', sep: 'str' = '_', max_depth: 'int | None' = None) -> 'FlattenStep'",
     "impute_financials": "(*columns: 'str', fill: 'Number | Mapping[str, Number]' = 0,"
     " flag_suffix: 'str | None' = '_imputed') -> 'Transform'",
     "nest_struct": "(schema: 'StructType', *, sep: 'str' = '_') -> 'Transform'",
@@ -35,6 +41,7 @@ ERRORS = {
     "ColumnTypeError",
     "InexactFillError",
     "InvalidArgumentError",
+    "KeyNotUniqueError",
     "ShopSmartError",
     "SiblingArraysError",
     "SourceNotFoundError",
@@ -54,8 +61,12 @@ def test_the_public_functions_are_these_with_these_signatures() -> None:
     assert {name: str(inspect.signature(function)) for name, function in functions.items()} == SURFACE
 
 
-def test_the_other_public_names_are_the_errors_and_the_type() -> None:
-    assert {name for name in shopsmart_etl.__all__ if not name.islower()} == ERRORS | {"Transform"}
+def test_the_other_public_names_are_the_errors_and_the_types() -> None:
+    assert {name for name in shopsmart_etl.__all__ if not name.islower()} == ERRORS | {
+        "RelationalModel",
+        "Relations",
+        "Transform",
+    }
     for name in ERRORS:
         assert issubclass(getattr(shopsmart_etl, name), shopsmart_etl.ShopSmartError)
 

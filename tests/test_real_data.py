@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 from pyspark.sql import functions as F
 
-from shopsmart_etl import explode_arrays, flatten_struct, read_csv_logs, read_json_payloads
+from shopsmart_etl import (
+    denormalize,
+    explode_arrays,
+    flatten_struct,
+    read_csv_logs,
+    read_json_payloads,
+    relationalize,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyspark.sql import DataFrame, SparkSession
 
 DATA = Path(os.environ.get("SHOPSMART_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -75,3 +84,30 @@ def test_the_webhook_events_explode_to_their_examples_and_actions(spark: SparkSe
     assert events.transform(explode_arrays("examples")).count() == 329
     assert events.transform(explode_arrays("actions", keep_empty=False)).count() == 193
     assert events.transform(explode_arrays("actions")).count() == 205
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("path", "key", "leaves", "tables"),
+    [
+        ("octokit_webhooks/api.github.com.index.json", "name AS key", 272, 70),
+        ("stripe_fixtures/fixtures3.json", "1 AS key", 3827, 206),
+    ],
+)
+def test_the_widest_documents_survive_the_round_trip(
+    spark: SparkSession, new_path: Callable[[], str], path: str, key: str, leaves: int, tables: int
+) -> None:
+    parsed = new_path()
+    raw = spark.read.option("multiLine", value=True).json(str(DATA / path))
+    raw.selectExpr(key, "*").write.parquet(parsed)
+    df = spark.read.parquet(parsed)
+    # Joined by one underscore, names clash: invoice.rendering.template_version and invoice_rendering_template.version.
+    flat = df.transform(flatten_struct(sep="__"))
+    assert len(flat.columns) == leaves + 1
+    assert flat.count() == df.count()
+    related = relationalize(df, root="doc", key="key", sep="__", present="__is_present")
+    assert len(related) == tables
+    back = denormalize(related, model=related.model)
+    assert back.schema.simpleString() == df.schema.simpleString()
+    documents = [frame.selectExpr("to_json(struct(*)) AS document") for frame in (back, df)]
+    assert sorted(documents[0].collect()) == sorted(documents[1].collect())

@@ -81,7 +81,7 @@ def test_deep_schemas_are_guarded_against_sparks_doubling_time() -> None:
     levels = plan_flattening(inner, range(1)).levels
     unguarded = longest = 0
     for level in levels:
-        unguarded = 0 if any("isnull" in expression for expression in level) else unguarded + 1
+        unguarded = 0 if any("isnull" in expression for expression in level.sql) else unguarded + 1
         longest = max(longest, unguarded)
     assert longest <= 8
     assert len(levels) > 40

@@ -1,0 +1,53 @@
+"""Parent-level amounts summed once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shopsmart_etl import ColumnNotFoundError, ColumnTypeError, InvalidArgumentError, explode_arrays, keep_once
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ORDERS = st.lists(
+    st.tuples(
+        st.none() | st.decimals(-1000, 1000, places=2),
+        st.none() | st.lists(st.none() | st.lists(st.integers(0, 9), max_size=3), max_size=3),
+    ),
+    max_size=5,
+)
+
+
+@given(ORDERS)
+def test_parent_amounts_add_up_after_two_explodes(spark: SparkSession, orders: list[tuple[Any, Any]]) -> None:
+    df = spark.createDataFrame(orders, "total DECIMAL(10, 2), items ARRAY<ARRAY<INT>>")
+    lines = (
+        df.transform(explode_arrays("items", position="_pos"))
+        .withColumnRenamed("items_pos", "item")
+        .transform(explode_arrays("items", position="_pos"))
+    )
+    once = lines.transform(keep_once("total", position=["item", "items_pos"]))
+    totals = [total for total, _ in orders if total is not None]
+    assert once.agg({"total": "sum"}).collect()[0][0] == (sum(totals, Decimal(0)) if totals else None)
+    assert once.count() == lines.count()
+    assert once.schema == lines.schema
+    assert once.drop("total").collect() == lines.drop("total").collect()
+
+
+def test_misuse_is_named(spark: SparkSession) -> None:
+    df = spark.sql("SELECT 1 AS total, 0 AS items_pos, 'a' AS items")
+    with pytest.raises(
+        ColumnTypeError, match=r"column 'items': wanted an int position; found string\. Name the column"
+    ):
+        df.transform(keep_once("total", position="items"))
+    with pytest.raises(ColumnNotFoundError, match="no column 'item_pos'; did you mean 'items_pos'"):
+        df.transform(keep_once("total", position="item_pos"))
+    with pytest.raises(InvalidArgumentError, match="columns: wanted the names"):
+        keep_once(position="items_pos")
+    with pytest.raises(InvalidArgumentError, match="position: wanted"):
+        keep_once("total", position=[])

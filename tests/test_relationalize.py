@@ -1,0 +1,251 @@
+"""Documents into related tables, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from chispa import assert_df_equality
+from hypothesis import given
+from pyspark.sql.types import ArrayType, IntegerType, StringType, StructField, StructType
+from strategies import SEP, frames, nulled_throughout, plain
+
+from shopsmart_etl import (
+    ColumnClashError,
+    ColumnNotFoundError,
+    ColumnTypeError,
+    InvalidArgumentError,
+    KeyNotUniqueError,
+    RelationalModel,
+    UnsupportedError,
+    denormalize,
+    relationalize,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark.sql import DataFrame, SparkSession
+
+# No path of generated names can be called this.
+KEY = f"{SEP}key"
+ORDERS = """id INT, customer STRUCT<name: STRING>, items ARRAY<STRUCT<sku: STRING,
+    discounts: ARRAY<STRUCT<code: STRING>>, attributes: MAP<STRING, STRING>>>, grid ARRAY<ARRAY<INT>>"""
+
+
+def orders(spark: SparkSession) -> DataFrame:
+    rows: list[tuple[Any, ...]] = [
+        (1, ("Ada",), [("pen", [("A",), ("B",)], {"color": "red"}), None, ("ink", None, {})], [[1, 2], [], None]),
+        (2, None, [], None),
+        (3, (None,), None, []),
+    ]
+    return spark.createDataFrame(rows, ORDERS)
+
+
+def keyed(spark: SparkSession, frame: tuple[StructType, list[Any]]) -> DataFrame:
+    schema, rows = frame
+    with_key = StructType([StructField(KEY, IntegerType()), *schema.fields])
+    return spark.createDataFrame([(number, *row) for number, row in enumerate(rows)], with_key)
+
+
+@given(frames())
+def test_documents_survive_the_round_trip_exactly(spark: SparkSession, frame: tuple[StructType, list[Any]]) -> None:
+    df = keyed(spark, frame)
+    tables = relationalize(df, root="doc", key=KEY, sep=SEP, present=f"{SEP}present")
+    back = denormalize(tables, model=tables.model).orderBy(KEY)
+    assert plain([tuple(row) for row in back.collect()]) == plain([(at, *row) for at, row in enumerate(frame[1])])
+    assert back.schema.simpleString() == df.schema.simpleString()
+
+
+@given(frames())
+def test_without_presence_only_structs_of_nothing_but_nulls_turn_null(
+    spark: SparkSession, frame: tuple[StructType, list[Any]]
+) -> None:
+    schema, rows = frame
+    tables = relationalize(keyed(spark, frame), root="doc", key=KEY, sep=SEP)
+    back = denormalize(tables, model=tables.model).orderBy(KEY).drop(KEY)
+    assert plain([tuple(row) for row in back.collect()]) == plain([nulled_throughout(schema, row) for row in rows])
+
+
+def test_every_array_and_map_has_a_table_with_the_root_key_and_positions(spark: SparkSession) -> None:
+    tables = relationalize(orders(spark), root="orders", key="id")
+    rows = {name: [tuple(row) for row in table.collect()] for name, table in tables.items()}
+    assert rows == {
+        "orders": [(1, "Ada", 3, 3), (2, None, 0, None), (3, None, None, 0)],
+        "orders_items": [(1, 0, "pen", 2, 1), (1, 1, None, None, None), (1, 2, "ink", None, 0)],
+        "orders_grid": [(1, 0, 2), (1, 1, 0), (1, 2, None)],
+        "orders_items_discounts": [(1, 0, 0, "A"), (1, 0, 1, "B")],
+        "orders_items_attributes": [(1, 0, 0, "color", "red")],
+        "orders_grid_value": [(1, 0, 0, 1), (1, 0, 1, 2)],
+    }
+    assert tables["orders_items_discounts"].columns == ["orders_id", "items_pos", "items_discounts_pos", "code"]
+    assert tables["orders_grid_value"].columns == ["orders_id", "grid_pos", "grid_value_pos", "value"]
+
+
+def test_each_table_knows_its_keys(spark: SparkSession) -> None:
+    tables = relationalize(orders(spark), root="orders", key="id").model.tables
+    assert {table.name: (table.parent, table.foreign_key, table.primary_key) for table in tables[:4]} == {
+        "orders": (None, (), ("id",)),
+        "orders_items": ("orders", ("orders_id",), ("orders_id", "items_pos")),
+        "orders_grid": ("orders", ("orders_id",), ("orders_id", "grid_pos")),
+        "orders_items_discounts": (
+            "orders_items",
+            ("orders_id", "items_pos"),
+            ("orders_id", "items_pos", "items_discounts_pos"),
+        ),
+    }
+
+
+def test_a_key_of_several_columns_goes_into_every_table(spark: SparkSession) -> None:
+    df = spark.createDataFrame(
+        [(1, ("eu",), ["a"]), (1, ("us",), ["b"])], "id INT, shop STRUCT<zone: STRING>, tags ARRAY<STRING>"
+    )
+    tables = relationalize(df, root="orders", key=["shop_zone", "id"])
+    assert tables["orders_tags"].columns == ["orders_id", "orders_shop_zone", "tags_pos", "value"]
+    back = denormalize(tables.check_key(), model=tables.model)
+    assert_df_equality(back, df, ignore_row_order=True, ignore_nullable=True)
+
+
+def test_columns_that_differ_only_in_case_lead_to_their_own_tables(spark: SparkSession) -> None:
+    spark.conf.set("spark.sql.caseSensitive", value=True)
+    try:
+        df = spark.sql("SELECT 1 AS id, named_struct('Tags', array('a', 'b'), 'tags', array('c')) AS s")
+        tables = relationalize(df, root="doc", key="id")
+        found = {name: [row["value"] for row in tables[name].collect()] for name in ("doc_s_Tags", "doc_s_tags")}
+        assert found == {"doc_s_Tags": ["a", "b"], "doc_s_tags": ["c"]}
+    finally:
+        spark.conf.unset("spark.sql.caseSensitive")
+
+
+def test_thirty_levels_above_an_array_go_there_and_back(spark: SparkSession) -> None:
+    nested = "array(1, 2)"
+    for _ in range(30):
+        nested = f"named_struct('n', {nested})"
+    df = spark.sql(f"SELECT 7 AS id, {nested} AS s")
+    tables = relationalize(df, root="doc", key="id", sep=".")
+    assert [row["value"] for row in tables[tables.model.tables[1].name].collect()] == [1, 2]
+    assert denormalize(tables, model=tables.model).collect() == df.collect()
+
+
+def test_tables_read_back_from_parquet_make_the_documents(spark: SparkSession, new_path: Callable[[], str]) -> None:
+    df = orders(spark)
+    tables = relationalize(df, root="orders", key="id", present="_present")
+    written = {}
+    for name, table in tables.items():
+        path = f"{new_path()}/{name}"
+        table.write.parquet(path)
+        written[name] = spark.read.parquet(path)
+    model = RelationalModel(df.schema, root="orders", key="id", present="_present")
+    back = denormalize(written, model=model)
+    assert back.orderBy("id").collect() == df.collect()
+    assert back.schema == df.schema
+
+
+def test_a_filter_on_the_root_table_picks_documents(spark: SparkSession) -> None:
+    df = orders(spark)
+    tables = relationalize(df, root="orders", key="id", present="_present")
+    picked = denormalize({**tables, "orders": tables["orders"].where("id = 1")}, model=tables.model)
+    assert picked.collect() == df.where("id = 1").collect()
+
+
+def test_a_lost_child_row_fails_the_job_and_names_the_document(spark: SparkSession) -> None:
+    tables = relationalize(orders(spark), root="orders", key="id")
+    lost = {**tables, "orders_items": tables["orders_items"].where("items_pos > 0")}
+    expected = "table orders_items: wanted as many rows as items_size of orders says, 3; found 2, for key 1"
+    with pytest.raises(Exception, match=expected):
+        denormalize(lost, model=tables.model).collect()
+
+
+def test_documents_of_one_key_fail_the_join_back(spark: SparkSession) -> None:
+    df = spark.createDataFrame([(1, ["a"]), (1, ["b"])], "id INT, tags ARRAY<STRING>")
+    tables = relationalize(df, root="orders", key="id")
+    with pytest.raises(Exception, match="wanted as many rows as tags_size of orders says, 1; found 2"):
+        denormalize(tables, model=tables.model).collect()
+
+
+def test_keys_that_are_null_or_not_unique_are_named(spark: SparkSession) -> None:
+    df = spark.createDataFrame([(1, []), (1, []), (None, []), (2, [])], "id INT, tags ARRAY<STRING>")
+    with pytest.raises(KeyNotUniqueError) as caught:
+        relationalize(df, root="orders", key="id").check_key()
+    assert sorted(caught.value.offenders, key=repr) == [((1,), 2), ((None,), 1)]
+    assert "1 on 2 rows" in str(caught.value)
+
+
+def test_a_sound_key_hands_on_the_tables(spark: SparkSession) -> None:
+    tables = relationalize(orders(spark), root="orders", key="id")
+    assert tables.check_key() is tables
+
+
+def test_the_tables_print_as_a_tree_in_a_notebook(spark: SparkSession) -> None:
+    tables = relationalize(orders(spark), root="orders", key="id")
+    tree = """\
+orders (id) + 3 columns
+├── orders_items (orders_id, items_pos) + 3 columns
+│   ├── orders_items_discounts (orders_id, items_pos, items_discounts_pos) + 1 columns
+│   └── orders_items_attributes (orders_id, items_pos, items_attributes_pos) + 2 columns
+└── orders_grid (orders_id, grid_pos) + 1 columns
+    └── orders_grid_value (orders_id, grid_pos, grid_value_pos) + 1 columns"""
+    assert repr(tables) == tree
+    assert tables._repr_html_() == f"<pre>{tree}</pre>"
+    assert len(tables) == 6
+
+
+def test_the_model_is_a_mermaid_diagram() -> None:
+    schema = StructType([StructField("the id", IntegerType()), StructField("tags", ArrayType(StringType()))])
+    assert RelationalModel(schema, root="orders", key="the id").mermaid().splitlines() == [
+        "erDiagram",
+        '    "orders" ||--o{ "orders_tags" : "tags[]"',
+        '    "orders" {',
+        '        int the_id PK "the_id"',
+        "        int tags_size",
+        "    }",
+        '    "orders_tags" {',
+        '        int orders_the_id PK, FK "orders_the_id"',
+        "        int tags_pos PK",
+        "        string value",
+        "    }",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "error", "message"),
+    [
+        ("idd", ColumnNotFoundError, "no column 'idd'; did you mean 'id'"),
+        ("items_size", ColumnTypeError, "wanted a plain column as key; found array"),
+        ([], InvalidArgumentError, "key: wanted the column"),
+    ],
+)
+def test_a_wrong_key_is_named(spark: SparkSession, key: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        relationalize(orders(spark), root="orders", key=key)
+
+
+@pytest.mark.parametrize(
+    ("columns", "paths"),
+    [
+        ("array(1) AS a, 2 AS a_size", ("size of a", "a_size")),
+        ("array(1) AS a_b, named_struct('b', array(1)) AS a", ("size of a_b", "size of a.b")),
+        ("array(named_struct('a_pos', 1)) AS a", ("position in a[]", "a[].a_pos")),
+    ],
+)
+def test_clashing_names_are_refused(spark: SparkSession, columns: str, paths: tuple[str, str]) -> None:
+    with pytest.raises(ColumnClashError) as caught:
+        relationalize(spark.sql(f"SELECT 1 AS id, {columns}"), root="doc", key="id")
+    assert caught.value.paths == paths
+
+
+def test_a_missing_table_and_a_wrong_column_are_named(spark: SparkSession) -> None:
+    tables = relationalize(orders(spark), root="orders", key="id")
+    with pytest.raises(InvalidArgumentError, match="tables: wanted a DataFrame for 'orders_items'"):
+        denormalize({"orders": tables["orders"]}, model=tables.model)
+    wrong = {**tables, "orders_grid": tables["orders_grid"].selectExpr("orders_id", "grid_pos", "'2' AS value_size")}
+    with pytest.raises(ColumnTypeError, match=r"column 'orders_grid\.value_size': wanted int; found string"):
+        denormalize(wrong, model=tables.model)
+
+
+def test_a_stream_is_split_but_not_joined(spark: SparkSession) -> None:
+    stream = spark.readStream.format("rate").load().selectExpr("value AS id", "array(value) AS tags")
+    tables = relationalize(stream, root="doc", key="id")
+    assert tables["doc_tags"].isStreaming
+    with pytest.raises(UnsupportedError, match="table 'doc' is a stream"):
+        denormalize(tables, model=tables.model)
