@@ -21,7 +21,7 @@ from shopsmart_etl.explode import explode_arrays
 from shopsmart_etl.explode_map import explode_map
 from shopsmart_etl.flatten import flatten_struct
 from shopsmart_etl.gold import daily_active_users, daily_revenue
-from shopsmart_etl.impute import impute_financials
+from shopsmart_etl.impute import impute_financials, median_by
 from shopsmart_etl.keep_once import keep_once
 from shopsmart_etl.nest import nest_struct
 from shopsmart_etl.pipeline import pipeline
@@ -56,6 +56,7 @@ __all__ = [
     "flatten_struct",
     "impute_financials",
     "keep_once",
+    "median_by",
     "nest_struct",
     "pipeline",
     "read_csv_logs",

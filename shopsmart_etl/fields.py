@@ -9,12 +9,12 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StructField, StructType
 
 from shopsmart_etl.errors import ColumnNotFoundError, ColumnTypeError
-from shopsmart_etl.schema import find_column, quote, refuse_clashes, type_text
+from shopsmart_etl.schema import find_column, positions, quote, refuse_clashes, type_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from pyspark.sql import Column
+    from pyspark.sql import Column, DataFrame
 
 # A name in backticks, in which a doubled one is a backtick, or one without dots and backticks.
 _NAME = re.compile(r"`((?:[^`]|``)+)`|([^.`]+)")
@@ -85,30 +85,95 @@ def find_field(schema: StructType, column: str, *, ignores_case: Callable[[], bo
     return place
 
 
-def changed(
-    column: Column, of: DataType, inside: Sequence[str], change: Callable[[Column, str], dict[str, Column]]
-) -> Column:
-    """Change a field inside a column, where it is.
+class Change(NamedTuple):
+    """What a step does to one field.
 
-    A null struct stays null: there is no field in it to change.
+    Attributes:
+        place: Where the field is.
+        value: Makes its new value of the old one.
+        beside: Makes new fields of its old value, by their suffix: what follows the field's own name.
+    """
+
+    place: Place
+    value: Callable[[Column], Column]
+    beside: Mapping[str, Callable[[Column], Column]]
+
+
+def apply_changes(
+    df: DataFrame,
+    schema: StructType,
+    changes: Sequence[Change],
+    *,
+    behind: int = 0,
+    ignores_case: Callable[[], bool],
+    way_out: str,
+) -> DataFrame:
+    """Change fields where they are.
+
+    The new fields of a column stand behind the last column, those of a nested field behind the last field beside it. A
+    null struct stays null: there is no field in it to change.
 
     Args:
-        column: The column, or what is left of the way.
-        of: Its type.
-        inside: The names that lead from it to the field.
-        change: Makes the fields of the innermost struct, by name, of the field's value and name.
+        df: A DataFrame of the schema's columns, and those behind them.
+        schema: The columns to keep.
+        changes: The changes, each to another field.
+        behind: How many columns stand behind the schema's; the result leaves them out.
+        ignores_case: Tells whether the session ignores case.
+        way_out: What the user can do about a name that is taken.
 
     Returns:
-        The column with those fields.
+        The DataFrame, changed.
+
+    Raises:
+        ColumnClashError: A new field's name is taken.
     """
+    flat = [change for change in changes if not change.place.inside]
+    added = [change.place.field.name + suffix for change in flat for suffix in change.beside]
+    beside = [(tuple(schema.names), added)]
+    beside += [
+        (change.place.siblings, [change.place.field.name + suffix for suffix in change.beside])
+        for change in changes
+        if change.place.inside
+    ]
+    for names, new in beside:
+        refuse_clashes(
+            [(name, f"column {quote(name)}") for name in names] + [(name, f"flag {quote(name)}") for name in new],
+            ignores_case=ignores_case,
+            way_out=way_out,
+        )
+    # Names by position, because withColumns would replace every column whose name differs only in case.
+    columns: dict[str, Column] = {}
+    for change in changes:
+        at = str(change.place.at)
+        field = schema.fields[change.place.at]
+        column = columns.get(at, F.col(at))
+        made = (
+            _changed(column, field.dataType, change.place.inside, change)
+            if change.place.inside
+            else change.value(column)
+        )
+        columns[at] = made.alias(at, metadata=field.metadata)
+    new_columns = {
+        f"{change.place.at}{suffix}": make(F.col(str(change.place.at)))
+        for change in flat
+        for suffix, make in change.beside.items()
+    }
+    placed_names = positions(len(schema.fields) + behind)
+    placed = df.toDF(*placed_names).withColumns({**columns, **new_columns})
+    return placed.drop(*placed_names[len(schema.fields) :]).toDF(*schema.names, *added)
+
+
+def _changed(column: Column, of: DataType, inside: Sequence[str], change: Change) -> Column:
     if isinstance(of, ArrayType):
-        return F.transform(column, lambda element: changed(element, of.elementType, inside, change))
+        return F.transform(column, lambda element: _changed(element, of.elementType, inside, change))
     assert isinstance(of, StructType)  # noqa: S101 - narrows the type; find_field went this way
     name, *rest = inside
     value = column.getField(name)
-    fields = {name: changed(value, of[name].dataType, rest, change)} if rest else change(value, name)
-    for field, made in fields.items():
-        column = column.withField(quote(field), made)
+    if rest:
+        return column.withField(quote(name), _changed(value, of[name].dataType, rest, change))
+    column = column.withField(quote(name), change.value(value))
+    for suffix, make in change.beside.items():
+        column = column.withField(quote(name + suffix), make(value))
     return column
 
 

@@ -19,8 +19,10 @@ from shopsmart_etl import (
     ColumnTypeError,
     InexactFillError,
     InvalidArgumentError,
+    UnsupportedError,
     daily_active_users,
     impute_financials,
+    median_by,
 )
 
 if TYPE_CHECKING:
@@ -190,6 +192,61 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_plain(one) for one in value)
     return [_plain(one) for one in value] if isinstance(value, list) else value
+
+
+FALLBACKS = "paid DECIMAL(10, 2), quantity INT, price DECIMAL(6, 2), country STRING, at INT"
+
+
+@given(
+    st.lists(
+        st.tuples(AMOUNTS, st.none() | st.integers(-9, 9), AMOUNTS, st.sampled_from(["EIRE", "Spain", None])),
+        max_size=6,
+    )
+)
+def test_fallbacks_are_tried_in_order_and_the_one_used_is_named(spark: SparkSession, rows: list[Any]) -> None:
+    fills: list[Any] = [F.col("quantity") * F.col("price"), median_by("country"), 0]
+    df = spark.createDataFrame([(*row, at) for at, row in enumerate(rows)], FALLBACKS)
+    filled = df.transform(impute_financials("paid", fill=fills)).orderBy("at")
+    groups: dict[Any, list[Decimal]] = {}
+    for paid, _, _, country in rows:
+        groups.setdefault(country, []).extend([] if paid is None else [paid])
+    for row, (paid, quantity, price, country) in zip(filled.collect(), rows, strict=True):
+        product = None if quantity is None or price is None else quantity * price
+        known = sorted(groups[country])
+        median = known[(len(known) - 1) // 2] if known else None
+        used = next(at for at, value in enumerate([product, median, 0]) if value is not None)
+        assert row["paid"] == (paid if paid is not None else [product, median, 0][used])
+        assert row["paid_imputed"] == (paid is None)
+        assert row["paid_imputed_by"] == (used if paid is None else None)
+    assert filled.columns == [*df.columns, "paid_imputed", "paid_imputed_by"]
+    assert not filled.schema["paid"].nullable
+
+
+def test_what_no_fallback_fills_stays_null_without_a_flag(spark: SparkSession) -> None:
+    df = spark.sql("SELECT CAST(NULL AS INT) AS paid, CAST(NULL AS INT) AS tax")
+    filled = df.transform(impute_financials("paid", fill=F.col("tax")))
+    assert tuple(filled.collect()[0]) == (None, None, False)
+
+
+def test_a_computed_fill_that_does_not_fit_fails_the_job(spark: SparkSession) -> None:
+    df = spark.sql("SELECT CAST(NULL AS DECIMAL(10, 2)) AS paid, CAST(0.125 AS DECIMAL(5, 3)) AS tax")
+    filled = df.transform(impute_financials("paid", fill=F.col("tax")))
+    with pytest.raises(
+        Exception, match=r"column 'paid': wanted a fill that decimal\(10,2\) holds exactly; found 0\.125"
+    ):
+        filled.collect()
+
+
+def test_a_row_s_column_fills_the_fields_of_its_items(spark: SparkSession) -> None:
+    df = spark.createDataFrame([(5, [(1,), (None,)])], "base INT, items ARRAY<STRUCT<price: INT>>")
+    filled = df.transform(impute_financials("items.price", fill=[F.col("base"), 0]))
+    assert _plain(filled.collect()[0]) == (5, [(1, False, None), (5, True, 0)])
+
+
+def test_a_median_does_not_reach_inside(spark: SparkSession) -> None:
+    df = spark.createDataFrame([(5, [(1,)])], "base INT, items ARRAY<STRUCT<price: INT>>")
+    with pytest.raises(UnsupportedError, match=r"median_by\('base'\) needs a column at the top level"):
+        df.transform(impute_financials("items.price", fill=median_by("base")))
 
 
 def test_a_literal_name_goes_before_a_path_and_backticks_hold_dots(spark: SparkSession) -> None:

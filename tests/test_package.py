@@ -24,8 +24,9 @@ SURFACE = {
     "explode_arrays": "(*columns: 'str', keep_empty: 'bool' = True, position: 'str | None' = None,"
     " siblings: 'Siblings' = 'refuse') -> 'Transform'",
     "flatten_struct": "(*columns: 'str', sep: 'str' = '_', max_depth: 'int | None' = None) -> 'FlattenStep'",
-    "impute_financials": "(*columns: 'str', fill: 'Number | Mapping[str, Number]' = 0,"
+    "impute_financials": "(*columns: 'str', fill: 'Fills | Mapping[str, Fills]' = 0,"
     " flag_suffix: 'str | None' = '_imputed') -> 'Transform'",
+    "median_by": "(*by: 'str') -> 'MedianBy'",
     "nest_struct": "(schema: 'StructType', *, sep: 'str' = '_') -> 'Transform'",
     "pipeline": "(*steps: 'Transform') -> 'Transform'",
     "read_csv_logs": "(spark: 'SparkSession', path: 'str', *, schema: 'StructType | str',"
