@@ -23,6 +23,7 @@ from shopsmart_etl.flatten import flatten_struct
 from shopsmart_etl.gold import daily_active_users, daily_revenue
 from shopsmart_etl.impute import impute_financials, median_by
 from shopsmart_etl.keep_once import keep_once
+from shopsmart_etl.money import MISSING_AMOUNTS, parse_money
 from shopsmart_etl.nest import nest_struct
 from shopsmart_etl.pipeline import pipeline
 from shopsmart_etl.read import read_csv_logs, read_json_payloads
@@ -32,6 +33,7 @@ from shopsmart_etl.typing import Transform
 from shopsmart_etl.write import write_partitioned
 
 __all__ = [
+    "MISSING_AMOUNTS",
     "ColumnClashError",
     "ColumnNotFoundError",
     "ColumnTypeError",
@@ -58,6 +60,7 @@ __all__ = [
     "keep_once",
     "median_by",
     "nest_struct",
+    "parse_money",
     "pipeline",
     "read_csv_logs",
     "read_json_payloads",

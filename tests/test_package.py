@@ -28,6 +28,9 @@ SURFACE = {
     " flag_suffix: 'str | None' = '_imputed') -> 'Transform'",
     "median_by": "(*by: 'str') -> 'MedianBy'",
     "nest_struct": "(schema: 'StructType', *, sep: 'str' = '_') -> 'Transform'",
+    "parse_money": "(*columns: 'str', to: 'DecimalType' = DecimalType(18,2), decimal_mark: \"Literal['.', ',']\" = '.',"
+    " missing: 'Sequence[str]' = ('', '-', 'N/A', 'NA', 'NULL', 'NONE', 'NAN', 'ERROR', 'UNKNOWN'),"
+    " unreadable: \"Literal['mark', 'refuse']\" = 'mark', flag_suffix: 'str' = '_unreadable') -> 'Transform'",
     "pipeline": "(*steps: 'Transform') -> 'Transform'",
     "read_csv_logs": "(spark: 'SparkSession', path: 'str', *, schema: 'StructType | str',"
     " corrupt_record: 'str' = '_corrupt_record') -> 'DataFrame'",
@@ -64,6 +67,7 @@ def test_the_public_functions_are_these_with_these_signatures() -> None:
 
 def test_the_other_public_names_are_the_errors_and_the_types() -> None:
     assert {name for name in shopsmart_etl.__all__ if not name.islower()} == ERRORS | {
+        "MISSING_AMOUNTS",
         "RelationalModel",
         "Relations",
         "Transform",

@@ -1,0 +1,156 @@
+"""Text into exact amounts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyspark.sql.types import DecimalType
+
+from shopsmart_etl import MISSING_AMOUNTS, ColumnClashError, ColumnTypeError, InvalidArgumentError, parse_money
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+NBSP, THIN = "\u00a0", "\u202f"
+POINT = {
+    "$1,234.50": "1234.50",
+    "(12.00)": "-12",
+    "12.00-": "-12",
+    "+3": "3",
+    "-3": "-3",
+    "1e3": "1000",
+    "1.25E2": "125",
+    "US$ 5": "5",
+    "USD 5.1": "5.1",
+    f"5{NBSP}EUR": "5",
+    f"{NBSP} 7\t": "7",
+    "-$4.20": "-4.20",
+    "$-4.20": "-4.20",
+    "($4.20)": "-4.20",
+    "$(4.20)": "-4.20",
+    "1'000'000.5": "1000000.5",
+    "1 234 567": "1234567",
+    ".5": "0.5",
+    "5.": "5",
+    "007": "7",
+    "1.500": "1.50",
+    "Rs. 99": "99",
+    "€0": "0",
+    "9999999999999999.99": "9999999999999999.99",
+    "-0": "0",
+}
+COMMA = {
+    "1.234,50 €": "1234.50",
+    f"1{THIN}234,5": "1234.5",
+    "kr 12,00": "12",
+    "1.234": "1234",
+    "-1,5": "-1.5",
+}
+UNREADABLE = [
+    "free",
+    "1,23",
+    "1,234,56",
+    "12,34.5",
+    "1.2.3",
+    "1.005",
+    "--3",
+    "-3-",
+    "(-3)",
+    "(3",
+    "3)",
+    "1 2",
+    "5 apples",
+    "0x10",
+    "1e99",
+    "1e-3",
+    "10000000000000000",
+    "1e16",
+    "Infinity",
+    "٣",
+    "1,23 4.00",
+    "$",
+    "5%",
+    "1\n2",
+]
+
+
+def parsed(spark: SparkSession, texts: list[Any], **options: Any) -> list[tuple[Any, ...]]:
+    df = spark.createDataFrame([(at, text) for at, text in enumerate(texts)], "at INT, price STRING")
+    return [tuple(row)[1:] for row in df.transform(parse_money("price", **options)).orderBy("at").collect()]
+
+
+def test_amounts_are_read_as_written(spark: SparkSession) -> None:
+    assert parsed(spark, list(POINT)) == [(Decimal(value), False) for value in POINT.values()]
+
+
+def test_amounts_with_a_decimal_comma_are_read_as_written(spark: SparkSession) -> None:
+    assert parsed(spark, list(COMMA), decimal_mark=",") == [(Decimal(value), False) for value in COMMA.values()]
+
+
+def test_what_is_no_amount_is_null_and_marked(spark: SparkSession) -> None:
+    assert dict(zip(UNREADABLE, parsed(spark, UNREADABLE), strict=True)) == dict.fromkeys(UNREADABLE, (None, True))
+
+
+def test_what_stands_for_no_amount_is_null_without_a_mark(spark: SparkSession) -> None:
+    texts = [None, *MISSING_AMOUNTS, " n/a ", f"{NBSP}unknown"]
+    assert parsed(spark, texts) == [(None, False)] * len(texts)
+    assert parsed(spark, ["tbd", "N/A"], missing=["TBD"]) == [(None, False), (None, True)]
+
+
+@given(st.decimals(min_value=-(10**15), max_value=10**15, places=2), st.sampled_from(["", ",", " ", "'"]))
+def test_every_amount_is_read_back_as_it_was_written(spark: SparkSession, amount: Decimal, group: str) -> None:
+    text = f"{amount:,.2f}".replace(",", group)
+    assert parsed(spark, [text, f"{text} EUR", f"${text}"]) == [(amount, False)] * 3
+
+
+@given(st.text(alphabet="0123456789.,-+()eE$ U\u00a0'x", max_size=8))
+def test_no_text_fails_the_job_and_none_is_guessed(spark: SparkSession, text: str) -> None:
+    ((amount, unreadable),) = parsed(spark, [text])
+    if amount is not None:
+        assert not unreadable
+        digits = [sign for sign in text.lower().partition("e")[0] if sign.isdigit()]
+        assert "".join(digits).strip("0") == "".join(str(part) for part in amount.as_tuple().digits).strip("0")
+
+
+@pytest.mark.parametrize(
+    "to", [DecimalType(38, 0), DecimalType(38, 18), DecimalType(38, 37), DecimalType(5, 5), DecimalType(3, 0)]
+)
+def test_every_decimal_type_holds_what_it_says_exactly(spark: SparkSession, to: DecimalType) -> None:
+    largest = "9" * (to.precision - to.scale) + ("." + "9" * to.scale if to.scale else "")
+    too_long = largest + ("9" if to.scale else ".9")
+    assert parsed(spark, [largest, too_long, "1" + largest], to=to) == [
+        (Decimal(largest), False),
+        (None, True),
+        (None, True),
+    ]
+
+
+def test_refusing_fails_the_job_with_the_text(spark: SparkSession) -> None:
+    assert parsed(spark, ["5", "N/A"], unreadable="refuse") == [(Decimal(5),), (None,)]
+    with pytest.raises(Exception, match="column 'price': wanted an amount; found 'free'"):
+        parsed(spark, ["5", "free"], unreadable="refuse")
+
+
+def test_amounts_inside_arrays_are_parsed_where_they_are(spark: SparkSession) -> None:
+    df = spark.createDataFrame([([("$5",), None, ("x",)],), (None,)], "items ARRAY<STRUCT<price: STRING>>")
+    first, second = df.transform(parse_money("items.price")).collect()
+    assert first["items"] == [(Decimal(5), False), None, (None, True)]
+    assert second["items"] is None
+
+
+def test_misuse_is_named(spark: SparkSession) -> None:
+    df = spark.sql("SELECT 1 AS n, '5' AS price, true AS price_unreadable")
+    with pytest.raises(ColumnTypeError, match=r"column 'n': wanted a string; found int\. A number needs no parsing"):
+        df.transform(parse_money("n"))
+    with pytest.raises(ColumnClashError, match="price_unreadable"):
+        df.transform(parse_money("price"))
+    with pytest.raises(InvalidArgumentError, match="decimal_mark: wanted"):
+        parse_money("price", decimal_mark=";")  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match="unreadable: wanted"):
+        parse_money("price", unreadable="guess")  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match="columns: wanted"):
+        parse_money()
