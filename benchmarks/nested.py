@@ -69,12 +69,12 @@ def main() -> None:
 def driver(spark: SparkSession, rounds: int) -> None:
     """Time building a flatten until Spark has resolved its schema."""
     import flatten_spark_dataframe  # noqa: PLC0415 - starts a session of its own when it is imported
-    import quinn  # noqa: PLC0415
     import spark_json_flatten  # noqa: PLC0415
+    from quinn.transformations import flatten_dataframe  # noqa: PLC0415
 
     ways: dict[str, Callable[[DataFrame], DataFrame]] = {
         "select of F.col": lambda df: df.select(*by_hand(df.schema)),
-        "quinn": quinn.flatten_dataframe,
+        "quinn": flatten_dataframe,
         "flatten-spark-dataframe": flatten_spark_dataframe.flatten,
         "spark-json-flatten": spark_json_flatten.flatten_recursive,
     }

@@ -1,6 +1,7 @@
 """Composable PySpark transformers for e-commerce data: flatten, explode, impute, partition, aggregate."""
 
 import shopsmart_etl._pyspark  # noqa: F401 - first, since it says what to do where PySpark is missing
+from shopsmart_etl.deduplicate import deduplicate
 from shopsmart_etl.denormalize import denormalize
 from shopsmart_etl.errors import (
     ColumnClashError,
@@ -26,6 +27,18 @@ from shopsmart_etl.keep_once import keep_once
 from shopsmart_etl.money import MISSING_AMOUNTS, parse_money
 from shopsmart_etl.nest import nest_struct
 from shopsmart_etl.pipeline import pipeline
+from shopsmart_etl.quality import (
+    Rule,
+    country_code,
+    flag_violations,
+    in_range,
+    keep_invalid,
+    keep_valid,
+    matches,
+    not_null,
+    one_of,
+    unique,
+)
 from shopsmart_etl.read import read_csv_logs, read_json_payloads
 from shopsmart_etl.relationalize import Relations, relationalize
 from shopsmart_etl.relations import RelationalModel
@@ -42,6 +55,7 @@ __all__ = [
     "KeyNotUniqueError",
     "RelationalModel",
     "Relations",
+    "Rule",
     "ShopSmartError",
     "SiblingArraysError",
     "SourceNotFoundError",
@@ -49,21 +63,31 @@ __all__ = [
     "TargetMismatchError",
     "Transform",
     "UnsupportedError",
+    "country_code",
     "daily_active_users",
     "daily_revenue",
+    "deduplicate",
     "denormalize",
     "expand_variant",
     "explode_arrays",
     "explode_map",
+    "flag_violations",
     "flatten_struct",
     "impute_financials",
+    "in_range",
+    "keep_invalid",
     "keep_once",
+    "keep_valid",
+    "matches",
     "median_by",
     "nest_struct",
+    "not_null",
+    "one_of",
     "parse_money",
     "pipeline",
     "read_csv_logs",
     "read_json_payloads",
     "relationalize",
+    "unique",
     "write_partitioned",
 ]

@@ -15,6 +15,16 @@ import shopsmart_etl
 SURFACE = {
     "daily_active_users": "(*, user: 'str', at: 'str', by: 'Sequence[str]' = ()) -> 'Transform'",
     "daily_revenue": "(*, amount: 'str', at: 'str', by: 'Sequence[str]' = ()) -> 'Transform'",
+    "country_code": "(column: 'str') -> 'Rule'",
+    "deduplicate": "(*keys: 'str', latest_by: 'str | Sequence[str] | None' = None) -> 'Transform'",
+    "flag_violations": "(*rules: 'Rule', into: 'str' = '_violations') -> 'Transform'",
+    "in_range": "(column: 'str', *, least: 'object' = None, most: 'object' = None) -> 'Rule'",
+    "keep_invalid": "(*, violations: 'str' = '_violations') -> 'Transform'",
+    "keep_valid": "(*, violations: 'str' = '_violations') -> 'Transform'",
+    "matches": "(column: 'str', pattern: 'str') -> 'Rule'",
+    "not_null": "(column: 'str') -> 'Rule'",
+    "one_of": "(column: 'str', *values: 'object') -> 'Rule'",
+    "unique": "(*columns: 'str') -> 'Rule'",
     "denormalize": "(tables: 'Mapping[str, DataFrame]', *, model: 'RelationalModel') -> 'DataFrame'",
     "expand_variant": "(column: 'str', *, schema: 'StructType', rescued: 'str | None' = None) -> 'Transform'",
     "explode_map": "(column: 'str', *, key: 'str | None' = None, value: 'str | None' = None) -> 'Transform'",
@@ -70,6 +80,7 @@ def test_the_other_public_names_are_the_errors_and_the_types() -> None:
         "MISSING_AMOUNTS",
         "RelationalModel",
         "Relations",
+        "Rule",
         "Transform",
     }
     for name in ERRORS:

@@ -1,0 +1,129 @@
+"""Rules, the rows that break them, and which."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from chispa import assert_df_equality
+from hypothesis import given
+from hypothesis import strategies as st
+from pyspark.sql import functions as F
+
+from shopsmart_etl import (
+    ColumnClashError,
+    ColumnNotFoundError,
+    ColumnTypeError,
+    InvalidArgumentError,
+    Rule,
+    country_code,
+    flag_violations,
+    in_range,
+    keep_invalid,
+    keep_valid,
+    matches,
+    not_null,
+    one_of,
+    unique,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+LOGS = "id INT, user STRING, paid DECIMAL(10, 2), country STRING"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.none() | st.integers(0, 3),
+            st.none() | st.sampled_from(["ada", "bob", ""]),
+            st.none() | st.decimals(-5, 5, places=2),
+            st.none() | st.sampled_from(["GB", "gb", "UK", "IE"]),
+        ),
+        max_size=6,
+    )
+)
+def test_each_row_is_either_valid_or_says_what_it_breaks(spark: SparkSession, rows: list[Any]) -> None:
+    df = spark.createDataFrame(rows, LOGS)
+    rules = [
+        not_null("user"),
+        in_range("paid", least=Decimal("0.01"), most=4),
+        one_of("id", 1, 2),
+        matches("user", "[a-z]+"),
+        unique("id"),
+        country_code("country"),
+        Rule("ada pays", "user <> 'ada' OR paid > 0"),
+        Rule("by column", F.col("id") >= 1),
+    ]
+
+    def kept(row: tuple[Any, ...]) -> list[bool]:
+        number, user, paid, country = row
+        return [
+            user is not None,
+            paid is not None and Decimal("0.01") <= paid <= 4,
+            number in (1, 2),
+            bool(user),
+            number is None or sum(other[0] == number for other in rows) == 1,
+            country in ("GB", "IE"),
+            # As SQL has it: unknown or true is true, unknown or false is unknown.
+            (user is not None and user != "ada") or (paid is not None and paid > 0),
+            number is not None and number >= 1,
+        ]
+
+    flagged = df.transform(flag_violations(*rules)).cache()
+    wanted = [(*row, [rule.name for rule, fine in zip(rules, kept(row), strict=True) if not fine]) for row in rows]
+    assert sorted(map(repr, map(tuple, flagged.collect()))) == sorted(map(repr, wanted))
+    assert not flagged.schema["_violations"].nullable
+    valid, invalid = flagged.transform(keep_valid()), flagged.transform(keep_invalid())
+    assert valid.schema == df.schema
+    assert sorted(map(repr, map(tuple, valid.collect()))) == sorted(repr(row[:-1]) for row in wanted if not row[-1])
+    assert invalid.schema == flagged.schema
+    assert sorted(map(repr, map(tuple, invalid.collect()))) == sorted(repr(row) for row in wanted if row[-1])
+    flagged.unpersist()
+
+
+@pytest.fixture
+def logs(spark: SparkSession) -> DataFrame:
+    return spark.sql("SELECT 1 AS id, 'a\nb' AS `user.name`, 'x' AS state")
+
+
+def test_a_pattern_holds_from_beginning_to_end(logs: DataFrame) -> None:
+    flagged = logs.transform(flag_violations(matches("user.name", "a|b"), matches("state", "x|y")))
+    assert flagged.collect()[0]["_violations"] == ["user.name matches a|b"]
+
+
+def test_rules_print_so_that_a_step_can_be_read() -> None:
+    assert repr(Rule("paid", "paid > 0")) == "Rule('paid', 'paid > 0')"
+    assert repr(flag_violations(unique("id"), into="why")) == "flag_violations(Rule('id is unique'), into='why')"
+
+
+def test_the_column_of_violations_is_called_as_asked(logs: DataFrame) -> None:
+    flagged = logs.transform(flag_violations(not_null("id"), into="why.not"))
+    assert_df_equality(flagged.transform(keep_valid(violations="why.not")), logs)
+    assert flagged.transform(keep_invalid(violations="why.not")).count() == 0
+
+
+def test_misuse_is_named(logs: DataFrame) -> None:
+    with pytest.raises(ColumnNotFoundError, match=r"no column 'usr\.name'; did you mean 'user.name'"):
+        logs.transform(flag_violations(not_null("usr.name")))
+    with pytest.raises(ColumnClashError, match="column `id` and the violations would both be named 'ID'"):
+        logs.transform(flag_violations(not_null("id"), into="ID"))
+    with pytest.raises(ColumnTypeError, match="wanted the array that flag_violations adds; found int"):
+        logs.transform(keep_valid(violations="id"))
+    with pytest.raises(ColumnNotFoundError, match="no column '_violations'"):
+        logs.transform(keep_invalid())
+    with pytest.raises(InvalidArgumentError, match="rules: wanted at least one rule, each of another name"):
+        flag_violations(not_null("id"), not_null("id"))
+    with pytest.raises(InvalidArgumentError, match="condition: wanted SQL text"):
+        Rule("x", 1)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match="least: wanted at least one of"):
+        in_range("id")
+
+
+def test_every_rule_runs_on_a_stream_but_those_that_compare_rows(spark: SparkSession) -> None:
+    stream = spark.readStream.format("rate").load().selectExpr("value AS id", "'GB' AS country")
+    assert (
+        stream.transform(flag_violations(not_null("id"), country_code("country"))).transform(keep_valid()).isStreaming
+    )
