@@ -84,7 +84,9 @@ def _nested(tables: Mapping[str, DataFrame], model: RelationalModel, table: Tabl
     own = columns[len(keys) :]
     sources = {column.leaf.path: Source(sql, nullable=True) for sql, column in own if not column.leaf.marks}
     present = {column.leaf.path: sql for sql, column in own if column.leaf.marks}
-    return rows.selectExpr(*keys, *nested_columns(table.entry, sources, present))
+    # With aliases, since Spark Connect marks the columns that it had to name itself in their metadata.
+    nested = (f"{sql} AS `{at}`" for at, sql in enumerate(nested_columns(table.entry, sources, present)))
+    return rows.selectExpr(*keys, *nested)
 
 
 def _entries(tables: Mapping[str, DataFrame], model: RelationalModel, children: Sequence[Table]) -> DataFrame:

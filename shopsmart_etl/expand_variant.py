@@ -91,8 +91,8 @@ def expand_variant(column: str, *, schema: StructType, rescued: str | None = Non
             zip(names, origins, strict=True), ignores_case=partial(ignores_case, df), way_out="Give another rescued="
         )
         columns = [f"`{other}`" for other in range(len(have.fields))]
-        columns[at] = _typed(f"`{at}`", schema, 0)
-        columns.insert(at + 1, f"if({_fits(f'`{at}`', schema, 0)}, NULL, `{at}`)")
+        columns[at] = f"{_typed(f'`{at}`', schema, 0)} AS `{at}`"
+        columns.insert(at + 1, f"if({_fits(f'`{at}`', schema, 0)}, NULL, `{at}`) AS rescued")
         return df.toDF(*positions(len(have.fields))).selectExpr(*columns).toDF(*names)
 
     return expand

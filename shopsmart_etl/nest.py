@@ -77,7 +77,8 @@ def nest_struct(schema: StructType, *, sep: str = "_") -> Transform:
         nested = nested_columns(
             schema, {path: Source(f"`{at}`", have.fields[at].nullable) for path, at in found.items()}
         )
-        columns = [*nested, *(f"`{at}`" for at in rest)]
+        # With aliases, since Spark Connect marks the columns that it had to name itself in their metadata.
+        columns = [*(f"{sql} AS `{at}`" for at, sql in enumerate(nested)), *(f"`{at}`" for at in rest)]
         return with_metadata(df.toDF(*positions(len(have.fields))).selectExpr(*columns).toDF(*names), schema.fields)
 
     return nest

@@ -148,7 +148,7 @@ def relationalize(
         flat = table.flattening.apply(nested).toDF(*positions(len(table.columns)))
         made[table.name] = _Rows(table, nested, flat)
     frames = {
-        name: rows.flat.selectExpr(*(column.sql for column in rows.table.columns)).toDF(
+        name: rows.flat.selectExpr(*(f"{column.sql} AS `{at}`" for at, column in enumerate(rows.table.columns))).toDF(
             *(column.name for column in rows.table.columns)
         )
         for name, rows in made.items()
