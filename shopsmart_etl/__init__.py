@@ -1,9 +1,11 @@
 """Composable PySpark transformers for e-commerce data: flatten, explode, impute, partition, aggregate."""
 
 import shopsmart_etl._pyspark  # noqa: F401 - first, since it says what to do where PySpark is missing
+from shopsmart_etl.audit import Audit, AuditReport
 from shopsmart_etl.deduplicate import deduplicate
 from shopsmart_etl.denormalize import denormalize
 from shopsmart_etl.errors import (
+    AuditIncompleteError,
     ColumnClashError,
     ColumnNotFoundError,
     ColumnTypeError,
@@ -47,6 +49,9 @@ from shopsmart_etl.write import write_partitioned
 
 __all__ = [
     "MISSING_AMOUNTS",
+    "Audit",
+    "AuditIncompleteError",
+    "AuditReport",
     "ColumnClashError",
     "ColumnNotFoundError",
     "ColumnTypeError",

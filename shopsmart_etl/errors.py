@@ -31,6 +31,22 @@ class InvalidArgumentError(ShopSmartError, ValueError):
         super().__init__(f"{argument}: wanted {wanted}; found {found!r}")
 
 
+class AuditIncompleteError(ShopSmartError, RuntimeError):
+    """An audit is asked for figures that no action has counted.
+
+    Attributes:
+        step: The step without figures, as it was called.
+    """
+
+    def __init__(self, step: str) -> None:
+        """Name the step, and what brings the figures."""
+        self.step = step
+        super().__init__(
+            f"{step} has no figures yet: they come with the first action, such as a write, "
+            "that runs its chain to the end"
+        )
+
+
 class ColumnNotFoundError(ShopSmartError, LookupError):
     """A column is named that the DataFrame does not have.
 

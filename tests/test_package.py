@@ -50,6 +50,7 @@ SURFACE = {
     "write_partitioned": "(path: 'str', *, by: 'str | Sequence[str]', if_exists: 'IfExists' = 'error') -> 'Transform'",
 }
 ERRORS = {
+    "AuditIncompleteError",
     "ColumnClashError",
     "ColumnNotFoundError",
     "ColumnTypeError",
@@ -77,6 +78,8 @@ def test_the_public_functions_are_these_with_these_signatures() -> None:
 
 def test_the_other_public_names_are_the_errors_and_the_types() -> None:
     assert {name for name in shopsmart_etl.__all__ if not name.islower()} == ERRORS | {
+        "Audit",
+        "AuditReport",
         "MISSING_AMOUNTS",
         "RelationalModel",
         "Relations",

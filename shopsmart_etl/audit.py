@@ -1,0 +1,265 @@
+"""What a chain did, counted in passing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from html import escape
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Observation
+from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType, DoubleType, FloatType
+from typing_extensions import override
+
+from shopsmart_etl.errors import AuditIncompleteError, InvalidArgumentError, UnsupportedError
+from shopsmart_etl.schema import find_column, positions
+from shopsmart_etl.session import ignores_case
+from shopsmart_etl.step import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pyspark.sql import Column, DataFrame
+    from pyspark.sql.types import StructType
+
+    from shopsmart_etl.quality import Rule
+    from shopsmart_etl.typing import Transform
+
+# Spark hands the figures over a moment after the action has ended.
+_SECONDS_TO_ARRIVE = 30
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """The figures of a run: prints as text, shows as a table in a notebook, and turns to JSON.
+
+    Attributes:
+        rows: Rows at each place that was counted, in the order of the chain.
+        missing: Null (and NaN) values of each column.
+        filled: Imputed values of each column.
+        violations: Rows that break each rule.
+        rows_in: Rows that came in, where the report was asked to reconcile.
+        rows_out: Rows that went out, all ways together.
+    """
+
+    rows: Mapping[str, int] = field(default_factory=dict)
+    missing: Mapping[str, int] = field(default_factory=dict)
+    filled: Mapping[str, int] = field(default_factory=dict)
+    violations: Mapping[str, int] = field(default_factory=dict)
+    rows_in: int | None = None
+    rows_out: int | None = None
+
+    @property
+    def reconciled(self) -> bool | None:
+        """Whether as many rows went out as came in; None where the report was not asked."""
+        return None if self.rows_in is None else self.rows_in == self.rows_out
+
+    def to_json(self) -> str:
+        """Write the figures as JSON."""
+        return json.dumps({**asdict(self), "reconciled": self.reconciled})
+
+    def _lines(self) -> list[tuple[str, str, str]]:
+        parts = {"rows": self.rows, "missing": self.missing, "filled": self.filled, "violations": self.violations}
+        lines = [(part, name, f"{count:,}") for part, counts in parts.items() for name, count in counts.items()]
+        if self.rows_in is not None:
+            verdict = "reconciled" if self.reconciled else "NOT reconciled"
+            lines.append((verdict, "rows in, rows out", f"{self.rows_in:,}, {self.rows_out:,}"))
+        return lines
+
+    @override
+    def __repr__(self) -> str:
+        lines = self._lines()
+        widths = [max((len(line[at]) for line in lines), default=0) for at in range(3)]
+        return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in lines)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>" for line in self._lines())
+        return f"<table><tbody>{rows}</tbody></table>"
+
+
+class Audit:
+    """Counts rows, missing values, imputed values and violations while a chain runs, in the same Spark job.
+
+    Its methods make steps that hand on what they are given. The figures are those of the first action that runs the
+    chain: let that be the write, since an action that stops early, such as ``show``, counts what it saw. A step stands
+    in one chain, once.
+
+    Example:
+        >>> audit, logs = Audit(), spark.createDataFrame(
+        ...     [("ada", 5, ["x"]), (None, None, []), ("bob", None, None)], "user string, paid int, tags array<string>")
+        >>> silver = pipeline(
+        ...     audit.count("bronze"),
+        ...     audit.missing("paid"),
+        ...     impute_financials("paid"),
+        ...     audit.filled(),
+        ...     flag_violations(not_null("user")),
+        ...     audit.violations(not_null("user")),
+        ...     audit.count("silver"),
+        ...     write_partitioned(new_path(), by="user"))
+        >>> rows = logs.transform(silver).count()
+        >>> audit.report(rows_in="bronze", rows_out=["silver"])
+        rows        bronze                  3
+        rows        silver                  3
+        missing     paid                    2
+        filled      paid                    2
+        violations  user is not null        1
+        reconciled  rows in, rows out  3, 3
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing counted."""
+        self._observed: list[_Observed] = []
+        self._counted: list[str] = []
+
+    def count(self, name: str) -> Transform:
+        """Count the rows at this place of the chain.
+
+        Args:
+            name: What the report calls the place.
+
+        Returns:
+            A step that changes nothing.
+        """
+        if name in self._counted:
+            raise InvalidArgumentError("name", wanted="a name that this audit has not counted yet", found=name)
+        self._counted.append(name)
+        return self._step("rows", f"count({name!r})", lambda _: {name: F.count(F.lit(1))})
+
+    def missing(self, *columns: str) -> Transform:
+        """Count null, and in float and double columns NaN, in each of some columns.
+
+        Args:
+            *columns: Their names, literally; at least one.
+
+        Returns:
+            A step that changes nothing.
+        """
+        if not columns:
+            raise InvalidArgumentError("columns", wanted="the columns to count in, at least one", found=columns)
+
+        def counts(df: DataFrame) -> dict[str, Column]:
+            schema = df.schema
+            found = {name: find_column(schema, name, ignores_case=lambda: ignores_case(df)) for name in columns}
+            return {name: F.count_if(_is_missing(schema, at)) for name, at in found.items()}
+
+        return self._step("missing", f"missing({', '.join(map(repr, columns))})", counts)
+
+    def filled(self, *, flag_suffix: str = "_imputed") -> Transform:
+        """Count what ``impute_financials`` filled, by its flags at the top level.
+
+        Args:
+            flag_suffix: The suffix that it was given.
+
+        Returns:
+            A step that changes nothing.
+        """
+
+        def counts(df: DataFrame) -> dict[str, Column]:
+            return {
+                one.name.removesuffix(flag_suffix): F.count_if(F.col(str(at)))
+                for at, one in enumerate(df.schema.fields)
+                if one.name.endswith(flag_suffix) and isinstance(one.dataType, BooleanType)
+            }
+
+        return self._step("filled", "filled()", counts)
+
+    def violations(self, *rules: Rule, violations: str = "_violations") -> Transform:
+        """Count the rows that break each rule.
+
+        Args:
+            *rules: The rules that ``flag_violations`` was given.
+            violations: The column that it added.
+
+        Returns:
+            A step that changes nothing.
+        """
+        if not rules:
+            raise InvalidArgumentError("rules", wanted="the rules that were flagged, at least one", found=rules)
+
+        def counts(df: DataFrame) -> dict[str, Column]:
+            at = str(find_column(df.schema, violations, ignores_case=lambda: ignores_case(df)))
+            return {rule.name: F.count_if(F.array_contains(F.col(at), rule.name)) for rule in rules}
+
+        return self._step("violations", f"violations({', '.join(map(repr, rules))})", counts)
+
+    def report(self, *, rows_in: str | None = None, rows_out: Sequence[str] = ()) -> AuditReport:
+        """Gather the figures, after the action that ran the chain.
+
+        Args:
+            rows_in: The name of the count of what came in; None reconciles nothing.
+            rows_out: The names of the counts that together should be as large.
+
+        Returns:
+            The report.
+
+        Raises:
+            AuditIncompleteError: A step of this audit has not been run by an action.
+            InvalidArgumentError: A name was never counted.
+        """
+        parts: dict[str, dict[str, int]] = {"rows": {}, "missing": {}, "filled": {}, "violations": {}}
+        for one in self._observed:
+            parts[one.part].update(one.figures())
+        for name in [*([rows_in] if rows_in is not None else []), *rows_out]:
+            if name not in parts["rows"]:
+                raise InvalidArgumentError("rows_in, rows_out", wanted=f"one of {', '.join(parts['rows'])}", found=name)
+        report = AuditReport(parts["rows"], parts["missing"], parts["filled"], parts["violations"])
+        if rows_in is None:
+            return report
+        out = sum(parts["rows"][name] for name in rows_out)
+        return replace(report, rows_in=parts["rows"][rows_in], rows_out=out)
+
+    def _step(self, part: str, call: str, counts: Callable[[DataFrame], dict[str, Column]]) -> Transform:
+        observed = _Observed(part, f"audit.{call}", counts)
+        self._observed.append(observed)
+        made = Step(observed.observe)
+        made.built_by(observed.call)
+        return made
+
+
+class _Observed:
+    """One step's figures, before and after they are there."""
+
+    def __init__(self, part: str, call: str, counts: Callable[[DataFrame], dict[str, Column]]) -> None:
+        self.part = part
+        self.call = call
+        self._counts = counts
+        self._names: list[str] | None = None
+        self._observation = Observation()
+
+    def observe(self, df: DataFrame) -> DataFrame:
+        if self._names is not None:
+            raise UnsupportedError(f"{self.call} stands in a chain already; make a step for each place that is counted")
+        if df.isStreaming:
+            raise UnsupportedError(
+                "an audit counts one batch; on a stream, use DataFrame.observe with a query listener"
+            )
+        names, placed = df.schema.names, df.toDF(*positions(len(df.schema.names)))
+        counts = self._counts(df)
+        self._names = list(counts)
+        if not counts:
+            return df
+        # By position too, since the report's names may be any text.
+        aliased = (count.alias(f"figure{at}") for at, count in enumerate(counts.values()))
+        return placed.observe(self._observation, *aliased).toDF(*names)
+
+    def figures(self) -> dict[str, int]:
+        """Wait for the figures, but not for an action that never comes."""
+        if self._names is None:
+            raise AuditIncompleteError(self.call)
+        if not self._names:
+            return {}
+        got: list[dict[str, int]] = []
+        waiting = Thread(target=lambda: got.append(self._observation.get), daemon=True)
+        waiting.start()
+        waiting.join(_SECONDS_TO_ARRIVE)
+        if not got or not got[0]:
+            raise AuditIncompleteError(self.call)
+        return {name: got[0][f"figure{at}"] for at, name in enumerate(self._names)}
+
+
+def _is_missing(schema: StructType, at: int) -> Column:
+    column = F.col(str(at))
+    floating = isinstance(schema.fields[at].dataType, (FloatType, DoubleType))
+    return column.isNull() | F.isnan(column) if floating else column.isNull()

@@ -1,0 +1,131 @@
+"""Figures of a run, counted in passing."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shopsmart_etl import (
+    Audit,
+    AuditIncompleteError,
+    AuditReport,
+    InvalidArgumentError,
+    UnsupportedError,
+    audit,
+    flag_violations,
+    impute_financials,
+    in_range,
+    keep_invalid,
+    keep_valid,
+    not_null,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark.sql import DataFrame, SparkSession
+
+RULES = [not_null("user"), in_range("paid", least=0)]
+ROWS = st.lists(
+    st.tuples(
+        st.none() | st.sampled_from("ab"),
+        st.none() | st.integers(-2, 2),
+        st.none() | st.floats(0, 1) | st.just(float("nan")),
+    ),
+    max_size=8,
+)
+
+
+@given(ROWS)
+def test_the_figures_are_those_of_the_rows(spark: SparkSession, rows: list[Any]) -> None:
+    one = Audit()
+    flagged = (
+        # Two partitions at least, so that the figures are sums of parts; and no plan that is folded away.
+        spark.createDataFrame(rows, "user STRING, paid INT, `a.b` DOUBLE")
+        .repartition(2)
+        .transform(one.count("in"))
+        .transform(one.missing("paid", "a.b"))
+        .transform(impute_financials("paid", "a.b"))
+        .transform(one.filled())
+        .transform(flag_violations(*RULES))
+        .transform(one.violations(*RULES))
+    )
+    flagged.transform(one.count("flagged")).write.format("noop").mode("overwrite").save()
+    two = Audit()
+    flagged = spark.createDataFrame(rows, "user STRING, paid INT, `a.b` DOUBLE").repartition(2)
+    flagged.transform(flag_violations(*RULES)).transform(keep_valid()).transform(two.count("valid")).collect()
+    flagged.transform(flag_violations(*RULES)).transform(keep_invalid()).transform(two.count("invalid")).collect()
+    if not rows:
+        return
+    missing = {
+        "paid": sum(paid is None for _, paid, _ in rows),
+        "a.b": sum(rate is None or rate != rate for _, _, rate in rows),  # noqa: PLR0124 - NaN
+    }
+    report = one.report(rows_in="in", rows_out=["flagged"])
+    assert report == AuditReport(
+        rows={"in": len(rows), "flagged": len(rows)},
+        missing=missing,
+        filled=missing,
+        violations={
+            "user is not null": sum(user is None for user, _, _ in rows),
+            "paid >= 0": sum(paid is not None and paid < 0 for _, paid, _ in rows),
+        },
+        rows_in=len(rows),
+        rows_out=len(rows),
+    )
+    assert report.reconciled
+    assert sum(two.report().rows.values()) == len(rows)
+
+
+def test_a_report_prints_and_turns_to_json() -> None:
+    report = AuditReport(rows={"<bronze>": 1200, "silver": 1199}, rows_in=1200, rows_out=1199)
+    assert repr(report).splitlines() == [
+        "rows            <bronze>                  1,200",
+        "rows            silver                    1,199",
+        "NOT reconciled  rows in, rows out  1,200, 1,199",
+    ]
+    assert "<td>&lt;bronze&gt;</td><td>1,200</td>" in report._repr_html_()
+    assert json.loads(report.to_json())["reconciled"] is False
+    assert AuditReport(rows={}).reconciled is None
+
+
+def test_counting_adds_no_job(spark: SparkSession, new_path: Callable[[], str]) -> None:
+    def jobs(transform: Callable[[DataFrame], DataFrame]) -> int:
+        group = f"audit {transform}"
+        spark.sparkContext.setJobGroup(group, group)
+        spark.range(100).transform(transform).write.parquet(new_path())
+        return len(spark.sparkContext.statusTracker().getJobIdsForGroup(group))
+
+    one = Audit()
+    assert jobs(one.count("rows")) == jobs(lambda df: df)
+    assert one.report().rows == {"rows": 100}
+
+
+def test_a_report_before_the_action_is_refused(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "_SECONDS_TO_ARRIVE", 0.1)
+    one = Audit()
+    step = one.count("rows")
+    with pytest.raises(AuditIncompleteError, match=r"audit\.count\('rows'\) has no figures yet"):
+        one.report()
+    spark.range(1).transform(step)
+    with pytest.raises(AuditIncompleteError):
+        one.report()
+
+
+def test_misuse_is_named(spark: SparkSession) -> None:
+    one = Audit()
+    step = one.count("rows")
+    assert repr(step) == "audit.count('rows')"
+    spark.range(1).transform(step).collect()
+    with pytest.raises(UnsupportedError, match=r"audit\.count\('rows'\) stands in a chain already"):
+        spark.range(1).transform(step)
+    with pytest.raises(InvalidArgumentError, match="name: wanted a name that this audit has not counted yet"):
+        one.count("rows")
+    with pytest.raises(InvalidArgumentError, match="rows_in, rows_out: wanted one of rows; found 'row'"):
+        one.report(rows_in="row")
+    with pytest.raises(UnsupportedError, match="an audit counts one batch"):
+        spark.readStream.format("rate").load().transform(Audit().count("rows"))
