@@ -117,6 +117,25 @@ class SiblingArraysError(ShopSmartError):
         )
 
 
+class HeaderMismatchError(ShopSmartError, ValueError):
+    """The header of a CSV file does not have the columns of the schema.
+
+    Attributes:
+        path: The path that was read.
+        missing: The schema's columns that the header lacks.
+        unknown: The header's names that the schema lacks.
+    """
+
+    def __init__(self, path: str, missing: Sequence[str], unknown: Sequence[str], *, way_out: str) -> None:
+        """Name both sides, and what to do."""
+        self.path = path
+        self.missing = tuple(missing)
+        self.unknown = tuple(unknown)
+        parts = [f"it lacks {', '.join(map(repr, missing))}"] if missing else []
+        parts += [f"the schema lacks {', '.join(map(repr, unknown))}"] if unknown else []
+        super().__init__(f"the header at {path!r} does not fit the schema: {'; '.join(parts)}. {way_out}")
+
+
 class InexactFillError(ShopSmartError, ValueError):
     """A fill value that its column's type cannot hold exactly.
 

@@ -8,7 +8,7 @@ from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
-from shopsmart_etl.errors import ColumnClashError, InvalidArgumentError, SourceNotFoundError
+from shopsmart_etl.errors import ColumnClashError, HeaderMismatchError, InvalidArgumentError, SourceNotFoundError
 from shopsmart_etl.schema import positions, quote
 
 if TYPE_CHECKING:
@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 
 def read_csv_logs(
-    spark: SparkSession, path: str, *, schema: StructType | str, corrupt_record: str = "_corrupt_record"
+    spark: SparkSession,
+    path: str,
+    *,
+    schema: StructType | str,
+    corrupt_record: str = "_corrupt_record",
+    encoding: str = "UTF-8",
+    multiline: bool = False,
+    trim_header: bool = False,
 ) -> DataFrame:
     """Read CSV logs that have a header, every line of them.
 
@@ -24,18 +31,25 @@ def read_csv_logs(
     such fields). A line that does not fit the schema (too few or too many fields, text where a number is wanted)
     stays: what could be read of it is in its columns, and the whole line is in the corrupt-record column.
 
+    The header of the first file is read at once, and its columns are found by name. A later file with another header
+    fails the job when it is read.
+
     Args:
         spark: The session.
         path: A file, a folder or a glob. Folders named ``key=value`` become columns, after those of the schema.
-        schema: The columns in the order of the header, as a StructType or as DDL (``"user STRING, price
-            DECIMAL(10, 2)"``). A file whose header says otherwise fails when it is read, named in the error.
+        schema: The columns of the files, in any order, as a StructType or as DDL (``"user STRING, price
+            DECIMAL(10, 2)"``).
         corrupt_record: Name of the string column, after the schema's own, that holds the lines that do not fit.
+        encoding: The files' character set: ``"ISO-8859-1"`` is Latin-1. Spark 4 knows those that every Java has.
+        multiline: True lets a quoted field hold line breaks; each file is then read by one task.
+        trim_header: True takes the spaces off the names in the header.
 
     Returns:
-        A DataFrame of the schema's columns, all nullable, and the corrupt-record column.
+        A DataFrame of the schema's columns in the schema's order, all nullable, and the corrupt-record column.
 
     Raises:
         SourceNotFoundError: The path does not exist or holds no file.
+        HeaderMismatchError: The header lacks a column of the schema, or has one that the schema lacks.
         InvalidArgumentError: ``schema`` is neither a StructType nor the DDL of one.
         ColumnClashError: The schema has a column named like the corrupt-record column.
 
@@ -53,11 +67,19 @@ def read_csv_logs(
         <BLANKLINE>
     """
     columns = _columns(spark, schema, corrupt_record)
+    options: dict[str, str | bool] = {"header": True, "escape": '"', "encoding": encoding, "multiLine": multiline}
+    header = _header(spark.read.format("csv").options(**options), path)
+    in_file = _in_file(columns, header, path, trim=trim_header)
     reader = spark.read.format("csv").options(
-        header=True, escape='"', enforceSchema=False, mode="PERMISSIVE", columnNameOfCorruptRecord=corrupt_record
+        **options, enforceSchema=False, mode="PERMISSIVE", columnNameOfCorruptRecord=corrupt_record
     )
-    raw = _load(reader.schema(_with(columns, corrupt_record)), path)
-    return _whole(raw, columns, corrupt_record)
+    raw = _load(reader.schema(_with(StructType([field for _, field in in_file]), corrupt_record)), path)
+    whole = _whole(raw, StructType([field for _, field in in_file]), corrupt_record)
+    rest = whole.columns[len(in_file) :]
+    placed = whole.toDF(*positions(len(in_file) + len(rest)))
+    order = [at for _, at in sorted((number, at) for at, (number, _) in enumerate(in_file))]
+    order += range(len(in_file), len(in_file) + len(rest))
+    return placed.selectExpr(*(f"`{at}`" for at in order)).toDF(*columns.names, *rest)
 
 
 def read_json_payloads(
@@ -119,6 +141,27 @@ def read_json_payloads(
     return _documents(pages, columns, records, corrupt_record)
 
 
+def _header(reader: DataFrameReader, path: str) -> list[str]:
+    """Read the names in the first file's header; without folders, which would become columns too."""
+    return _load(reader.option("recursiveFileLookup", value=True), path).columns
+
+
+def _in_file(columns: StructType, header: list[str], path: str, *, trim: bool) -> list[tuple[int, StructField]]:
+    """List the columns as they stand in the files, each with its place in the schema."""
+    names = header or columns.names  # empty files have no header
+    wanted = {name: number for number, name in enumerate(columns.names)}
+    plain = [name.strip() if trim else name for name in names]
+    missing = [name for name in wanted if name not in plain]
+    unknown = [name for name in plain if name not in wanted]
+    if missing or unknown:
+        padded = not trim and {name.strip() for name in unknown} & set(missing)
+        way_out = "trim_header=True takes the spaces off" if padded else "Give the schema of these files"
+        raise HeaderMismatchError(path, missing, unknown, way_out=way_out)
+    return [
+        (wanted[name], StructField(literal, columns[name].dataType)) for name, literal in zip(plain, names, strict=True)
+    ]
+
+
 def _documents(pages: DataFrame, columns: StructType, records: str, corrupt_record: str) -> DataFrame:
     rest = [name for name in pages.columns if name not in (records, corrupt_record)]
     # outer, or the pages that could not be parsed would go; the empty pages, which have no document, do go.
@@ -157,9 +200,11 @@ def _load(reader: DataFrameReader, path: str) -> DataFrame:
         raw = reader.load(path)
         files = raw.inputFiles()
     except AnalysisException as error:
-        if "PATH_NOT_FOUND" not in str(error):
+        if "PATH_NOT_FOUND" in str(error):
+            raise SourceNotFoundError(path, "there is no such file or folder") from None
+        if "UNABLE_TO_INFER_SCHEMA" not in str(error):
             raise
-        raise SourceNotFoundError(path, "there is no such file or folder") from None
+        files = []
     if not files:
         raise SourceNotFoundError(path, "the folder holds no file")
     return raw

@@ -43,7 +43,8 @@ SURFACE = {
     " unreadable: \"Literal['mark', 'refuse']\" = 'mark', flag_suffix: 'str' = '_unreadable') -> 'Transform'",
     "pipeline": "(*steps: 'Transform') -> 'Transform'",
     "read_csv_logs": "(spark: 'SparkSession', path: 'str', *, schema: 'StructType | str',"
-    " corrupt_record: 'str' = '_corrupt_record') -> 'DataFrame'",
+    " corrupt_record: 'str' = '_corrupt_record', encoding: 'str' = 'UTF-8', multiline: 'bool' = False,"
+    " trim_header: 'bool' = False) -> 'DataFrame'",
     "read_json_payloads": "(spark: 'SparkSession', path: 'str', *, schema: 'StructType | str',"
     " records: 'str | None' = None, multiline: 'bool' = False, corrupt_record: 'str' = '_corrupt_record')"
     " -> 'DataFrame'",
@@ -54,6 +55,7 @@ ERRORS = {
     "ColumnClashError",
     "ColumnNotFoundError",
     "ColumnTypeError",
+    "HeaderMismatchError",
     "InexactFillError",
     "InvalidArgumentError",
     "KeyNotUniqueError",

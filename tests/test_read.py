@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from chispa import assert_df_equality
@@ -11,6 +12,7 @@ from pyspark.sql.types import IntegerType, StructField, StructType
 
 from shopsmart_etl import (
     ColumnClashError,
+    HeaderMismatchError,
     InvalidArgumentError,
     SourceNotFoundError,
     explode_arrays,
@@ -67,10 +69,71 @@ def test_which_lines_are_corrupt_does_not_depend_on_the_query(logs: DataFrame) -
     assert [row[0] for row in bad.select("user", "_corrupt_record").collect()] == ["cut", "wide", "text", "dear"]
 
 
-def test_a_header_that_is_not_the_schema_fails_and_names_the_file(spark: SparkSession, written: Written) -> None:
-    path = written(["quantity,user,price,note", "1,ada,9.90,x"])
-    with pytest.raises(Exception, match=r"(?s)header does not conform to the schema.*" + path.rpartition("/")[2]):
-        read_csv_logs(spark, path, schema=CSV_SCHEMA).collect()
+def test_columns_are_found_by_name_and_come_in_the_schema_s_order(spark: SparkSession, written: Written) -> None:
+    path = written(["price,note,user", "9.90,x,ada", "1.00,y", "free,z,bob"])
+    logs = read_csv_logs(spark, path, schema="user STRING, price DECIMAL(6, 2), note STRING")
+    expected = spark.createDataFrame(
+        [
+            ("ada", Decimal("9.90"), "x", None),
+            (None, Decimal("1.00"), "y", "1.00,y"),
+            ("bob", None, "z", "free,z,bob"),
+        ],
+        "user STRING, price DECIMAL(6, 2), note STRING, _corrupt_record STRING",
+    )
+    assert_df_equality(logs, expected)
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("user,cost", "it lacks 'price'; the schema lacks 'cost'. Give the schema of these files"),
+        ("user", "it lacks 'price'. Give"),
+        ("user,price,tax", "the schema lacks 'tax'. Give"),
+        ("user, price", "it lacks 'price'; the schema lacks ' price'. trim_header=True takes the spaces off"),
+    ],
+)
+def test_a_header_of_other_columns_is_refused_before_anything_is_read(
+    spark: SparkSession, written: Written, header: str, message: str
+) -> None:
+    with pytest.raises(HeaderMismatchError) as caught:
+        read_csv_logs(spark, written([header, "ada,1"]), schema="user STRING, price INT")
+    assert message in str(caught.value)
+
+
+def test_a_later_file_with_another_header_fails_and_is_named(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("user,price\nada,1\n" * 2, encoding="utf-8")
+    (tmp_path / "b.csv").write_text("price,user\n1,ada\n", encoding="utf-8")
+    with pytest.raises(Exception, match=r"(?s)header does not conform to the schema.*[ab]\.csv"):
+        read_csv_logs(spark, str(tmp_path), schema="user STRING, price STRING").collect()
+
+
+def test_padded_header_names_are_trimmed_on_request(spark: SparkSession, written: Written) -> None:
+    path = written([" price ,user", "1,ada"])
+    logs = read_csv_logs(spark, path, schema="user STRING, price INT", trim_header=True)
+    assert [tuple(row) for row in logs.collect()] == [("ada", 1, None)]
+    assert logs.columns == ["user", "price", "_corrupt_record"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "options", "rows"),
+    [
+        (b"user,note\r\nada,x\r\nbob,y\r\n", {}, [("ada", "x"), ("bob", "y")]),
+        (b"\xef\xbb\xbfuser,note\nada,x\n", {}, [("ada", "x")]),
+        ("user,note\nJosé,£1\n".encode("latin-1"), {"encoding": "ISO-8859-1"}, [("José", "£1")]),
+        (b'user,note\nada,"two\nlines"\nbob,y\n', {"multiline": True}, [("ada", "two\nlines"), ("bob", "y")]),
+        (gzip.compress(b"user,note\nada,x\n"), {}, [("ada", "x")]),
+        (b"user,note\n", {}, []),
+        (b"", {}, []),
+    ],
+    ids=["CRLF", "BOM", "Latin-1", "line breaks in quotes", "gzip", "a header alone", "empty"],
+)
+def test_files_are_read_as_they_come(
+    spark: SparkSession, tmp_path: Path, raw: bytes, options: dict[str, Any], rows: list[Any]
+) -> None:
+    path = tmp_path / ("logs.csv.gz" if raw[:2] == b"\x1f\x8b" else "logs.csv")
+    path.write_bytes(raw)
+    logs = read_csv_logs(spark, str(path), schema="user STRING, note STRING", **options)
+    assert [tuple(row) for row in logs.collect()] == [(*row, None) for row in rows]
 
 
 def test_folders_named_key_value_become_columns(spark: SparkSession, tmp_path: Path) -> None:
