@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import Observation, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 import shopsmart_etl as etl
@@ -20,6 +20,7 @@ ORDER = """order_id STRING, placed_at TIMESTAMP, customer STRUCT<id: STRING, nam
     payment STRUCT<method: STRING, currency: STRING, amount: DECIMAL(10, 2)>, tags ARRAY<STRING>"""
 AMOUNTS = "items_price", "payment_amount"
 LINES = etl.pipeline(etl.flatten_struct(), etl.explode_arrays("items", position="_pos"), etl.flatten_struct("items"))
+READABLE = etl.Rule("the document could be read", "_corrupt_record IS NULL")
 GOLD = {
     "daily_active_users": etl.daily_active_users(user="customer_id", at="placed_at"),
     "daily_revenue": etl.daily_revenue(amount="line_total", at="placed_at", by=["customer_address_country"]),
@@ -29,18 +30,21 @@ GOLD = {
 def run(spark: SparkSession, source: str, output: str, records: str | None) -> None:
     """Read the orders at ``source``, write silver and gold below ``output``, and print an account of it."""
     start = time.monotonic()
-    orders, lines = Observation("orders"), Observation("lines")  # counted in passing: no job of their own
+    audit = etl.Audit()  # counts in passing: no job of its own
     silver = (
         etl.read_json_payloads(spark, source, schema=ORDER, records=records)
-        .observe(orders, F.count(F.lit(1)).alias("rows"), F.count("_corrupt_record").alias("malformed"))
+        .transform(audit.count("orders"))
+        .transform(etl.flag_violations(READABLE))
+        .transform(audit.violations(READABLE))
+        .drop("_violations")
         .transform(LINES)
         .transform(etl.impute_financials(*AMOUNTS))
         .withColumn("line_total", F.expr("items_price * items_quantity"))
-        .observe(lines, *(F.count_if(f"{name}_imputed").alias(name) for name in AMOUNTS))
+        .transform(audit.filled())
+        .transform(audit.count("order lines"))
         .transform(etl.write_partitioned(f"{output}/silver", by="customer_address_country"))
     )
-    print(f"bronze {orders.get['rows']:>10,} orders in, {orders.get['malformed']:,} of them malformed (kept)")
-    print("       " + ", ".join(f"{count:>10,} {name} imputed" for name, count in lines.get.items()))
+    print(audit.report())
     files = silver.inputFiles()
     partitions = len({file.rpartition("/")[0] for file in files})
     print(f"silver {silver.count():>10,} rows out, {partitions} partitions, {len(files)} files")

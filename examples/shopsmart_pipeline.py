@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import Observation, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 import shopsmart_etl as etl
@@ -22,6 +22,7 @@ TYPES = {
     "Revenue": "DECIMAL(18, 2)",
 }
 REVENUE = "CAST(Quantity * UnitPrice AS DECIMAL(18, 2))"
+READABLE = etl.Rule("the line could be read", "_corrupt_record IS NULL")
 GOLD = {
     "daily_active_users": etl.daily_active_users(user="CustomerID", at="InvoiceDate"),
     "daily_revenue": etl.daily_revenue(amount="Revenue", at="InvoiceDate", by=["Country"]),
@@ -35,16 +36,16 @@ def run(spark: SparkSession, source: str, output: str) -> None:
     names = header[0].split(",") if header else []
     logs = etl.read_csv_logs(spark, source, schema=", ".join(f"`{name}` {TYPES.get(name, 'STRING')}" for name in names))
     amounts = ["UnitPrice", "Discount", "Revenue"] if "Discount" in names else ["UnitPrice", "Revenue"]
-    bronze, imputed = Observation("bronze"), Observation("imputed")  # counted in passing: no job of their own
+    audit = etl.Audit()  # counts in passing: no job of its own
     silver = (
-        logs.observe(bronze, F.count(F.lit(1)).alias("rows"), F.count("_corrupt_record").alias("malformed"))
+        logs.transform(etl.pipeline(audit.count("bronze"), etl.flag_violations(READABLE), audit.violations(READABLE)))
+        .drop("_violations")
         .withColumns({} if "Revenue" in names else {"Revenue": F.expr(REVENUE)})
         .transform(etl.impute_financials(*amounts))
-        .observe(imputed, *(F.count_if(f"{name}_imputed").alias(name) for name in amounts))
+        .transform(etl.pipeline(audit.filled(), audit.count("silver")))
         .transform(etl.write_partitioned(f"{output}/silver", by="Country"))
     )
-    print(f"bronze {bronze.get['rows']:>10,} rows in, {bronze.get['malformed']:,} of them malformed (kept)")
-    print("       " + ", ".join(f"{count:>10,} {name} imputed" for name, count in imputed.get.items()))
+    print(audit.report(rows_in="bronze", rows_out=["silver"]))
     files = silver.inputFiles()
     partitions = len({file.rpartition("/")[0] for file in files})
     print(f"silver {silver.count():>10,} rows out, {partitions} partitions, {len(files)} files")
