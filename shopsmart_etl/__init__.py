@@ -42,6 +42,7 @@ from shopsmart_etl.quality import (
     one_of,
     unique,
 )
+from shopsmart_etl.quarantine import quarantine
 from shopsmart_etl.read import read_csv_logs, read_json_payloads
 from shopsmart_etl.relationalize import Relations, relationalize
 from shopsmart_etl.relations import RelationalModel
@@ -92,6 +93,7 @@ __all__ = [
     "one_of",
     "parse_money",
     "pipeline",
+    "quarantine",
     "read_csv_logs",
     "read_json_payloads",
     "relationalize",

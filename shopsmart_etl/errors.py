@@ -200,13 +200,16 @@ class TargetExistsError(ShopSmartError, FileExistsError):
         path: The table's path.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        way_out: str = "Choose another path, or say what is wanted: "
+        "if_exists='append' or if_exists='replace_partitions'",
+    ) -> None:
         """Name the path and the outcomes to choose from."""
         self.path = path
-        super().__init__(
-            f"{path!r} already exists and nothing was written. Choose another path, or say what is wanted: "
-            "if_exists='append' or if_exists='replace_partitions'"
-        )
+        super().__init__(f"{path!r} already exists and nothing was written. {way_out}")
 
 
 class TargetMismatchError(ShopSmartError):

@@ -42,6 +42,7 @@ SURFACE = {
     " missing: 'Sequence[str]' = ('', '-', 'N/A', 'NA', 'NULL', 'NONE', 'NAN', 'ERROR', 'UNKNOWN'),"
     " unreadable: \"Literal['mark', 'refuse']\" = 'mark', flag_suffix: 'str' = '_unreadable') -> 'Transform'",
     "pipeline": "(*steps: 'Transform') -> 'Transform'",
+    "quarantine": "(path: 'str', *, violations: 'str' = '_violations') -> 'Transform'",
     "read_csv_logs": "(spark: 'SparkSession', path: 'str', *, schema: 'StructType | str',"
     " corrupt_record: 'str' = '_corrupt_record', encoding: 'str' = 'UTF-8', multiline: 'bool' = False,"
     " trim_header: 'bool' = False) -> 'DataFrame'",

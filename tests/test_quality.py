@@ -17,6 +17,8 @@ from shopsmart_etl import (
     ColumnTypeError,
     InvalidArgumentError,
     Rule,
+    TargetExistsError,
+    UnsupportedError,
     country_code,
     flag_violations,
     in_range,
@@ -25,10 +27,13 @@ from shopsmart_etl import (
     matches,
     not_null,
     one_of,
+    quarantine,
     unique,
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import DataFrame, SparkSession
 
 LOGS = "id INT, user STRING, paid DECIMAL(10, 2), country STRING"
@@ -87,6 +92,35 @@ def test_each_row_is_either_valid_or_says_what_it_breaks(spark: SparkSession, ro
 @pytest.fixture
 def logs(spark: SparkSession) -> DataFrame:
     return spark.sql("SELECT 1 AS id, 'a\nb' AS `user.name`, 'x' AS state")
+
+
+@given(st.lists(st.none() | st.integers(-2, 2), max_size=6))
+def test_what_came_in_is_handed_on_or_in_quarantine(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, paid: list[Any]
+) -> None:
+    path = str(tmp_path_factory.mktemp("quarantine") / "run")
+    df = spark.createDataFrame([(one,) for one in paid], "paid INT")
+    kept = df.transform(flag_violations(in_range("paid", least=0))).transform(quarantine(path))
+    aside = spark.read.parquet(path)
+    assert sorted(row["paid"] for row in kept.collect()) == sorted(one for one in paid if one is not None and one >= 0)
+    assert sorted(map(repr, map(tuple, aside.collect()))) == sorted(
+        repr((one, ["paid >= 0"])) for one in paid if one is None or one < 0
+    )
+    assert kept.schema == df.schema
+
+
+def test_a_quarantine_is_never_written_over(spark: SparkSession, logs: DataFrame, tmp_path: Path) -> None:
+    path = str(tmp_path / "run")
+    flagged = logs.transform(flag_violations(one_of("id", 2)))
+    flagged.transform(quarantine(path))
+    with pytest.raises(TargetExistsError, match=r"already exists and nothing was written\. Choose a new folder"):
+        flagged.transform(quarantine(path))
+    assert spark.read.parquet(path).count() == 1
+    with pytest.raises(ColumnTypeError, match="wanted the array that flag_violations adds; found int"):
+        flagged.transform(quarantine(path, violations="id"))
+    stream = spark.readStream.format("rate").load().transform(flag_violations(not_null("value")))
+    with pytest.raises(UnsupportedError, match="as two queries"):
+        stream.transform(quarantine(path))
 
 
 def test_a_pattern_holds_from_beginning_to_end(logs: DataFrame) -> None:

@@ -1,0 +1,81 @@
+"""Rows that break a rule, set aside with the reasons."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pyspark.errors import AnalysisException
+from pyspark.sql.types import ArrayType, StringType
+
+from shopsmart_etl.errors import ColumnTypeError, TargetExistsError, UnsupportedError
+from shopsmart_etl.schema import find_column, quote, type_text
+from shopsmart_etl.session import ignores_case
+from shopsmart_etl.step import step
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from shopsmart_etl.typing import Transform
+
+
+@step
+def quarantine(path: str, *, violations: str = "_violations") -> Transform:
+    """Write the rows that break a rule, and hand on the others. Runs a Spark job.
+
+    The rows are computed once for the quarantine and once more for what follows. Where that costs much, write the
+    flagged rows first (``write_partitioned``), and quarantine from the table that it returns.
+
+    Args:
+        path: Where the Parquet files go: a new folder for each run, such as ``quarantine/run=2026-01-31``.
+        violations: The column that ``flag_violations`` added.
+
+    Returns:
+        A Transform whose result has the rows that broke no rule, without the column. At ``path`` are the others, with
+        it.
+
+    Raises:
+        TargetExistsError: There is something at the path; nothing was written.
+        ColumnNotFoundError: The column is not there.
+        ColumnTypeError: It is not an array of strings.
+        UnsupportedError: The DataFrame is a stream.
+
+    Example:
+        >>> logs, path = spark.createDataFrame([(1, ["x"]), (None, [])], "paid int, tags array<string>"), new_path()
+        >>> logs.transform(flag_violations(not_null("paid"))).transform(quarantine(path)).show()
+        +----+----+
+        |paid|tags|
+        +----+----+
+        |   1| [x]|
+        +----+----+
+        <BLANKLINE>
+        >>> spark.read.parquet(path).show(truncate=False)
+        +----+----+------------------+
+        |paid|tags|_violations       |
+        +----+----+------------------+
+        |NULL|[]  |[paid is not null]|
+        +----+----+------------------+
+        <BLANKLINE>
+    """
+
+    def set_aside(df: DataFrame) -> DataFrame:
+        if df.isStreaming:
+            raise UnsupportedError(
+                "quarantine writes one batch; on a stream, write keep_invalid() and keep_valid() as two queries"
+            )
+        schema = df.schema
+        field = schema.fields[find_column(schema, violations, ignores_case=partial(ignores_case, df))]
+        if not isinstance(field.dataType, ArrayType) or not isinstance(field.dataType.elementType, StringType):
+            raise ColumnTypeError(
+                field.name, wanted="the array that flag_violations adds", found=type_text(field.dataType)
+            )
+        broken = f"size({quote(field.name)})"
+        try:
+            df.where(f"{broken} > 0").write.parquet(path)
+        except AnalysisException as error:
+            if "PATH_ALREADY_EXISTS" not in str(error):
+                raise
+            raise TargetExistsError(path, way_out="Choose a new folder for each run") from None
+        return df.where(f"{broken} = 0").drop(field.name)
+
+    return set_aside
