@@ -30,22 +30,12 @@ from shopsmart_etl.keep_once import keep_once
 from shopsmart_etl.money import MISSING_AMOUNTS, parse_money
 from shopsmart_etl.nest import nest_struct
 from shopsmart_etl.pipeline import pipeline
-from shopsmart_etl.quality import (
-    Rule,
-    country_code,
-    flag_violations,
-    in_range,
-    keep_invalid,
-    keep_valid,
-    matches,
-    not_null,
-    one_of,
-    unique,
-)
+from shopsmart_etl.quality import flag_violations, keep_invalid, keep_valid
 from shopsmart_etl.quarantine import quarantine
 from shopsmart_etl.read import read_csv_logs, read_json_payloads
 from shopsmart_etl.relationalize import Relations, relationalize
 from shopsmart_etl.relations import RelationalModel
+from shopsmart_etl.rules import Rule, country_code, in_range, matches, not_null, one_of, unique
 from shopsmart_etl.typing import Transform
 from shopsmart_etl.write import write_partitioned
 

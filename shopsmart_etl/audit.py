@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
     from pyspark.sql.types import StructType
 
-    from shopsmart_etl.quality import Rule
+    from shopsmart_etl.rules import Rule
     from shopsmart_etl.typing import Transform
 
 # Spark hands the figures over a moment after the action has ended.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from pyspark.errors import AnalysisException
-from pyspark.sql.types import ArrayType, StringType
 
-from shopsmart_etl.errors import ColumnTypeError, TargetExistsError, UnsupportedError
-from shopsmart_etl.schema import find_column, quote, type_text
-from shopsmart_etl.session import ignores_case
+from shopsmart_etl.errors import TargetExistsError, UnsupportedError
+from shopsmart_etl.rules import find_violations
+from shopsmart_etl.schema import quote
 from shopsmart_etl.step import step
 
 if TYPE_CHECKING:
@@ -63,19 +61,14 @@ def quarantine(path: str, *, violations: str = "_violations") -> Transform:
             raise UnsupportedError(
                 "quarantine writes one batch; on a stream, write keep_invalid() and keep_valid() as two queries"
             )
-        schema = df.schema
-        field = schema.fields[find_column(schema, violations, ignores_case=partial(ignores_case, df))]
-        if not isinstance(field.dataType, ArrayType) or not isinstance(field.dataType.elementType, StringType):
-            raise ColumnTypeError(
-                field.name, wanted="the array that flag_violations adds", found=type_text(field.dataType)
-            )
-        broken = f"size({quote(field.name)})"
+        name = find_violations(df, violations)
+        broken = f"size({quote(name)})"
         try:
             df.where(f"{broken} > 0").write.parquet(path)
         except AnalysisException as error:
             if "PATH_ALREADY_EXISTS" not in str(error):
                 raise
             raise TargetExistsError(path, way_out="Choose a new folder for each run") from None
-        return df.where(f"{broken} = 0").drop(field.name)
+        return df.where(f"{broken} = 0").drop(name)
 
     return set_aside
