@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial, reduce
 from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
@@ -15,6 +14,8 @@ from shopsmart_etl.session import ignores_case
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from pyspark.sql import DataFrame
 
     from shopsmart_etl.relations import RelationalModel, Table
 
@@ -104,13 +105,15 @@ def _entries(tables: Mapping[str, DataFrame], model: RelationalModel, children: 
         )
         placed = f"struct(`{len(foreign)}` AS p, {entry} AS e)"
         parts.append(
-            nested.toDF(*positions(len(nested.columns))).selectExpr(
+            nested.toDF(*positions(len(child.rows.fields))).selectExpr(
                 *(f"`{at}` AS `j{at}`" for at in foreign),
                 *(f"{placed if other == nth else 'NULL'} AS `e{other}`" for other in range(len(children))),
             )
         )
     collected = (F.expr(f"collect_list(`e{nth}`)").alias(f"e{nth}") for nth in range(len(children)))
-    return reduce(DataFrame.union, parts).groupBy(*(f"j{at}" for at in foreign)).agg(*collected)
+    # Not DataFrame.union: before Spark 4 Connect has a DataFrame class of its own.
+    union = reduce(lambda one, other: one.union(other), parts)
+    return union.groupBy(*(f"j{at}" for at in foreign)).agg(*collected)
 
 
 def _with_entries(rows: DataFrame, table: Table, children: Sequence[Table], entries: DataFrame) -> DataFrame:
