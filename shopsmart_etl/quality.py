@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from shopsmart_etl.errors import InvalidArgumentError
-from shopsmart_etl.rules import Rule, find_violations
+from shopsmart_etl.rules import Rule, find_violations, valid
 from shopsmart_etl.schema import find_column, quote, refuse_clashes
 from shopsmart_etl.session import ignores_case
 from shopsmart_etl.step import step
@@ -106,7 +106,7 @@ def keep_valid(*, violations: str = "_violations") -> Transform:
 
     def keep(df: DataFrame) -> DataFrame:
         name = find_violations(df, violations)
-        return df.where(f"size({quote(name)}) = 0").drop(name)
+        return df.where(valid(name)).drop(name)
 
     return keep
 
@@ -137,6 +137,6 @@ def keep_invalid(*, violations: str = "_violations") -> Transform:
     """
 
     def keep(df: DataFrame) -> DataFrame:
-        return df.where(f"size({quote(find_violations(df, violations))}) > 0")
+        return df.where(f"NOT {valid(find_violations(df, violations))}")
 
     return keep

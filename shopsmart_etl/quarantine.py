@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from pyspark.errors import AnalysisException
 
 from shopsmart_etl.errors import TargetExistsError, UnsupportedError
-from shopsmart_etl.rules import find_violations
-from shopsmart_etl.schema import quote
+from shopsmart_etl.rules import find_violations, valid
 from shopsmart_etl.step import step
 
 if TYPE_CHECKING:
@@ -22,7 +21,8 @@ def quarantine(path: str, *, violations: str = "_violations") -> Transform:
     """Write the rows that break a rule, and hand on the others. Runs a Spark job.
 
     The rows are computed once for the quarantine and once more for what follows. Where that costs much, write the
-    flagged rows first (``write_partitioned``), and quarantine from the table that it returns.
+    flagged rows first (``write_partitioned``), and quarantine from the table that it returns; and so where computing
+    them twice may give other rows, as with ``rand()``.
 
     Args:
         path: Where the Parquet files go: a new folder for each run, such as ``quarantine/run=2026-01-31``.
@@ -62,13 +62,12 @@ def quarantine(path: str, *, violations: str = "_violations") -> Transform:
                 "quarantine writes one batch; on a stream, write keep_invalid() and keep_valid() as two queries"
             )
         name = find_violations(df, violations)
-        broken = f"size({quote(name)})"
         try:
-            df.where(f"{broken} > 0").write.parquet(path)
+            df.where(f"NOT {valid(name)}").write.parquet(path)
         except AnalysisException as error:
             if "PATH_ALREADY_EXISTS" not in str(error):
                 raise
             raise TargetExistsError(path, way_out="Choose a new folder for each run") from None
-        return df.where(f"{broken} = 0").drop(name)
+        return df.where(valid(name)).drop(name)
 
     return set_aside

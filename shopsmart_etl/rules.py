@@ -182,6 +182,11 @@ def country_code(column: str) -> Rule:
     )
 
 
+def valid(violations: str) -> str:
+    """Write the SQL that is true for rows that break no rule, and never null: a null array was never checked."""
+    return f"coalesce(size({quote(violations)}) = 0, false)"
+
+
 def find_violations(df: DataFrame, name: str) -> str:
     """Find the column that ``flag_violations`` added, and give its name."""
     schema = df.schema

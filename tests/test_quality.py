@@ -139,6 +139,12 @@ def test_the_column_of_violations_is_called_as_asked(logs: DataFrame) -> None:
     assert flagged.transform(keep_invalid(violations="why.not")).count() == 0
 
 
+def test_a_row_that_was_never_checked_is_not_valid_and_not_lost(spark: SparkSession) -> None:
+    df = spark.createDataFrame([(1, []), (2, None), (3, ["x"])], "id INT, _violations ARRAY<STRING>")
+    assert [row["id"] for row in df.transform(keep_valid()).collect()] == [1]
+    assert [row["id"] for row in df.transform(keep_invalid()).collect()] == [2, 3]
+
+
 def test_misuse_is_named(logs: DataFrame) -> None:
     with pytest.raises(ColumnNotFoundError, match=r"no column 'usr\.name'; did you mean 'user.name'"):
         logs.transform(flag_violations(not_null("usr.name")))
