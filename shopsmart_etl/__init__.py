@@ -2,6 +2,7 @@
 
 import shopsmart_etl._pyspark  # noqa: F401 - first, since it says what to do where PySpark is missing
 from shopsmart_etl.audit import Audit, AuditReport
+from shopsmart_etl.conform import conform
 from shopsmart_etl.deduplicate import deduplicate
 from shopsmart_etl.denormalize import denormalize
 from shopsmart_etl.errors import (
@@ -13,6 +14,7 @@ from shopsmart_etl.errors import (
     InexactFillError,
     InvalidArgumentError,
     KeyNotUniqueError,
+    SchemaDriftError,
     ShopSmartError,
     SiblingArraysError,
     SourceNotFoundError,
@@ -54,6 +56,7 @@ __all__ = [
     "RelationalModel",
     "Relations",
     "Rule",
+    "SchemaDriftError",
     "ShopSmartError",
     "SiblingArraysError",
     "SourceNotFoundError",
@@ -61,6 +64,7 @@ __all__ = [
     "TargetMismatchError",
     "Transform",
     "UnsupportedError",
+    "conform",
     "country_code",
     "daily_active_users",
     "daily_revenue",

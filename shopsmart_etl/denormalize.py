@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
-from shopsmart_etl.nesting import Source, literal, nested_columns, with_metadata
-from shopsmart_etl.schema import find_column, positions, type_text
+from shopsmart_etl.nesting import Source, nested_columns, with_metadata
+from shopsmart_etl.schema import find_column, literal, positions, type_text
 from shopsmart_etl.session import ignores_case
 
 if TYPE_CHECKING:

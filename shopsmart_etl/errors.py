@@ -60,7 +60,7 @@ class ColumnNotFoundError(ShopSmartError, LookupError):
         """Name the column, the nearest match, and what there is."""
         self.column = column
         self.available = tuple(available)
-        self.nearest = _nearest(column, self.available)
+        self.nearest = nearest(column, self.available)
         hint = f"; did you mean {self.nearest!r}?" if self.nearest else "."
         super().__init__(f"no column {column!r}{hint} Columns: {_listed(self.available)}")
 
@@ -99,6 +99,19 @@ class ColumnClashError(ShopSmartError):
         self.name = name
         self.paths = paths
         super().__init__(f"{paths[0]} and {paths[1]} would both be named {name!r}. {way_out}")
+
+
+class SchemaDriftError(ShopSmartError, ValueError):
+    """Columns are not those of the schema that they should have.
+
+    Attributes:
+        differences: One line for each difference: where, what was wanted, what was found, and what would take it.
+    """
+
+    def __init__(self, differences: Sequence[str]) -> None:
+        """List every difference, one a line."""
+        self.differences = tuple(differences)
+        super().__init__("the columns do not fit the schema:" + "".join(f"\n  {line}" for line in self.differences))
 
 
 class SiblingArraysError(ShopSmartError):
@@ -232,7 +245,7 @@ class UnsupportedError(ShopSmartError, NotImplementedError):
     """Something that cannot be done right here, and is refused for that reason."""
 
 
-def _nearest(name: str, available: Sequence[str]) -> str | None:
+def nearest(name: str, available: Sequence[str]) -> str | None:
     """Find the most similar name, ignoring case: ``country`` is nearest to ``Country``."""
     by_lower = {other.lower(): other for other in available}
     close = get_close_matches(name.lower(), by_lower, n=1)

@@ -21,7 +21,7 @@ from pyspark.sql.types import (
 )
 
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
-from shopsmart_etl.schema import find_column, positions, quote, refuse_clashes, type_text
+from shopsmart_etl.schema import find_column, literal, positions, quote, refuse_clashes, type_text
 from shopsmart_etl.session import ignores_case
 from shopsmart_etl.step import step
 
@@ -126,7 +126,7 @@ def _typed(value: str, of: DataType, depth: int) -> str:
 def _fits(value: str, of: DataType, depth: int) -> str:
     """Write the SQL that tells whether a type holds a variant's value exactly; never null."""
     if isinstance(of, StructType):
-        known = ", ".join(_text(name) for name in of.names)
+        known = ", ".join(literal(name) for name in of.names)
         within = [f"forall(map_keys({_members(value)}), k{depth} -> k{depth} IN ({known}))"]
         within += [_fits(_member(value, field.name), field.dataType, depth) for field in of.fields]
         inside = " AND ".join(within)
@@ -176,9 +176,4 @@ def _members(value: str) -> str:
 
 
 def _member(value: str, name: str) -> str:
-    return f"try_element_at({_members(value)}, {_text(name)})"
-
-
-def _text(text: str) -> str:
-    """Write text as SQL; by its bytes, since how a literal is escaped depends on the session."""
-    return f"CAST(X'{text.encode().hex()}' AS STRING)" if "'" in text or "\\" in text else f"'{text}'"
+    return f"try_element_at({_members(value)}, {literal(name)})"

@@ -20,7 +20,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from shopsmart_etl.schema import opens, path_text, quote
+from shopsmart_etl.schema import literal, opens, path_text, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -79,11 +79,6 @@ def with_metadata(df: DataFrame, fields: Iterable[StructField]) -> DataFrame:
         if opens(field) and field.metadata:
             df = df.withMetadata(field.name, field.metadata)
     return df
-
-
-def literal(text: str) -> str:
-    """Write text as a SQL literal, without the signs that end or escape one: how these are written is configurable."""
-    return "'" + text.translate({ord("'"): None, ord("\\"): None}) + "'"
 
 
 def _part(path: Path, field: StructField, sources: Mapping[Path, Source], present: Mapping[Path, str]) -> _Part:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pyspark.sql.types import BooleanType, DataType, StructField, StructType
+from pyspark.sql.types import ArrayType, BooleanType, DataType, MapType, StructField, StructType
 
 from shopsmart_etl.errors import ColumnClashError, ColumnNotFoundError
 
@@ -61,6 +61,15 @@ def quote(name: str) -> str:
     `a``b.c`
     """
     return "`" + name.replace("`", "``") + "`"
+
+
+def literal(text: str) -> str:
+    """Write text as a SQL literal; by its bytes where a sign in it is escaped, since how depends on the session.
+
+    >>> print(literal("a"), literal("it's"))
+    'a' CAST(X'69742773' AS STRING)
+    """
+    return f"CAST(X'{text.encode().hex()}' AS STRING)" if "'" in text or "\\" in text else f"'{text}'"
 
 
 def positions(count: int) -> list[str]:
@@ -167,6 +176,21 @@ def path_text(path: Sequence[str]) -> str:
     'customer.`zip.code`'
     """
     return ".".join(name if name.isidentifier() else quote(name) for name in path)
+
+
+def type_sql(data_type: DataType) -> str:
+    """Write a type as SQL takes it, whatever its fields are named.
+
+    >>> print(type_sql(StructType([StructField("a b", ArrayType(BooleanType()))])))
+    STRUCT<`a b`: ARRAY<boolean>>
+    """
+    if isinstance(data_type, StructType):
+        return f"STRUCT<{', '.join(f'{quote(one.name)}: {type_sql(one.dataType)}' for one in data_type.fields)}>"
+    if isinstance(data_type, ArrayType):
+        return f"ARRAY<{type_sql(data_type.elementType)}>"
+    if isinstance(data_type, MapType):
+        return f"MAP<{type_sql(data_type.keyType)}, {type_sql(data_type.valueType)}>"
+    return data_type.simpleString()
 
 
 def type_text(data_type: DataType) -> str:

@@ -7,8 +7,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import SparkSession
+from pyspark.sql.types import ArrayType, DecimalType, LongType, StringType, StructType
 
 from shopsmart_etl import (
+    conform,
     daily_active_users,
     daily_revenue,
     deduplicate,
@@ -44,6 +46,15 @@ README: list[Transform] = [
     flatten_struct("items"),
     impute_financials("items_price"),
 ]
+
+
+FIRST = (
+    StructType()
+    .add("id", LongType())
+    .add("customer", StructType().add("name", StringType()).add("vip", StringType()))
+    .add("items", ArrayType(StructType().add("price", DecimalType(8, 3))))
+    .add("total", DecimalType(8, 2))
+)
 
 
 def orders(spark: SparkSession) -> DataFrame:
@@ -86,6 +97,7 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
         explode_arrays("items", position="_pos"), parse_money("total"), keep_once("total", position="items_pos")
     ),
     "maps": chained(explode_arrays("items"), flatten_struct("items"), explode_map("items_tags")),
+    "conformed": chained(conform(FIRST, on_missing="null", on_extra="rescue", on_mismatch="null")),
     "rules": chained(flag_violations(not_null("customer"), unique("id")), keep_valid()),
     "broken": chained(parse_money("total"), flag_violations(in_range("total", least=1)), keep_invalid()),
     "latest": chained(deduplicate("id", latest_by="at")),

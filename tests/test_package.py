@@ -15,6 +15,12 @@ import shopsmart_etl
 SURFACE = {
     "daily_active_users": "(*, user: 'str', at: 'str', by: 'Sequence[str]' = ()) -> 'Transform'",
     "daily_revenue": "(*, amount: 'str', at: 'str', by: 'Sequence[str]' = ()) -> 'Transform'",
+    "conform": "(schema: 'StructType', *, on_missing: \"Literal['refuse', 'null']\" = 'refuse',"
+    " on_extra: \"Literal['refuse', 'drop', 'keep', 'rescue']\" = 'refuse',"
+    " on_mismatch: \"Literal['refuse', 'null']\" = 'refuse', date_formats: 'Sequence[str]' = ('yyyy-MM-dd',),"
+    " timestamp_formats: 'Sequence[str]' ="
+    " (\"yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][XXX]\", 'yyyy-MM-dd HH:mm:ss[.SSSSSS][XXX]'),"
+    " mismatched: 'str' = '_mismatched', rescued: 'str' = '_rescued') -> 'Transform'",
     "country_code": "(column: 'str') -> 'Rule'",
     "deduplicate": "(*keys: 'str', latest_by: 'str | Sequence[str] | None' = None) -> 'Transform'",
     "flag_violations": "(*rules: 'Rule', into: 'str' = '_violations') -> 'Transform'",
@@ -60,6 +66,7 @@ ERRORS = {
     "InexactFillError",
     "InvalidArgumentError",
     "KeyNotUniqueError",
+    "SchemaDriftError",
     "ShopSmartError",
     "SiblingArraysError",
     "SourceNotFoundError",

@@ -1,0 +1,370 @@
+"""Columns that drift, brought back: nothing cast that loses, nothing dropped that was not named."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from chispa import assert_df_equality
+from hypothesis import given
+from hypothesis import strategies as st
+from pyspark.sql.types import (
+    ArrayType,
+    ByteType,
+    DataType,
+    DateType,
+    DecimalType,
+    DoubleType,
+    FloatType,
+    IntegerType,
+    LongType,
+    MapType,
+    ShortType,
+    StringType,
+    StructField,
+    StructType,
+)
+from strategies import SCHEMAS, rows
+
+from shopsmart_etl import (
+    ColumnClashError,
+    InvalidArgumentError,
+    SchemaDriftError,
+    conform,
+    flag_violations,
+    keep_valid,
+    not_null,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def schema_of(spark: SparkSession, ddl: str) -> StructType:
+    return spark.createDataFrame([], ddl).schema
+
+
+def one(spark: SparkSession, value: object, have: str, wanted: str, **options: Any) -> tuple[Any, list[str]]:
+    """Conform one value, and give it with the paths that did not match."""
+    df = spark.createDataFrame([(value,)], f"v {have}")
+    row = df.transform(conform(schema_of(spark, f"v {wanted}"), on_mismatch="null", **options)).collect()[0]
+    return row["v"], row["_mismatched"]
+
+
+UTC = timezone.utc
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "have", "wanted", "expected"),
+    [
+        (7, "int", "bigint", 7),
+        (7, "tinyint", "decimal(5,2)", Decimal("7.00")),
+        (7, "bigint", "int", 7),
+        (7.0, "double", "int", 7),
+        (9.9, "double", "decimal(8,2)", Decimal("9.90")),
+        (Decimal("9.90"), "decimal(8,2)", "double", 9.9),
+        (Decimal("9.00"), "decimal(8,2)", "int", 9),
+        (Decimal("9.90"), "decimal(8,2)", "decimal(12,4)", Decimal("9.9000")),
+        (Decimal("9.9000"), "decimal(12,4)", "decimal(8,2)", Decimal("9.90")),
+        (7, "int", "string", "7"),
+        (Decimal("9.90"), "decimal(8,2)", "string", "9.90"),
+        (True, "boolean", "string", "true"),
+        (date(2026, 1, 31), "date", "string", "2026-01-31"),
+        (date(2026, 1, 31), "date", "timestamp", datetime(2026, 1, 31)),  # noqa: DTZ001 - as collected
+        (datetime(2026, 1, 31), "timestamp", "date", date(2026, 1, 31)),  # noqa: DTZ001 - in UTC
+        ("7", "string", "int", 7),
+        (" 7 ", "string", "int", 7),
+        ("9.9", "string", "decimal(8,2)", Decimal("9.90")),
+        ("-9.900", "string", "decimal(8,2)", Decimal("-9.90")),
+        ("9.9", "string", "double", 9.9),
+        ("true", "string", "boolean", True),
+        ("2026-01-31", "string", "date", date(2026, 1, 31)),
+        (None, "string", "date", None),
+        (None, "double", "int", None),
+    ],
+)
+def test_a_value_that_can_be_cast_back_is_cast(
+    spark: SparkSession, value: object, have: str, wanted: str, expected: object
+) -> None:
+    got, mismatched = one(spark, value, have, wanted)
+    assert (got, mismatched) == (expected, [])
+    assert type(got) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "have", "wanted"),
+    [
+        (3_000_000_000, "bigint", "int"),
+        (2**53 + 1, "bigint", "double"),
+        (2**63 - 1, "bigint", "double"),
+        (16_777_217, "int", "float"),
+        (7.5, "double", "int"),
+        (float("nan"), "double", "int"),
+        (0.125, "double", "decimal(8,2)"),
+        (1e30, "double", "decimal(8,2)"),
+        (Decimal("9.99"), "decimal(8,2)", "int"),
+        (Decimal("9.999"), "decimal(8,3)", "decimal(8,2)"),
+        (Decimal("1234567.00"), "decimal(9,2)", "decimal(8,2)"),
+        (NOON, "timestamp", "date"),
+        ("seven", "string", "int"),
+        ("7.5", "string", "int"),
+        ("", "string", "int"),
+        ("1.005", "string", "decimal(8,2)"),
+        ("1234567", "string", "decimal(8,2)"),
+        ("maybe", "string", "boolean"),
+        ("31/01/2026", "string", "date"),
+        ("2026-02-30", "string", "date"),
+        ("2026", "string", "date"),
+        ("12:30", "string", "timestamp"),
+        # No cast at all:
+        (1, "int", "boolean"),
+        (7, "int", "date"),
+        (NOON, "timestamp", "string"),
+        (bytearray(b"7"), "binary", "string"),
+        ("{}", "string", "struct<a: int>"),
+        ([1], "array<int>", "int"),
+        ({"a": 1}, "map<string, int>", "map<int, int>"),
+    ],
+)
+def test_a_value_that_would_lose_something_is_null_and_marked(
+    spark: SparkSession, value: object, have: str, wanted: str
+) -> None:
+    assert one(spark, value, have, wanted) == (None, ["v"])
+
+
+def test_dates_and_times_are_read_by_the_formats_that_are_declared(spark: SparkSession) -> None:
+    formats = ("dd/MM/yyyy", "d. M. yyyy")
+    assert one(spark, "31/01/2026", "string", "date", date_formats=formats)[0] == date(2026, 1, 31)
+    assert one(spark, "3. 1. 2026", "string", "date", date_formats=formats)[0] == date(2026, 1, 3)
+    assert one(spark, "2026-01-31", "string", "date", date_formats=formats) == (None, ["v"])
+    df = spark.createDataFrame(
+        [("2026-01-31T10:00:00Z",), ("2026-01-31 10:00:00",), ("2026-01-31T12:00:00.000+02:00",)], "v string"
+    )
+    at = df.transform(conform(schema_of(spark, "v timestamp"))).selectExpr("CAST(v AS STRING)").collect()
+    assert {row[0] for row in at} == {"2026-01-31 10:00:00"}
+    assert one(spark, "10 o'clock 2026", "string", "timestamp", timestamp_formats=["H 'o''clock' yyyy"])[1] == []
+
+
+FIRST = StructType(
+    [
+        StructField("order_id", LongType()),
+        StructField(
+            "customer",
+            StructType([StructField("id", StringType()), StructField("since", DateType())]),
+        ),
+        StructField(
+            "items",
+            ArrayType(
+                StructType([StructField("sku", StringType()), StructField("price", DecimalType(8, 2))]),
+            ),
+        ),
+        StructField("stock", MapType(StringType(), StructType([StructField("n", LongType())]))),
+        StructField("tags", ArrayType(StringType())),
+    ]
+)
+SECOND = (
+    "items array<struct<price: string, sku: int, discounts: array<struct<code: string>>>>,"
+    " order_id int, customer struct<id: int, since: string, vip: boolean>,"
+    " stock map<string, struct<n: string, `at`: string>>, channel string"
+)
+ORDERS = [
+    ([("9.90", 7, [("X",)]), ("free", 8, None), None], 1, (5, "2026-01-31", True), {"a": ("1", "x")}, "web"),
+    ([("1.00", None, None)], 2, (None, "soon", None), {"a": ("many", None), "b": None}, None),
+    ([], None, None, {}, None),
+    (None, None, None, None, None),
+]
+
+
+def test_a_second_version_of_a_payload_comes_back_as_the_first(spark: SparkSession) -> None:
+    second = spark.createDataFrame(ORDERS, SECOND)
+    got = second.transform(conform(FIRST, on_missing="null", on_extra="rescue", on_mismatch="null"))
+    expected = spark.createDataFrame(
+        [
+            (1, ("5", date(2026, 1, 31)), [("7", Decimal("9.90")), ("8", None), None], {"a": (1,)}, None),
+            (2, (None, None), [(None, Decimal("1.00"))], {"a": (None,), "b": None}, None),
+            (None, None, [], {}, None),
+            (None, None, None, None, None),
+        ],
+        FIRST,
+    )
+    assert_df_equality(got.drop("_mismatched", "_rescued"), expected, ignore_nullable=True)
+    assert [row[0] for row in got.select("_mismatched").collect()] == [
+        ["items.price"],
+        ["customer.since", "stock.n"],
+        [],
+        [],
+    ]
+    rescued = [None if row[0] is None else json.loads(row[0]) for row in got.select("_rescued").collect()]
+    assert rescued == [
+        {
+            "channel": "web",
+            "customer": {"vip": True},
+            "items": [{"discounts": [{"code": "X"}]}, {"price": "free"}, None],
+            "stock": {"a": {"at": "x"}},
+        },
+        {"customer": {"since": "soon"}, "items": [None], "stock": {"a": {"n": "many"}, "b": None}},
+        None,
+        None,
+    ]
+
+
+def test_extra_columns_are_dropped_or_kept_as_said(spark: SparkSession) -> None:
+    second = spark.createDataFrame(ORDERS, SECOND).drop("stock", "items")
+    first = StructType([FIRST["customer"]])
+    options: dict[str, Any] = {"on_mismatch": "null"}
+    dropped = second.transform(conform(first, on_extra="drop", **options))
+    assert dropped.columns == ["customer", "_mismatched"]
+    assert dropped.schema["customer"].dataType.simpleString() == "struct<id:string,since:date>"
+    kept = second.transform(conform(first, on_extra="keep", **options))
+    assert kept.columns == ["customer", "order_id", "channel", "_mismatched"]
+    assert kept.schema["customer"].dataType.simpleString() == "struct<id:string,since:date,vip:boolean>"
+    assert kept.selectExpr("customer.vip", "channel").first() == (True, "web")
+
+
+def test_every_difference_is_refused_in_one_error(spark: SparkSession) -> None:
+    drifted = spark.createDataFrame(
+        [], "order_id boolean, custmer struct<id: string>, items array<struct<sku: string>>"
+    )
+    with pytest.raises(SchemaDriftError) as caught:
+        drifted.transform(conform(StructType(FIRST.fields[:3])))
+    assert str(caught.value).splitlines() == [
+        "the columns do not fit the schema:",
+        "  order_id: wanted bigint, found boolean, and no cast that loses nothing; on_mismatch='null' makes it null",
+        "  customer: wanted struct<id:string,since:date>, found no such column; is it custmer?",
+        "  items.price: wanted decimal(8,2), found no such column; on_missing='null' adds it",
+        "  custmer: found struct<id:string>, which the schema lacks; on_extra='keep', 'drop' or 'rescue' takes it",
+    ]
+    assert len(caught.value.differences) == 4
+
+
+def test_a_value_that_does_not_match_fails_the_job_and_is_named(spark: SparkSession) -> None:
+    drifted = spark.createDataFrame(
+        [([("x", "9.90"), ("it's", "free")],)], "items array<struct<sku: string, price: string>>"
+    )
+    with pytest.raises(Exception, match=r"column 'items.price': wanted decimal\(8,2\); found free"):
+        drifted.transform(conform(StructType([FIRST["items"]]))).collect()
+
+
+def test_the_marks_are_violations_for_the_steps_that_come_after(spark: SparkSession) -> None:
+    logs = spark.createDataFrame([("1",), ("x",), (None,)], "n string")
+    marked = logs.transform(conform(schema_of(spark, "n int"), on_mismatch="null"))
+    assert [row["n"] for row in marked.transform(keep_valid(violations="_mismatched")).collect()] == [1, None]
+    assert marked.transform(flag_violations(not_null("n"))).count() == 3
+
+
+def test_what_has_the_schema_already_is_left_as_it_is(spark: SparkSession) -> None:
+    orders = spark.createDataFrame([], FIRST)
+    plan = orders.transform(conform(FIRST))
+    assert plan.schema == orders.schema
+
+
+def test_names_are_compared_as_the_session_compares_them(spark: SparkSession) -> None:
+    shouted = spark.createDataFrame([(1, (2,))], "ID int, S struct<N: int>")
+    wanted = schema_of(spark, "id int, s struct<n: bigint>")
+    got = shouted.transform(conform(wanted))
+    assert got.schema == wanted
+    assert got.collect() == [(1, (2,))]
+    spark.conf.set("spark.sql.caseSensitive", "true")
+    try:
+        with pytest.raises(SchemaDriftError, match="id: wanted int, found no such column; is it ID"):
+            shouted.transform(conform(wanted))
+    finally:
+        spark.conf.unset("spark.sql.caseSensitive")
+
+
+def test_odd_names_are_names(spark: SparkSession) -> None:
+    odd = StructType(
+        [StructField(name, StructType([StructField(name, IntegerType())])) for name in ("a.b", "it's `%s`\\")]
+    )
+    text = StructType([StructField(f.name, StructType([StructField(f.name, StringType())])) for f in odd.fields])
+    df = spark.createDataFrame([(("1",), ("x",))], text)
+    row = df.transform(conform(odd, on_extra="rescue", on_mismatch="null")).collect()[0]
+    assert row["a.b"] == (1,)
+    assert row["_mismatched"] == ["`it's ``%s``\\`.`it's ``%s``\\`"]
+    assert json.loads(row["_rescued"]) == {"it's `%s`\\": {"it's `%s`\\": "x"}}
+
+
+def test_bad_arguments_fail_where_the_step_is_built() -> None:
+    with pytest.raises(InvalidArgumentError, match="schema: wanted a StructType; found 'a int'"):
+        conform("a int")  # type: ignore[arg-type]
+    with pytest.raises(
+        InvalidArgumentError, match="on_extra: wanted one of refuse, drop, keep, rescue; found 'ignore'"
+    ):
+        conform(FIRST, on_extra="ignore")  # type: ignore[arg-type]
+
+
+def test_a_name_that_is_taken_is_refused(spark: SparkSession) -> None:
+    taken = spark.createDataFrame([], "n int, _mismatched int")
+    with pytest.raises(ColumnClashError, match="Give another mismatched="):
+        taken.transform(conform(taken.schema, on_mismatch="null"))
+    twins = spark.createDataFrame([], "s struct<N: int, n: int>")
+    with pytest.raises(ColumnClashError, match="caseSensitive=true"):
+        twins.transform(conform(schema_of(spark, "s struct<n: bigint>")))
+
+
+def test_thirty_levels_are_conformed_in_no_time(spark: SparkSession) -> None:
+    have: DataType = StringType()
+    wanted: DataType = IntegerType()
+    for _ in range(29):
+        have, wanted = StructType([StructField("s", have)]), StructType([StructField("s", wanted)])
+    value: Any = "7"
+    for _ in range(29):
+        value = (value,)
+    df = spark.createDataFrame([(value,)], StructType([StructField("s", have)]))
+    step = conform(StructType([StructField("s", wanted)]), on_extra="rescue", on_mismatch="null")
+    assert df.transform(step).selectExpr(".".join(["s"] * 30)).first() == (7,)
+    assert df.transform(step).select("_mismatched", "_rescued").first() == ([], None)
+
+
+NUMBERS: list[DataType] = [
+    ByteType(),
+    ShortType(),
+    IntegerType(),
+    LongType(),
+    FloatType(),
+    DoubleType(),
+    DecimalType(6, 2),
+    DecimalType(38, 0),
+]
+
+
+@pytest.mark.hypothesis
+@given(
+    have=st.sampled_from(NUMBERS),
+    wanted=st.sampled_from([*NUMBERS, StringType()]),
+    numbers=st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-300, 300) | st.floats(width=32), max_size=8),
+)
+def test_a_number_comes_back_as_it_was_or_is_marked(
+    spark: SparkSession, have: DataType, wanted: DataType, numbers: list[Any]
+) -> None:
+    source = spark.createDataFrame([(str(number),) for number in numbers], "v string")
+    numeric = source.selectExpr(f"try_cast(v AS {have.simpleString()}) AS v").where("v IS NOT NULL")
+    got = numeric.selectExpr("v", "v AS was").transform(
+        conform(StructType([StructField("v", wanted), StructField("was", have)]), on_mismatch="null")
+    )
+    # What was marked is null; what was not comes back to the same.
+    back = f"CAST(v AS {have.simpleString()})"
+    wrong = f"(v IS NULL) != (cardinality(_mismatched) = 1) OR v IS NOT NULL AND NOT {back} <=> was"
+    assert got.where(wrong).collect() == []
+
+
+@pytest.mark.hypothesis
+@given(st.data())
+def test_a_schema_conforms_to_itself_and_to_its_columns_in_another_order(
+    spark: SparkSession, data: st.DataObject
+) -> None:
+    schema = data.draw(SCHEMAS)
+    drawn = data.draw(st.lists(rows(schema), max_size=3))
+    df = spark.createDataFrame(drawn, schema)
+    assert_df_equality(df.transform(conform(schema)), df)
+    turned = StructType(data.draw(st.permutations(schema.fields)))
+    back = df.transform(conform(turned)).transform(conform(schema))
+    assert_df_equality(back, df, ignore_nullable=True)
+    nothing = df.transform(conform(StructType([]), on_extra="rescue", on_mismatch="null"))
+    assert nothing.columns == ["_mismatched", "_rescued"]
+    kept = df.transform(conform(StructType([]), on_extra="keep"))
+    assert_df_equality(kept, df)
