@@ -32,23 +32,23 @@ GOLD = {
 def run(spark: SparkSession, source: str, output: str) -> None:
     """Read the logs at ``source``, write silver and gold below ``output``, and print an account of it."""
     start = time.monotonic()
-    header = spark.read.text(source).first()
-    names = header[0].split(",") if header else []
-    logs = etl.read_csv_logs(spark, source, schema=", ".join(f"`{name}` {TYPES.get(name, 'STRING')}" for name in names))
+    names = (spark.read.text(source).first() or [""])[0].split(",")
+    schema = ", ".join(f"`{name}` {TYPES.get(name, 'STRING')}" for name in names)
     amounts = ["UnitPrice", "Discount", "Revenue"] if "Discount" in names else ["UnitPrice", "Revenue"]
     audit = etl.Audit()  # counts in passing: no job of its own
     silver = (
-        logs.transform(etl.pipeline(audit.count("bronze"), etl.flag_violations(READABLE), audit.violations(READABLE)))
-        .drop("_violations")
+        etl.read_csv_logs(spark, source, schema=schema)
+        .transform(etl.pipeline(audit.count("bronze"), etl.flag_violations(READABLE), audit.violations(READABLE)))
+        .transform(etl.quarantine(f"{output}/quarantine", through=audit.count("quarantined")))
+        .drop("_corrupt_record")
         .withColumns({} if "Revenue" in names else {"Revenue": F.expr(REVENUE)})
         .transform(etl.impute_financials(*amounts))
         .transform(etl.pipeline(audit.filled(), audit.count("silver")))
         .transform(etl.write_partitioned(f"{output}/silver", by="Country"))
     )
-    print(audit.report(rows_in="bronze", rows_out=["silver"]))
-    files = silver.inputFiles()
-    partitions = len({file.rpartition("/")[0] for file in files})
-    print(f"silver {silver.count():>10,} rows out, {partitions} partitions, {len(files)} files")
+    print(audit.report(rows_in="bronze", rows_out=["silver", "quarantined"]))
+    folders = [file.rpartition("/")[0] for file in silver.inputFiles()]
+    print(f"silver {silver.count():>10,} rows out, {len(set(folders))} partitions, {len(folders)} files")
     for name, step in GOLD.items():
         silver.transform(step).coalesce(1).write.parquet(f"{output}/gold/{name}")
         table = spark.read.parquet(f"{output}/gold/{name}")

@@ -28,13 +28,15 @@ from shopsmart_etl.explode_map import explode_map
 from shopsmart_etl.flatten import flatten_struct
 from shopsmart_etl.gold import daily_active_users, daily_revenue
 from shopsmart_etl.impute import impute_financials, median_by
+from shopsmart_etl.infer_schema import infer_schema
 from shopsmart_etl.keep_once import keep_once
 from shopsmart_etl.money import MISSING_AMOUNTS, parse_money
 from shopsmart_etl.nest import nest_struct
 from shopsmart_etl.pipeline import pipeline
 from shopsmart_etl.quality import flag_violations, keep_invalid, keep_valid
 from shopsmart_etl.quarantine import quarantine
-from shopsmart_etl.read import read_csv_logs, read_json_payloads
+from shopsmart_etl.read_csv import read_csv_logs
+from shopsmart_etl.read_json import read_json_payloads
 from shopsmart_etl.relationalize import Relations, relationalize
 from shopsmart_etl.relations import RelationalModel
 from shopsmart_etl.rules import Rule, country_code, in_range, matches, not_null, one_of, unique
@@ -77,6 +79,7 @@ __all__ = [
     "flatten_struct",
     "impute_financials",
     "in_range",
+    "infer_schema",
     "keep_invalid",
     "keep_once",
     "keep_valid",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # Spark hands the figures over a moment after the action has ended.
 _SECONDS_TO_ARRIVE = 30
+_PARTS = "rows", "dropped", "missing", "filled", "violations"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class AuditReport:
 
     Attributes:
         rows: Rows at each place that was counted, in the order of the chain.
+        dropped: Rows that each step that was watched did not hand on.
         missing: Null (and NaN) values of each column.
         filled: Imputed values of each column.
         violations: Rows that break each rule.
@@ -45,6 +47,7 @@ class AuditReport:
     """
 
     rows: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
     missing: Mapping[str, int] = field(default_factory=dict)
     filled: Mapping[str, int] = field(default_factory=dict)
     violations: Mapping[str, int] = field(default_factory=dict)
@@ -61,8 +64,7 @@ class AuditReport:
         return json.dumps({**asdict(self), "reconciled": self.reconciled})
 
     def _lines(self) -> list[tuple[str, str, str]]:
-        parts = {"rows": self.rows, "missing": self.missing, "filled": self.filled, "violations": self.violations}
-        lines = [(part, name, f"{count:,}") for part, counts in parts.items() for name, count in counts.items()]
+        lines = [(part, name, f"{count:,}") for part in _PARTS for name, count in getattr(self, part).items()]
         if self.rows_in is not None:
             verdict = "reconciled" if self.reconciled else "NOT reconciled"
             lines.append((verdict, "rows in, rows out", f"{self.rows_in:,}, {self.rows_out:,}"))
@@ -112,6 +114,7 @@ class Audit:
         """Begin with nothing counted."""
         self._observed: list[_Observed] = []
         self._counted: list[str] = []
+        self._dropped: dict[str, tuple[_Observed, _Observed]] = {}
 
     def count(self, name: str) -> Transform:
         """Count the rows at this place of the chain.
@@ -122,10 +125,26 @@ class Audit:
         Returns:
             A step that changes nothing.
         """
-        if name in self._counted:
-            raise InvalidArgumentError("name", wanted="a name that this audit has not counted yet", found=name)
-        self._counted.append(name)
+        self._take(name)
         return self._step("rows", f"count({name!r})", lambda _: {name: F.count(F.lit(1))})
+
+    def dropped(self, name: str, step: Transform) -> Transform:
+        """Count the rows that a step does not hand on, such as the duplicates that ``deduplicate`` drops.
+
+        Args:
+            name: What the report calls them.
+            step: The step, which takes rows away and adds none.
+
+        Returns:
+            The step, watched.
+        """
+        self._take(name)
+        call = f"audit.dropped({name!r}, {step!r})"
+        before, after = (_Observed("dropped", call, lambda _: {name: F.count(F.lit(1))}) for _ in range(2))
+        self._dropped[name] = before, after
+        made = Step(lambda df: after.observe(step(before.observe(df))))
+        made.built_by(call)
+        return made
 
     def missing(self, *columns: str) -> Transform:
         """Count null, and in float and double columns NaN, in each of some columns.
@@ -189,7 +208,7 @@ class Audit:
 
         Args:
             rows_in: The name of the count of what came in; None reconciles nothing.
-            rows_out: The names of the counts that together should be as large.
+            rows_out: The names of the counts, dropped rows among them, that together should be as large.
 
         Returns:
             The report.
@@ -198,17 +217,24 @@ class Audit:
             AuditIncompleteError: A step of this audit has not been run by an action.
             InvalidArgumentError: A name was never counted.
         """
-        parts: dict[str, dict[str, int]] = {"rows": {}, "missing": {}, "filled": {}, "violations": {}}
+        parts: dict[str, dict[str, int]] = {part: {} for part in _PARTS}
         for one in self._observed:
             parts[one.part].update(one.figures())
+        for name, (before, after) in self._dropped.items():
+            parts["dropped"][name] = before.figures()[name] - after.figures()[name]
+        counts = {**parts["rows"], **parts["dropped"]}
         for name in [*([rows_in] if rows_in is not None else []), *rows_out]:
-            if name not in parts["rows"]:
-                raise InvalidArgumentError("rows_in, rows_out", wanted=f"one of {', '.join(parts['rows'])}", found=name)
-        report = AuditReport(parts["rows"], parts["missing"], parts["filled"], parts["violations"])
+            if name not in counts:
+                raise InvalidArgumentError("rows_in, rows_out", wanted=f"one of {', '.join(counts)}", found=name)
+        report = AuditReport(parts["rows"], parts["dropped"], parts["missing"], parts["filled"], parts["violations"])
         if rows_in is None:
             return report
-        out = sum(parts["rows"][name] for name in rows_out)
-        return replace(report, rows_in=parts["rows"][rows_in], rows_out=out)
+        return replace(report, rows_in=counts[rows_in], rows_out=sum(counts[name] for name in rows_out))
+
+    def _take(self, name: str) -> None:
+        if name in self._counted:
+            raise InvalidArgumentError("name", wanted="a name that this audit has not counted yet", found=name)
+        self._counted.append(name)
 
     def _step(self, part: str, call: str, counts: Callable[[DataFrame], dict[str, Column]]) -> Transform:
         observed = _Observed(part, f"audit.{call}", counts)

@@ -30,6 +30,9 @@ def deduplicate(*keys: str, latest_by: str | Sequence[str] | None = None) -> Tra
     latest, the one kept is that with the greatest values in the other columns, from left to right, nulls last: the same
     one on every run and engine, in whatever order the rows came. The rows are shuffled by the key.
 
+    A stream cannot wait for the latest row: there the first of each key stays, and the others are dropped as long as
+    the watermark, which it must have (``DataFrame.withWatermark``), says that they may come.
+
     Args:
         *keys: The columns that tell rows apart. With none, rows that are equal in every column count as one, nulls
             being equal to each other.
@@ -43,7 +46,7 @@ def deduplicate(*keys: str, latest_by: str | Sequence[str] | None = None) -> Tra
         InvalidArgumentError: ``latest_by`` is given without keys.
         ColumnNotFoundError: A column is not there.
         ColumnTypeError: A key or ``latest_by`` column is a map or a variant, which have no order.
-        UnsupportedError: The DataFrame is a stream; ``dropDuplicatesWithinWatermark`` is Spark's way there.
+        UnsupportedError: ``latest_by`` is given, and the DataFrame is a stream.
 
     Example:
         >>> events = spark.createDataFrame(
@@ -69,10 +72,10 @@ def deduplicate(*keys: str, latest_by: str | Sequence[str] | None = None) -> Tra
 
     def drop(df: DataFrame) -> DataFrame:
         schema = df.schema
-        if df.isStreaming:
+        if df.isStreaming and latest:
             raise UnsupportedError(
-                "deduplicate cannot know a stream's latest row; "
-                "use DataFrame.withWatermark and dropDuplicatesWithinWatermark, or deduplicate what was written"
+                "deduplicate cannot know a stream's latest row: leave latest_by out, which keeps the first of each "
+                "key, or deduplicate what was written"
             )
         find = partial(find_column, schema, ignores_case=partial(ignores_case, df))
         key = [find(name) for name in keys] or list(range(len(schema.fields)))
@@ -87,10 +90,13 @@ def deduplicate(*keys: str, latest_by: str | Sequence[str] | None = None) -> Tra
         ]
         order = [F.expr(sql).desc_nulls_last() for sql in (*(f"`{at}`" for at in newest), *others)]
         rows = df.toDF(*positions(len(schema.fields)))
-        if not keys:
-            return rows.dropDuplicates().toDF(*schema.names)
         # Rows whose key has a null are apart: each is the first of its kind.
         apart = " OR ".join(f"`{at}` IS NULL" for at in key)
+        if df.isStreaming:
+            own = rows.withColumn("apart", F.expr(f"if({apart}, uuid(), '')" if keys else "''"))
+            return own.dropDuplicatesWithinWatermark([*map(str, key), "apart"]).drop("apart").toDF(*schema.names)
+        if not keys:
+            return rows.dropDuplicates().toDF(*schema.names)
         ranked = rows.withColumn(
             "rank", F.row_number().over(Window.partitionBy(*(str(at) for at in key)).orderBy(*order or [F.lit(1)]))
         )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @step
-def quarantine(path: str, *, violations: str = "_violations") -> Transform:
+def quarantine(path: str, *, violations: str = "_violations", through: Transform | None = None) -> Transform:
     """Write the rows that break a rule, and hand on the others. Runs a Spark job.
 
     The rows are computed once for the quarantine and once more for what follows. Where that costs much, write the
@@ -27,6 +27,7 @@ def quarantine(path: str, *, violations: str = "_violations") -> Transform:
     Args:
         path: Where the Parquet files go: a new folder for each run, such as ``quarantine/run=2026-01-31``.
         violations: The column that ``flag_violations`` added.
+        through: A step that the rows go through before they are written, such as ``audit.count("quarantined")``.
 
     Returns:
         A Transform whose result has the rows that broke no rule, without the column. At ``path`` are the others, with
@@ -63,7 +64,8 @@ def quarantine(path: str, *, violations: str = "_violations") -> Transform:
             )
         name = find_violations(df, violations)
         try:
-            df.where(f"NOT {valid(name)}").write.parquet(path)
+            invalid = df.where(f"NOT {valid(name)}")
+            (through(invalid) if through else invalid).write.parquet(path)
         except AnalysisException as error:
             if "PATH_ALREADY_EXISTS" not in str(error):
                 raise

@@ -16,6 +16,7 @@ from shopsmart_etl import (
     InvalidArgumentError,
     UnsupportedError,
     audit,
+    deduplicate,
     flag_violations,
     impute_financials,
     in_range,
@@ -38,6 +39,24 @@ ROWS = st.lists(
     ),
     max_size=8,
 )
+
+
+def test_the_rows_that_a_step_drops_are_counted(spark: SparkSession) -> None:
+    one = Audit()
+    sent = spark.createDataFrame([(1, "a"), (1, "b"), (2, "c"), (None, "d"), (None, "d")], "id INT, state STRING")
+    kept = (
+        sent.repartition(2)
+        .transform(one.count("bronze"))
+        .transform(one.dropped("sent again", deduplicate("id")))
+        .transform(one.count("silver"))
+    )
+    assert kept.count() == 4
+    report = one.report(rows_in="bronze", rows_out=["silver", "sent again"])
+    assert (report.dropped, report.reconciled) == ({"sent again": 1}, True)
+    assert "dropped     sent again" in repr(report)
+    assert repr(one.dropped("x", deduplicate("id"))) == "audit.dropped('x', deduplicate('id'))"
+    with pytest.raises(InvalidArgumentError, match="has not counted yet"):
+        one.dropped("bronze", deduplicate())
 
 
 @given(ROWS)

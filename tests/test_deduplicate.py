@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_real_data import DATA
 
-from shopsmart_etl import ColumnNotFoundError, ColumnTypeError, InvalidArgumentError, UnsupportedError, deduplicate
+from shopsmart_etl import (
+    Audit,
+    ColumnNotFoundError,
+    ColumnTypeError,
+    InvalidArgumentError,
+    UnsupportedError,
+    deduplicate,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from random import Random
 
     from pyspark.sql import SparkSession
+
+    from shopsmart_etl import Transform
 
 ROWS = st.lists(
     st.tuples(
@@ -70,5 +82,46 @@ def test_misuse_is_named(spark: SparkSession) -> None:
         df.transform(deduplicate("idd"))
     with pytest.raises(InvalidArgumentError, match="keys: wanted the columns that tell rows apart"):
         deduplicate(latest_by="at")
-    with pytest.raises(UnsupportedError, match="dropDuplicatesWithinWatermark"):
-        spark.readStream.format("rate").load().transform(deduplicate("value"))
+    with pytest.raises(UnsupportedError, match="leave latest_by out"):
+        spark.readStream.format("rate").load().transform(deduplicate("value", latest_by="timestamp"))
+
+
+@pytest.mark.parametrize(
+    ("step", "wanted"),
+    [
+        (deduplicate("id"), [(1, "a"), (2, "c"), (None, "d"), (None, "d"), (3, "e")]),
+        (deduplicate(), [(1, "a"), (1, "b"), (2, "c"), (None, "d"), (3, "e")]),
+    ],
+    ids=repr,
+)
+def test_a_stream_keeps_the_first_of_each_key_while_the_watermark_lasts(
+    spark: SparkSession, tmp_path: Path, step: Transform, wanted: list[Any]
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    stream = spark.readStream.schema("id INT, state STRING, at TIMESTAMP").json(str(source))
+    kept = stream.withWatermark("at", "1 hour").transform(step)
+    batches: list[list[tuple[Any, str]]] = [
+        [(1, "a"), (2, "c"), (None, "d"), (None, "d")],
+        [(1, "b"), (1, "a"), (2, "c"), (3, "e")],
+    ]
+    for number, batch in enumerate(batches):
+        rows = (json.dumps({"id": key, "state": state, "at": "2026-01-01T10:00:00Z"}) for key, state in batch)
+        (source / f"{number}.json").write_text("\n".join(rows), encoding="utf-8")
+        write = kept.writeStream.option("checkpointLocation", str(tmp_path / "checkpoint")).format("parquet")
+        query = write.trigger(availableNow=True).start(str(tmp_path / "out"))
+        assert query.awaitTermination(120)
+    found = [(row["id"], row["state"]) for row in spark.read.parquet(str(tmp_path / "out")).collect()]
+    assert sorted(found, key=repr) == sorted(wanted, key=repr)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the third-party data are not here: set SHOPSMART_DATA")
+def test_the_retail_data_have_975_lines_twice(spark: SparkSession) -> None:
+    audit = Audit()
+    files = spark.read.options(header=True, escape='"').csv(str(DATA / "uci_online_retail" / "by-day"))
+    lines = files.transform(audit.count("lines")).transform(audit.dropped("repeated", deduplicate()))
+    assert lines.transform(audit.count("distinct")).agg({"*": "count"}).collect()[0][0] == 104_360
+    report = audit.report(rows_in="lines", rows_out=["distinct", "repeated"])
+    assert report.rows == {"lines": 105_335, "distinct": 104_360}
+    assert report.dropped == {"repeated": 975}
+    assert report.reconciled

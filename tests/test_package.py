@@ -25,6 +25,9 @@ SURFACE = {
     "deduplicate": "(*keys: 'str', latest_by: 'str | Sequence[str] | None' = None) -> 'Transform'",
     "flag_violations": "(*rules: 'Rule', into: 'str' = '_violations') -> 'Transform'",
     "in_range": "(column: 'str', *, least: 'object' = None, most: 'object' = None) -> 'Rule'",
+    "infer_schema": "(spark: 'SparkSession', path: 'str', *, files: \"Literal['csv', 'json']\","
+    " records: 'str | None' = None, multiline: 'bool' = False, encoding: 'str' = 'UTF-8', sample: 'float' = 1.0)"
+    " -> 'str'",
     "keep_invalid": "(*, violations: 'str' = '_violations') -> 'Transform'",
     "keep_valid": "(*, violations: 'str' = '_violations') -> 'Transform'",
     "matches": "(column: 'str', pattern: 'str') -> 'Rule'",
@@ -48,13 +51,16 @@ SURFACE = {
     " missing: 'Sequence[str]' = ('', '-', 'N/A', 'NA', 'NULL', 'NONE', 'NAN', 'ERROR', 'UNKNOWN'),"
     " unreadable: \"Literal['mark', 'refuse']\" = 'mark', flag_suffix: 'str' = '_unreadable') -> 'Transform'",
     "pipeline": "(*steps: 'Transform') -> 'Transform'",
-    "quarantine": "(path: 'str', *, violations: 'str' = '_violations') -> 'Transform'",
+    "quarantine": "(path: 'str', *, violations: 'str' = '_violations', through: 'Transform | None' = None)"
+    " -> 'Transform'",
     "read_csv_logs": "(spark: 'SparkSession', path: 'str', *, schema: 'StructType | str',"
-    " corrupt_record: 'str' = '_corrupt_record', encoding: 'str' = 'UTF-8', multiline: 'bool' = False,"
-    " trim_header: 'bool' = False) -> 'DataFrame'",
+    " encoding: 'str' = 'UTF-8', multiline: 'bool' = False, trim_header: 'bool' = False,"
+    " corrupt_record: 'str' = '_corrupt_record', file_path: 'str | None' = '_file_path',"
+    " file_modified: 'str | None' = '_file_modified', stream: 'bool' = False) -> 'DataFrame'",
     "read_json_payloads": "(spark: 'SparkSession', path: 'str', *, schema: 'StructType | str',"
-    " records: 'str | None' = None, multiline: 'bool' = False, corrupt_record: 'str' = '_corrupt_record')"
-    " -> 'DataFrame'",
+    " records: 'str | None' = None, multiline: 'bool' = False, corrupt_record: 'str' = '_corrupt_record',"
+    " file_path: 'str | None' = '_file_path', file_modified: 'str | None' = '_file_modified',"
+    " stream: 'bool' = False) -> 'DataFrame'",
     "write_partitioned": "(path: 'str', *, by: 'str | Sequence[str]', if_exists: 'IfExists' = 'error') -> 'Transform'",
 }
 ERRORS = {

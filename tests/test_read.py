@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import os
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 from chispa import assert_df_equality
 from pyspark.sql.types import IntegerType, StructField, StructType
 
+import shopsmart_etl as etl
 from shopsmart_etl import (
     ColumnClashError,
     HeaderMismatchError,
@@ -17,8 +21,6 @@ from shopsmart_etl import (
     SourceNotFoundError,
     explode_arrays,
     flatten_struct,
-    read_csv_logs,
-    read_json_payloads,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     Written = Callable[[list[str]], str]
+
+# Where the rows came from has tests of its own.
+NO_ORIGIN: dict[str, Any] = {"file_path": None, "file_modified": None}
+read_csv_logs: Callable[..., DataFrame] = partial(etl.read_csv_logs, **NO_ORIGIN)
+read_json_payloads: Callable[..., DataFrame] = partial(etl.read_json_payloads, **NO_ORIGIN)
 
 CSV = [
     "user,quantity,price,note",
@@ -171,16 +178,195 @@ def test_every_document_is_a_row_and_bad_ones_are_kept_verbatim(spark: SparkSess
 
 
 def test_a_paged_envelope_gives_a_row_a_document(spark: SparkSession, written: Written) -> None:
-    pages = ['{"page": 1, "data": [{"id": 1}, {"id": 2, "tags": ["a"]}, null]}', '{"page": 2, "data": []}', '{"da']
+    pages = [
+        '{"page": 1, "data": [{"id": 1}, {"id": 2, "tags": ["a"]}]}',
+        '{"page": 2, "data": []}',
+        '{"da',
+        '{"page": 3, "data": [{"id": 3}, null, {"id": "four", "tags": ["b"]}]}',
+        '{"page": 4}',
+        '{"page": 5, "data": null}',
+        '[{"data": [{"id": 5}]}, {"data": [{"id": 6}]}]',
+        '{"data": [{"id": 7}, 8]}',
+    ]
     payloads = read_json_payloads(spark, written(pages), schema=DOCUMENT, records="data")
     assert [tuple(row) for row in payloads.collect()] == [
         (1, None, None, None),
         (2, None, ["a"], None),
-        (None, None, None, None),
-        (None, None, None, '{"da'),
+        (None, None, None, pages[2]),
+        (3, None, None, None),
+        (None, None, None, "null"),
+        (None, None, ["b"], '{"id":"four","tags":["b"]}'),
+        (None, None, None, pages[4]),
+        (None, None, None, pages[5]),
+        (5, None, None, None),
+        (6, None, None, None),
+        (None, None, None, pages[7]),
     ]
     plain = read_json_payloads(spark, written(DOCUMENTS), schema=DOCUMENT)
     assert payloads.schema == plain.schema
+
+
+@pytest.mark.parametrize(
+    ("line", "rows"),
+    [
+        ('{"id": 1, "id": 2}', [(2, None)]),
+        ('{"id": 1,}', None),
+        ('[{"id": 1}, {"id": 2},]', None),
+        ('{"id": 1}{"id": 2}', None),
+        ('{"id": 1} {"id": 2}', None),
+        ('{"id": 1} x', None),
+        ('[{"id": 1}][{"id": 2}]', None),
+        ('{"id": 1', None),
+        ('{"id": 01}', None),
+        ("{'id': 1}", [(1, None)]),
+        ('{"id": NaN}', None),
+        ("null", None),
+        ("7", None),
+        ('"x"', None),
+        ("id: 1", None),
+        ("]", None),
+        ('{"id": "one"}', None),
+        ('[{"id": 1}, {"id": 2}]', [(1, None), (2, None)]),
+        ('[{"id": 1}, {"id": "two"}, null]', [(1, None), (None, '{"id":"two"}'), (None, "null")]),
+        (' \t{"id": 1}  ', [(1, None)]),
+        (' \t[{"id": 1}]  ', [(1, None)]),
+        ("\ufeff" + '{"id": 1}', [(1, None)]),
+        ("\ufeff" + '[{"id": 1}]', [(1, None)]),
+        ("{}", [(None, None)]),
+        ("[]", []),
+        ("  \t ", []),
+        ("", []),
+    ],
+)
+@pytest.mark.parametrize("multiline", [False, True])
+def test_whatever_a_line_or_a_file_holds_is_read_or_kept(
+    spark: SparkSession, tmp_path: Path, line: str, rows: list[Any] | None, multiline: bool
+) -> None:
+    (tmp_path / "a.json").write_text(line, encoding="utf-8")
+    got = read_json_payloads(spark, str(tmp_path), schema="id INT", multiline=multiline)
+    if rows is None:
+        assert [row["_corrupt_record"] for row in got.collect()] == [line]
+    else:
+        assert [tuple(row) for row in got.collect()] == rows
+
+
+def test_a_file_of_several_values_is_kept_whole(spark: SparkSession, written: Written) -> None:
+    path = written(['{"id": 1}', '{"id": 2}'])
+    got = read_json_payloads(spark, path, schema="id INT", multiline=True)
+    assert [tuple(row) for row in got.collect()] == [(None, '{"id": 1}\n{"id": 2}\n')]
+
+
+def test_bytes_that_are_no_utf8_lose_no_row(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes('{"name": "José"}\n{"name": "x"}\n'.encode("latin-1"))
+    assert read_json_payloads(spark, str(tmp_path), schema="name STRING").count() == 2
+
+
+def test_amounts_beside_a_document_that_does_not_fit_are_exact(spark: SparkSession, written: Written) -> None:
+    amount = "12345678901234567890123.89"
+    path = written([f'[{{"id": "x"}}, {{"price": {amount}}}]'])
+    got = read_json_payloads(spark, path, schema="id INT, price DECIMAL(38, 2)").collect()
+    assert [row["price"] for row in got] == [None, Decimal(amount)]
+    assert [row["_corrupt_record"] for row in got] == ['{"id":"x"}', None]
+
+
+READERS = pytest.mark.parametrize(
+    ("read", "text"),
+    [(etl.read_csv_logs, "id\n1\n2\n"), (etl.read_json_payloads, '{"id": 1}\n{"id": 2}\n')],
+    ids=["CSV", "JSON"],
+)
+
+
+@READERS
+def test_every_row_says_where_it_came_from(
+    spark: SparkSession, tmp_path: Path, read: Callable[..., DataFrame], text: str
+) -> None:
+    folder = tmp_path / "server=web 1"
+    folder.mkdir()
+    file = folder / "a b.log"
+    file.write_text(text, encoding="utf-8")
+    rows = read(spark, str(tmp_path), schema="id INT")
+    assert rows.columns == ["id", "_corrupt_record", "_file_path", "_file_modified", "server"]
+    changed = int(file.stat().st_mtime)
+    got = [
+        tuple(row) for row in rows.selectExpr("id", "_file_path", "unix_seconds(_file_modified)", "server").collect()
+    ]
+    assert [(row[0], *row[2:]) for row in got] == [(1, changed, "web 1"), (2, changed, "web 1")]
+    assert unquote(unquote(got[0][1])).endswith("/server=web 1/a b.log")
+    named = read(spark, str(tmp_path), schema="id INT", corrupt_record="bad", file_path="file", file_modified=None)
+    assert named.columns == ["id", "bad", "file", "server"]
+
+
+@READERS
+def test_a_stream_is_read_as_a_batch_is(
+    spark: SparkSession, tmp_path: Path, read: Callable[..., DataFrame], text: str
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    stream = read(spark, str(source), schema="id INT", stream=True)
+    assert stream.isStreaming
+
+    def run() -> None:
+        write = stream.writeStream.format("parquet").option("checkpointLocation", str(tmp_path / "checkpoint"))
+        query = write.trigger(availableNow=True).start(str(tmp_path / "out"))
+        assert query.awaitTermination(120)
+
+    (source / "a").write_text(text, encoding="utf-8")
+    run()
+    (source / "b").write_text(text + "{x,\n", encoding="utf-8")
+    run()
+    streamed = spark.read.parquet(str(tmp_path / "out"))
+    batch = read(spark, str(source), schema="id INT")
+    assert batch.count() == 5
+    assert_df_equality(streamed, batch, ignore_row_order=True)
+
+
+@READERS
+def test_a_stream_from_nowhere_is_refused(
+    spark: SparkSession, tmp_path: Path, read: Callable[..., DataFrame], text: str
+) -> None:
+    assert text
+    with pytest.raises(SourceNotFoundError):
+        read(spark, str(tmp_path / "nope"), schema="id INT", stream=True)
+
+
+@READERS
+def test_a_file_that_cannot_be_read_fails_the_job_and_is_named(
+    spark: SparkSession, tmp_path: Path, read: Callable[..., DataFrame], text: str
+) -> None:
+    (tmp_path / "good").write_text(text, encoding="utf-8")
+    packed = gzip.compress((text + text * 100_000).encode())
+    (tmp_path / "cut.gz").write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(Exception, match=r"FAILED_READ_FILE.*cut\.gz"):
+        read(spark, str(tmp_path / "*"), schema="id INT").collect()
+    (tmp_path / "cut.gz").write_bytes(b"no gzip")
+    with pytest.raises(Exception, match=r"FAILED_READ_FILE.*cut\.gz"):
+        read(spark, str(tmp_path / "[cg]*"), schema="id INT").collect()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+@READERS
+def test_a_file_without_permission_fails_the_job_and_is_named(
+    spark: SparkSession, tmp_path: Path, read: Callable[..., DataFrame], text: str
+) -> None:
+    (tmp_path / "good").write_text(text, encoding="utf-8")
+    (tmp_path / "secret").write_text(text, encoding="utf-8")
+    (tmp_path / "secret").chmod(0)
+    with pytest.raises(Exception, match=r"secret.*[Pp]ermission"):
+        read(spark, str(tmp_path), schema="id INT").collect()
+
+
+def test_cp850_is_read_where_the_session_allows_it_and_refused_in_a_line_elsewhere(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_bytes("user,note\nJosé,£1\n".encode("cp850"))
+    read = partial(read_csv_logs, spark, str(tmp_path), schema="user STRING, note STRING", encoding="cp850")
+    with pytest.raises(InvalidArgumentError, match=r"encoding: wanted one that Spark knows .*javaCharsets=true"):
+        read()
+    spark.conf.set("spark.sql.legacy.javaCharsets", "true")
+    try:
+        assert [tuple(row) for row in read().collect()] == [("José", "£1", None)]
+    finally:
+        spark.conf.unset("spark.sql.legacy.javaCharsets")
 
 
 def test_names_in_the_documents_cannot_collide_with_the_envelope(spark: SparkSession, tmp_path: Path) -> None:
@@ -232,6 +418,8 @@ def test_a_wrong_schema_is_refused(spark: SparkSession, written: Written) -> Non
     with pytest.raises(InvalidArgumentError, match="schema: wanted DDL such as"):
         read_csv_logs(spark, written(["a"]), schema="a NUMBER NUMBER")
     with pytest.raises(InvalidArgumentError, match="schema: wanted a StructType"):
-        read_csv_logs(spark, written(["a"]), schema=["a"])  # type: ignore[arg-type]
+        read_csv_logs(spark, written(["a"]), schema=["a"])
     with pytest.raises(ColumnClashError, match="_corrupt_record"):
         read_csv_logs(spark, written(["a"]), schema="a INT, _CORRUPT_RECORD STRING")
+    with pytest.raises(ColumnClashError, match="Leave it out of the schema, or give another file_path"):
+        etl.read_json_payloads(spark, written(["a"]), schema="a INT, _file_path STRING")

@@ -1,0 +1,96 @@
+"""What the readers share: schemas, files that are there, and where each row came from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pyspark.errors import AnalysisException, IllegalArgumentException, ParseException
+from pyspark.sql.types import StructType
+
+from shopsmart_etl.errors import ColumnClashError, InvalidArgumentError, SourceNotFoundError
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
+    from pyspark.sql.streaming.readwriter import DataStreamReader
+
+
+class Extra(NamedTuple):
+    """The names of the columns that a reader adds to those of the schema.
+
+    Attributes:
+        corrupt_record: Holds what could not be read.
+        file_path: Says which file a row came from; None leaves it out.
+        file_modified: Says when that was last changed; None leaves it out.
+    """
+
+    corrupt_record: str
+    file_path: str | None
+    file_modified: str | None
+
+    @property
+    def names(self) -> list[str]:
+        """List the columns that are added, in their order."""
+        return [self.corrupt_record, *(name for name in (self.file_path, self.file_modified) if name is not None)]
+
+    def origin(self, df: DataFrame) -> list[Column]:
+        """Give the columns that say where a row of files came from; their names are by position."""
+        metadata = df.metadataColumn("_metadata")
+        fields = {"file_path": self.file_path, "file_modification_time": self.file_modified}
+        return [metadata[field].alias(f"_{field}") for field, name in fields.items() if name is not None]
+
+
+def as_columns(spark: SparkSession, schema: StructType | str, extra: Extra) -> StructType:
+    """Take a schema, or its DDL, for the columns of files.
+
+    Raises:
+        InvalidArgumentError: It is neither.
+        ColumnClashError: A column of it is named like one that the reader adds.
+    """
+    if isinstance(schema, str):
+        try:
+            schema = spark.createDataFrame([], schema).schema
+        except ParseException as error:
+            raise InvalidArgumentError("schema", wanted="DDL such as 'user STRING, price INT'", found=schema) from error
+    if not isinstance(schema, StructType):
+        raise InvalidArgumentError("schema", wanted="a StructType or its DDL", found=schema)
+    names = {name.lower() for name in schema.names}
+    for argument, name in extra._asdict().items():
+        if name is not None and name.lower() in names:
+            raise ColumnClashError(
+                name,
+                ("the schema's column", f"the {argument} column"),
+                way_out=f"Leave it out of the schema, or give another {argument}",
+            )
+    return schema
+
+
+def load(reader: DataFrameReader | DataStreamReader, path: str) -> DataFrame:
+    """Load files, but refuse a path that Spark would read as an empty table, or not at all.
+
+    A stream may begin in a folder that holds no file yet.
+
+    Raises:
+        SourceNotFoundError: The path does not exist, or holds no file.
+        InvalidArgumentError: Spark does not know the encoding.
+    """
+    try:
+        raw = reader.load(path)
+        files = raw.isStreaming or raw.inputFiles()
+    except AnalysisException as error:
+        if "PATH_NOT_FOUND" in str(error):
+            raise SourceNotFoundError(path, "there is no such file or folder") from None
+        if "UNABLE_TO_INFER_SCHEMA" not in str(error):
+            raise
+        files = []
+    except IllegalArgumentException as error:
+        if "CHARSET" not in str(error):
+            raise
+        raise InvalidArgumentError(
+            "encoding",
+            wanted="one that Spark knows (UTF-8, ISO-8859-1, US-ASCII, UTF-16 or UTF-32), or any that Java knows, "
+            "such as cp850, where the session has spark.sql.legacy.javaCharsets=true",
+            found=str(error).splitlines()[0],
+        ) from None
+    if not files:
+        raise SourceNotFoundError(path, "the folder holds no file")
+    return raw
