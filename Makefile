@@ -5,7 +5,7 @@ SPARK = export JAVA_HOME="$$(cat $(CURDIR)/.venv/java_home)" SPARK_LOCAL_IP=127.
 	SPARK_CONF_DIR="$(CURDIR)/examples/conf";
 DEMO := demo-output
 
-.PHONY: help setup demo test test-properties test-heavy test-wheel bench-nested format clean
+.PHONY: help setup demo test test-properties test-heavy test-wheel bench-nested bench-quality format clean
 
 help:
 	@echo "make demo        simulate web servers and run both pipelines, from raw files to gold tables"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-heavy  the tests that take minutes"
 	@echo "make test-wheel  the tests once more, against the built wheel"
 	@echo "make bench-nested  nested data against other ways, side by side; BENCH=\"--orders 1000000\" sets the size"
+	@echo "make bench-quality  rules and audit against none, and against another library"
 	@echo "make format      format the code"
 	@echo "make clean       remove what these commands made"
 
@@ -67,6 +68,10 @@ bench-nested: setup
 	@$(PY) -m pip install --quiet --group bench
 	@$(SPARK) for what in driver execution relationalize; do echo "== $$what"; \
 		$(PY) benchmarks/nested.py $$what $(BENCH) || exit 1; done
+
+bench-quality: setup
+	@$(PY) -m pip install --quiet --group bench
+	@$(SPARK) for what in audit dqx; do echo "== $$what"; $(PY) benchmarks/quality.py $$what $(BENCH) || exit 1; done
 
 format: setup
 	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .

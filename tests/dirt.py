@@ -1,0 +1,126 @@
+"""Dirty logs: what servers, exports and hands do to a line, each with what must become of it."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Outcome: TypeAlias = Literal["kept", "filled", "quarantined", "resent"]
+Order: TypeAlias = dict[str, Any]
+COLUMNS = "kind", "order_id", "user", "at", "country", "quantity", "price"
+HEADER = ",".join(COLUMNS)
+
+
+class Kind(NamedTuple):
+    """A kind of dirt: how it spoils a line, and what must become of the line."""
+
+    outcome: Outcome
+    spoil: Callable[[Order, Random], str]
+
+
+def _line(order: Order) -> str:
+    return ",".join(map(str, order.values()))
+
+
+def _with(column: str, *values: str) -> Callable[[Order, Random], str]:
+    return lambda order, random: _line(order | {column: random.choice(values)})
+
+
+def _without(column: str) -> Callable[[Order, Random], str]:
+    return lambda order, _: json.dumps({name: value for name, value in order.items() if name != column})
+
+
+def _json(column: str, *values: object) -> Callable[[Order, Random], str]:
+    return lambda order, random: json.dumps({**order, column: random.choice(values)})
+
+
+CSV: dict[str, Kind] = {
+    "clean": Kind("kept", lambda order, _: _line(order)),
+    "no amount": Kind("filled", _with("price", "")),
+    "a word for no amount": Kind("filled", _with("price", "N/A", "UNKNOWN", "ERROR", "null", "-", " n/a ")),
+    "currency and thousands": Kind("kept", _with("price", '"$1,234.50"', "US$ 5", "5 EUR", "£7.25")),
+    "accountants' negative": Kind("kept", _with("price", "(12.00)", "12.00-", "-12.00")),
+    "exponent and sign": Kind("kept", _with("price", "1e3", "+3")),
+    "spaces around": Kind("kept", _with("price", "  9.90 ", "\u00a09.90\u00a0", "\t9.90")),
+    "quotes and commas": Kind("kept", _with("user", '"O""Hara, ""Ada"""')),
+    "emoji and accents": Kind("kept", _with("user", "José 😀 漢字")),
+    "no user": Kind("kept", _with("user", "")),
+    "no amount at all": Kind("quarantined", _with("price", "free", "1.2.3", "12,3,4".replace(",", "."), "NaN€")),
+    "too many decimals": Kind("quarantined", _with("price", "9.999")),
+    "too large": Kind("quarantined", _with("price", "9" * 40)),
+    "text for a number": Kind("quarantined", _with("quantity", "many", "1.5", "0x10")),
+    "out of range": Kind("quarantined", _with("quantity", "-7", "0", "1000001")),
+    "too big for an int": Kind("quarantined", _with("quantity", "3000000000")),
+    "no such date": Kind("quarantined", _with("at", "2026-02-30 10:00:00", "31/12/2026", "yesterday")),
+    "no such country": Kind("quarantined", _with("country", "XX", "UK", "Ireland", "")),
+    "cut off": Kind("quarantined", lambda order, _: _line(order).rsplit(",", 2)[0]),
+    "too many fields": Kind("quarantined", lambda order, _: _line(order) + ",extra,fields"),
+    "quote not closed": Kind("quarantined", _with("user", '"ada')),
+    "no order": Kind("quarantined", _with("order_id", "")),
+    "header again": Kind("quarantined", lambda order, _: order["kind"] + HEADER.removeprefix("kind")),
+    "binary": Kind(
+        "quarantined", lambda order, random: order["kind"] + ",\x00\x01\x1f" + chr(random.randrange(256, 999))
+    ),
+    "sent again": Kind("resent", lambda order, _: _line(order)),
+}
+JSON: dict[str, Kind] = {
+    "clean": Kind("kept", lambda order, _: json.dumps(order)),
+    "no amount": Kind("filled", _json("price", None, "", "N/A")),
+    "field not there": Kind("filled", _without("price")),
+    "amount as text": Kind("kept", _json("price", "$1,234.50", " 9.90 ")),
+    "amount as number": Kind("kept", _json("price", 9.9, 1000, 0.1)),
+    "one more field": Kind("kept", _json("loyalty", {"points": 7}, ["a"], None)),
+    "key twice": Kind("kept", lambda order, _: json.dumps(order)[:-1] + ', "user": "last"}'),
+    "escapes": Kind("kept", _json("user", 'O"Hara\n\u2028\\', "\ud83d\ude00")),
+    "null user": Kind("kept", _json("user", None)),
+    "in an array": Kind("kept", lambda order, _: f"[{json.dumps(order)}]"),
+    "spaces around": Kind("kept", lambda order, _: f"  {json.dumps(order)} \t"),
+    "text for a number": Kind("quarantined", _json("quantity", "many", 1.5, [1], {"n": 1})),
+    "too big for an int": Kind("quarantined", _json("quantity", 3_000_000_000)),
+    "object for text": Kind("quarantined", _json("country", {"code": "GB"})),
+    "out of range": Kind("quarantined", _json("quantity", -7, 0)),
+    "no amount at all": Kind("quarantined", _json("price", "free", "1,2,3")),
+    "no such country": Kind("quarantined", _json("country", "XX", None)),
+    "no order": Kind("quarantined", _json("order_id", None)),
+    "cut off": Kind("quarantined", lambda order, random: json.dumps(order)[: -random.randrange(2, 30)]),
+    "trailing comma": Kind("quarantined", lambda order, _: json.dumps(order)[:-1] + ",}"),
+    "two on a line": Kind("quarantined", lambda order, _: json.dumps(order) * 2),
+    "something behind": Kind("quarantined", lambda order, _: json.dumps(order) + " # checked"),
+    "no quotes": Kind("quarantined", lambda order, _: json.dumps(order).replace('"', "")),
+    "NaN": Kind("quarantined", lambda order, _: json.dumps(order | {"quantity": "@"}).replace('"@"', "NaN")),
+    "no object": Kind("quarantined", lambda _, random: random.choice(["null", "7", '"x"', "]", "<html>"])),
+    "CSV": Kind("quarantined", lambda order, _: _line(order)),
+    "sent again": Kind("resent", lambda order, _: json.dumps(order)),
+}
+
+
+def lines(kinds: dict[str, Kind], count: int, seed: int) -> Iterator[tuple[str, str]]:
+    """Make lines, each with its kind; those that are sent again repeat the order of a clean line before, later."""
+    random = Random(seed)  # noqa: S311 - no secret
+    names = list(kinds)
+    clean: Order | None = None
+    for number in range(count):
+        kind = random.choice(names) if random.random() < 0.5 else "clean"
+        if kind == "sent again" and clean is None:
+            kind = "clean"
+        order: Order = {
+            "kind": kind,
+            "order_id": f"o-{number}",
+            "user": f"u-{random.randrange(1000)}",
+            "at": f"2026-01-{1 + number % 28:02} 10:00:00",
+            "country": random.choice(["GB", "IE", "DE"]),
+            "quantity": str(random.randrange(1, 100)),
+            "price": f"{random.randrange(1, 10_000)}.{random.randrange(100):02}",
+        }
+        if kind == "clean":
+            clean = order
+        elif kind == "sent again" and clean is not None:
+            order = clean | {"kind": kind, "at": "2026-02-01 10:00:00"}
+            clean = None  # once
+        if kinds is JSON:
+            order = order | {"quantity": int(order["quantity"])}
+        yield kind, kinds[kind].spoil(order, random)

@@ -1,0 +1,91 @@
+"""Dirty logs from end to end: every record in is in silver, in quarantine, or sent again; and each where it belongs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from dirt import CSV, HEADER, JSON, Kind, lines
+
+import shopsmart_etl as etl
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import DataFrame, SparkSession
+
+RULES = [
+    etl.Rule("the line could be read", "_corrupt_record IS NULL"),
+    etl.Rule("the price could be read", "NOT price_unreadable"),
+    etl.not_null("order_id"),
+    etl.not_null("at"),
+    etl.in_range("quantity", least=1, most=1_000_000),
+    etl.country_code("country"),
+]
+SCHEMA = "kind STRING, order_id STRING, user STRING, at TIMESTAMP, country STRING, quantity INT, price STRING"
+
+
+def silver(bronze: DataFrame, folder: Path, audit: etl.Audit) -> DataFrame:
+    return bronze.transform(
+        etl.pipeline(
+            audit.count("bronze"),
+            etl.parse_money("price"),
+            etl.flag_violations(*RULES),
+            audit.violations(*RULES),
+            etl.quarantine(str(folder / "quarantine"), through=audit.count("quarantined")),
+            audit.dropped("resent", etl.deduplicate("order_id", latest_by="at")),
+            etl.impute_financials("price"),
+            audit.filled(),
+            audit.count("silver"),
+            etl.write_partitioned(str(folder / "silver"), by="country"),
+        )
+    )
+
+
+def check(spark: SparkSession, folder: Path, kinds: dict[str, Kind], count: int, seed: int) -> None:
+    """Write dirty logs, take them to silver, and see what became of each kind."""
+    made: Counter[str] = Counter()
+    source = folder / "source"
+    source.mkdir()
+    parts = [(source / f"{part}.log").open("w", encoding="utf-8", newline="") for part in range(4)]
+    for number, (kind, line) in enumerate(lines(kinds, count, seed)):
+        part = parts[number % len(parts)]
+        if kinds is CSV and part.tell() == 0:
+            part.write(HEADER + "\n")
+        part.write(line + ("\r\n" if number % 2 else "\n") + ("\n" if number % 97 == 0 else ""))
+        made[kind] += 1
+    for part in parts:
+        part.close()
+    read = etl.read_csv_logs if kinds is CSV else etl.read_json_payloads
+    audit = etl.Audit()
+    table = silver(read(spark, str(source), schema=SCHEMA), folder, audit)
+    report = audit.report(rows_in="bronze", rows_out=["silver", "quarantined", "resent"])
+    assert report.rows["bronze"] == count
+    assert report.reconciled, report
+    assert {kind for kind, one in kinds.items() if one.outcome != "kept"} | {"clean"} <= set(made)
+    assert report.dropped["resent"] == made["sent again"]
+    assert report.filled["price"] == sum(made[kind] for kind, one in kinds.items() if one.outcome == "filled")
+    assert table.count() == report.rows["silver"]
+    # The clean line that was sent again later gives way to the second.
+    in_silver = Counter({row["kind"]: row["count"] for row in table.groupBy("kind").count().collect()})
+    wanted = Counter({kind: made[kind] for kind, one in kinds.items() if one.outcome != "quarantined"})
+    wanted["clean"] -= made["sent again"]
+    assert in_silver == wanted
+    set_aside = spark.read.parquet(str(folder / "quarantine"))
+    assert set_aside.count() == sum(made[kind] for kind, one in kinds.items() if one.outcome == "quarantined")
+    assert set_aside.where("cardinality(_violations) = 0 OR _file_path IS NULL").count() == 0
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("kinds", [CSV, JSON], ids=["CSV", "JSON"])
+def test_every_record_is_accounted_for(spark: SparkSession, tmp_path: Path, kinds: dict[str, Kind], seed: int) -> None:
+    check(spark, tmp_path, kinds, 3000, seed)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("kinds", [CSV, JSON], ids=["CSV", "JSON"])
+def test_every_one_of_a_million_records_is_accounted_for(
+    spark: SparkSession, tmp_path: Path, kinds: dict[str, Kind]
+) -> None:
+    check(spark, tmp_path, kinds, 1_000_000, 3)
