@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
+from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -49,13 +50,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["audit", "dqx"])
     parser.add_argument("--lines", type=int, default=200_000, help="dirty lines (default: %(default)s)")
+    parser.add_argument("--dirty", type=float, default=0.05, help="the share of dirty lines (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds, interleaved (default: %(default)s)")
     options = parser.parse_args()
     quiet = {"spark.log.level": "ERROR", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
     spark = SparkSession.builder.master("local[2]").config(map=quiet).config("spark.driver.memory", "4g").getOrCreate()
     folder = tempfile.mkdtemp()
     try:
-        write_logs(f"{folder}/logs", options.lines)
+        write_logs(f"{folder}/logs", options.lines, options.dirty)
         logs = etl.read_csv_logs(spark, f"{folder}/logs", schema=SCHEMA)
         (audit if options.what == "audit" else dqx)(spark, logs, folder, options.rounds)
     finally:
@@ -63,21 +65,27 @@ def main() -> None:
         shutil.rmtree(folder)
 
 
-def write_logs(path: str, count: int) -> None:
+def write_logs(path: str, number: int, dirty: float) -> None:
     """Write dirty lines to four files."""
     Path(path).mkdir()
     for part in range(4):
         with Path(f"{path}/{part}.csv").open("w", encoding="utf-8") as file:
             file.write(HEADER + "\n")
-            file.writelines(line + "\n" for _, line in lines(CSV, count // 4, part))
+            file.writelines(line + "\n" for _, line in lines(CSV, number // 4, part, dirty))
 
 
 def audit(spark: SparkSession, logs: DataFrame, folder: str, rounds: int) -> None:
-    """Take logs to silver with rules, flags and audit, and without."""
+    """Take logs to a partitioned silver table with rules, flags and audit, and without."""
+    runs = count()
 
     def plain() -> None:
-        silver = etl.pipeline(etl.parse_money("price"), etl.impute_financials("price"))
-        logs.transform(silver).write.mode("overwrite").parquet(f"{folder}/plain")
+        logs.transform(
+            etl.pipeline(
+                etl.parse_money("price"),
+                etl.impute_financials("price"),
+                etl.write_partitioned(f"{folder}/plain-{next(runs)}", by="country"),
+            )
+        )
 
     def audited() -> None:
         watch = etl.Audit()
@@ -90,8 +98,10 @@ def audit(spark: SparkSession, logs: DataFrame, folder: str, rounds: int) -> Non
             etl.impute_financials("price"),
             watch.filled(),
             watch.count("silver"),
+            lambda df: df.drop("_violations"),
+            etl.write_partitioned(f"{folder}/audited-{next(runs)}", by="country"),
         )
-        logs.transform(silver).write.mode("overwrite").parquet(f"{folder}/audited")
+        logs.transform(silver)
         if not watch.report(rows_in="bronze", rows_out=["silver"]).reconciled:
             sys.exit("the audit does not add up")
 

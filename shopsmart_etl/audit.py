@@ -14,18 +14,22 @@ from pyspark.sql.types import BooleanType, DoubleType, FloatType
 from typing_extensions import override
 
 from shopsmart_etl.errors import AuditIncompleteError, InvalidArgumentError, UnsupportedError
-from shopsmart_etl.schema import find_column, positions
+from shopsmart_etl.schema import find_column, positions, quote
 from shopsmart_etl.session import ignores_case
 from shopsmart_etl.step import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeAlias
 
     from pyspark.sql import Column, DataFrame
     from pyspark.sql.types import StructType
 
     from shopsmart_etl.rules import Rule
     from shopsmart_etl.typing import Transform
+
+    # Makes the figures of a DataFrame, given what reaches a column by its position.
+    _Counts: TypeAlias = Callable[[DataFrame, Callable[[int], Column]], dict[str, Column]]
 
 # Spark hands the figures over a moment after the action has ended.
 _SECONDS_TO_ARRIVE = 30
@@ -126,7 +130,7 @@ class Audit:
             A step that changes nothing.
         """
         self._take(name)
-        return self._step("rows", f"count({name!r})", lambda _: {name: F.count(F.lit(1))})
+        return self._step("rows", f"count({name!r})", _rows(name))
 
     def dropped(self, name: str, step: Transform) -> Transform:
         """Count the rows that a step does not hand on, such as the duplicates that ``deduplicate`` drops.
@@ -140,7 +144,7 @@ class Audit:
         """
         self._take(name)
         call = f"audit.dropped({name!r}, {step!r})"
-        before, after = (_Observed("dropped", call, lambda _: {name: F.count(F.lit(1))}) for _ in range(2))
+        before, after = (_Observed("dropped", call, _rows(name)) for _ in range(2))
         self._dropped[name] = before, after
         made = Step(lambda df: after.observe(step(before.observe(df))))
         made.built_by(call)
@@ -158,10 +162,10 @@ class Audit:
         if not columns:
             raise InvalidArgumentError("columns", wanted="the columns to count in, at least one", found=columns)
 
-        def counts(df: DataFrame) -> dict[str, Column]:
+        def counts(df: DataFrame, column: Callable[[int], Column]) -> dict[str, Column]:
             schema = df.schema
             found = {name: find_column(schema, name, ignores_case=lambda: ignores_case(df)) for name in columns}
-            return {name: F.count_if(_is_missing(schema, at)) for name, at in found.items()}
+            return {name: F.count_if(_is_missing(schema, at, column)) for name, at in found.items()}
 
         return self._step("missing", f"missing({', '.join(map(repr, columns))})", counts)
 
@@ -175,9 +179,9 @@ class Audit:
             A step that changes nothing.
         """
 
-        def counts(df: DataFrame) -> dict[str, Column]:
+        def counts(df: DataFrame, column: Callable[[int], Column]) -> dict[str, Column]:
             return {
-                one.name.removesuffix(flag_suffix): F.count_if(F.col(str(at)))
+                one.name.removesuffix(flag_suffix): F.count_if(column(at))
                 for at, one in enumerate(df.schema.fields)
                 if one.name.endswith(flag_suffix) and isinstance(one.dataType, BooleanType)
             }
@@ -197,9 +201,10 @@ class Audit:
         if not rules:
             raise InvalidArgumentError("rules", wanted="the rules that were flagged, at least one", found=rules)
 
-        def counts(df: DataFrame) -> dict[str, Column]:
-            at = str(find_column(df.schema, violations, ignores_case=lambda: ignores_case(df)))
-            return {rule.name: F.count_if(F.array_contains(F.col(at), rule.name)) for rule in rules}
+        def counts(df: DataFrame, column: Callable[[int], Column]) -> dict[str, Column]:
+            broken = column(find_column(df.schema, violations, ignores_case=lambda: ignores_case(df)))
+            some = F.size(broken) > 0
+            return {rule.name: F.count_if(some & F.array_contains(broken, rule.name)) for rule in rules}
 
         return self._step("violations", f"violations({', '.join(map(repr, rules))})", counts)
 
@@ -236,7 +241,7 @@ class Audit:
             raise InvalidArgumentError("name", wanted="a name that this audit has not counted yet", found=name)
         self._counted.append(name)
 
-    def _step(self, part: str, call: str, counts: Callable[[DataFrame], dict[str, Column]]) -> Transform:
+    def _step(self, part: str, call: str, counts: _Counts) -> Transform:
         observed = _Observed(part, f"audit.{call}", counts)
         self._observed.append(observed)
         made = Step(observed.observe)
@@ -247,7 +252,7 @@ class Audit:
 class _Observed:
     """One step's figures, before and after they are there."""
 
-    def __init__(self, part: str, call: str, counts: Callable[[DataFrame], dict[str, Column]]) -> None:
+    def __init__(self, part: str, call: str, counts: _Counts) -> None:
         self.part = part
         self.call = call
         self._counts = counts
@@ -261,14 +266,17 @@ class _Observed:
             raise UnsupportedError(
                 "an audit counts one batch; on a stream, use DataFrame.observe with a query listener"
             )
-        names, placed = df.schema.names, df.toDF(*positions(len(df.schema.names)))
-        counts = self._counts(df)
+        names = df.schema.names
+        told_apart = len({name.lower() for name in names}) == len(names)
+        counts = self._counts(df, lambda at: F.col(quote(names[at]) if told_apart else str(at)))
         self._names = list(counts)
         if not counts:
             return df
-        # By position too, since the report's names may be any text.
-        aliased = (count.alias(f"figure{at}") for at, count in enumerate(counts.values()))
-        return placed.observe(self._observation, *aliased).toDF(*names)
+        # By position, since the report's names may be any text.
+        aliased = [count.alias(f"figure{at}") for at, count in enumerate(counts.values())]
+        if told_apart:
+            return df.observe(self._observation, *aliased)
+        return df.toDF(*positions(len(names))).observe(self._observation, *aliased).toDF(*names)
 
     def figures(self) -> dict[str, int]:
         """Wait for the figures, but not for an action that never comes."""
@@ -285,7 +293,11 @@ class _Observed:
         return {name: got[0][f"figure{at}"] for at, name in enumerate(self._names)}
 
 
-def _is_missing(schema: StructType, at: int) -> Column:
-    column = F.col(str(at))
+def _rows(name: str) -> _Counts:
+    return lambda _, __: {name: F.count(F.lit(1))}
+
+
+def _is_missing(schema: StructType, at: int, reach: Callable[[int], Column]) -> Column:
+    column = reach(at)
     floating = isinstance(schema.fields[at].dataType, (FloatType, DoubleType))
     return column.isNull() | F.isnan(column) if floating else column.isNull()

@@ -98,13 +98,16 @@ JSON: dict[str, Kind] = {
 }
 
 
-def lines(kinds: dict[str, Kind], count: int, seed: int) -> Iterator[tuple[str, str]]:
-    """Make lines, each with its kind; those that are sent again repeat the order of a clean line before, later."""
+def lines(kinds: dict[str, Kind], count: int, seed: int, dirty: float = 0.5) -> Iterator[tuple[str, str]]:
+    """Make lines, each with its kind, a share of them dirty.
+
+    Those that are sent again repeat the order of a clean line before, later.
+    """
     random = Random(seed)  # noqa: S311 - no secret
     names = list(kinds)
     clean: Order | None = None
     for number in range(count):
-        kind = random.choice(names) if random.random() < 0.5 else "clean"
+        kind = random.choice(names) if random.random() < dirty else "clean"
         if kind == "sent again" and clean is None:
             kind = "clean"
         order: Order = {

@@ -41,6 +41,13 @@ ROWS = st.lists(
 )
 
 
+def test_columns_that_differ_in_case_alone_are_told_apart(spark: SparkSession) -> None:
+    one = Audit()
+    df = spark.createDataFrame([(1, None), (None, None)], "a INT, b INT").toDF("n", "N")
+    assert df.transform(one.missing("n", "N")).toDF("a", "b").count() == 2
+    assert one.report().missing == {"n": 1, "N": 2}
+
+
 def test_the_rows_that_a_step_drops_are_counted(spark: SparkSession) -> None:
     one = Audit()
     sent = spark.createDataFrame([(1, "a"), (1, "b"), (2, "c"), (None, "d"), (None, "d")], "id INT, state STRING")
