@@ -62,7 +62,7 @@ test-wheel: setup
 	@cd build/wheel && ../../.venv-wheel/bin/python -c 'import shopsmart_etl as e; assert "site-packages" in e.__file__'
 	@echo "== Tests, against the wheel"
 	@$(SPARK) cd build/wheel && SHOPSMART_DATA="$${SHOPSMART_DATA:-$(CURDIR)/../shared/data}" \
-		../../.venv-wheel/bin/python -m pytest
+		../../.venv-wheel/bin/python -m pytest -m "not heavy and not hypothesis"
 
 bench-nested: setup
 	@$(PY) -m pip install --quiet --group bench

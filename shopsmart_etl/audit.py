@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
-from threading import Thread
 from typing import TYPE_CHECKING
 
-from pyspark.sql import Observation
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DoubleType, FloatType
 from typing_extensions import override
 
-from shopsmart_etl.errors import AuditIncompleteError, InvalidArgumentError, UnsupportedError
-from shopsmart_etl.schema import find_column, positions, quote
+from shopsmart_etl.errors import InvalidArgumentError
+from shopsmart_etl.observed import Counts, Observed
+from shopsmart_etl.schema import find_column
 from shopsmart_etl.session import ignores_case
 from shopsmart_etl.step import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import TypeAlias
 
     from pyspark.sql import Column, DataFrame
     from pyspark.sql.types import StructType
@@ -28,11 +26,6 @@ if TYPE_CHECKING:
     from shopsmart_etl.rules import Rule
     from shopsmart_etl.typing import Transform
 
-    # Makes the figures of a DataFrame, given what reaches a column by its position.
-    _Counts: TypeAlias = Callable[[DataFrame, Callable[[int], Column]], dict[str, Column]]
-
-# Spark hands the figures over a moment after the action has ended.
-_SECONDS_TO_ARRIVE = 30
 _PARTS = "rows", "dropped", "missing", "filled", "violations"
 
 
@@ -92,6 +85,10 @@ class Audit:
     chain: let that be the write, since an action that stops early, such as ``show``, counts what it saw. A step stands
     in one chain, once.
 
+    Args:
+        in_passing: False is for engines without observations, such as Sail: each figure is then counted by an
+            aggregation of its own, when the report is asked for, which runs the chain up to there again.
+
     Example:
         >>> audit, logs = Audit(), spark.createDataFrame(
         ...     [("ada", 5, ["x"]), (None, None, []), ("bob", None, None)], "user string, paid int, tags array<string>")
@@ -114,11 +111,12 @@ class Audit:
         reconciled  rows in, rows out  3, 3
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_passing: bool = True) -> None:
         """Begin with nothing counted."""
-        self._observed: list[_Observed] = []
+        self._in_passing = in_passing
+        self._observed: list[Observed] = []
         self._counted: list[str] = []
-        self._dropped: dict[str, tuple[_Observed, _Observed]] = {}
+        self._dropped: dict[str, tuple[Observed, Observed]] = {}
 
     def count(self, name: str) -> Transform:
         """Count the rows at this place of the chain.
@@ -144,7 +142,7 @@ class Audit:
         """
         self._take(name)
         call = f"audit.dropped({name!r}, {step!r})"
-        before, after = (_Observed("dropped", call, _rows(name)) for _ in range(2))
+        before, after = (Observed("dropped", call, _rows(name), in_passing=self._in_passing) for _ in range(2))
         self._dropped[name] = before, after
         made = Step(lambda df: after.observe(step(before.observe(df))))
         made.built_by(call)
@@ -241,59 +239,15 @@ class Audit:
             raise InvalidArgumentError("name", wanted="a name that this audit has not counted yet", found=name)
         self._counted.append(name)
 
-    def _step(self, part: str, call: str, counts: _Counts) -> Transform:
-        observed = _Observed(part, f"audit.{call}", counts)
+    def _step(self, part: str, call: str, counts: Counts) -> Transform:
+        observed = Observed(part, f"audit.{call}", counts, in_passing=self._in_passing)
         self._observed.append(observed)
         made = Step(observed.observe)
         made.built_by(observed.call)
         return made
 
 
-class _Observed:
-    """One step's figures, before and after they are there."""
-
-    def __init__(self, part: str, call: str, counts: _Counts) -> None:
-        self.part = part
-        self.call = call
-        self._counts = counts
-        self._names: list[str] | None = None
-        self._observation = Observation()
-
-    def observe(self, df: DataFrame) -> DataFrame:
-        if self._names is not None:
-            raise UnsupportedError(f"{self.call} stands in a chain already; make a step for each place that is counted")
-        if df.isStreaming:
-            raise UnsupportedError(
-                "an audit counts one batch; on a stream, use DataFrame.observe with a query listener"
-            )
-        names = df.schema.names
-        told_apart = len({name.lower() for name in names}) == len(names)
-        counts = self._counts(df, lambda at: F.col(quote(names[at]) if told_apart else str(at)))
-        self._names = list(counts)
-        if not counts:
-            return df
-        # By position, since the report's names may be any text.
-        aliased = [count.alias(f"figure{at}") for at, count in enumerate(counts.values())]
-        if told_apart:
-            return df.observe(self._observation, *aliased)
-        return df.toDF(*positions(len(names))).observe(self._observation, *aliased).toDF(*names)
-
-    def figures(self) -> dict[str, int]:
-        """Wait for the figures, but not for an action that never comes."""
-        if self._names is None:
-            raise AuditIncompleteError(self.call)
-        if not self._names:
-            return {}
-        got: list[dict[str, int]] = []
-        waiting = Thread(target=lambda: got.append(self._observation.get), daemon=True)
-        waiting.start()
-        waiting.join(_SECONDS_TO_ARRIVE)
-        if not got or not got[0]:
-            raise AuditIncompleteError(self.call)
-        return {name: got[0][f"figure{at}"] for at, name in enumerate(self._names)}
-
-
-def _rows(name: str) -> _Counts:
+def _rows(name: str) -> Counts:
     return lambda _, __: {name: F.count(F.lit(1))}
 
 

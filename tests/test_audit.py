@@ -15,7 +15,6 @@ from shopsmart_etl import (
     AuditReport,
     InvalidArgumentError,
     UnsupportedError,
-    audit,
     deduplicate,
     flag_violations,
     impute_financials,
@@ -23,6 +22,7 @@ from shopsmart_etl import (
     keep_invalid,
     keep_valid,
     not_null,
+    observed,
 )
 
 if TYPE_CHECKING:
@@ -66,9 +66,10 @@ def test_the_rows_that_a_step_drops_are_counted(spark: SparkSession) -> None:
         one.dropped("bronze", deduplicate())
 
 
-@given(ROWS)
-def test_the_figures_are_those_of_the_rows(spark: SparkSession, rows: list[Any]) -> None:
-    one = Audit()
+@pytest.mark.parametrize("in_passing", [True, False])
+@given(rows=ROWS)
+def test_the_figures_are_those_of_the_rows(spark: SparkSession, in_passing: bool, rows: list[Any]) -> None:
+    one = Audit(in_passing=in_passing)
     flagged = (
         # Two partitions at least, so that the figures are sums of parts; and no plan that is folded away.
         spark.createDataFrame(rows, "user STRING, paid INT, `a.b` DOUBLE")
@@ -132,7 +133,7 @@ def test_counting_adds_no_job(spark: SparkSession, new_path: Callable[[], str]) 
 
 
 def test_a_report_before_the_action_is_refused(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit, "_SECONDS_TO_ARRIVE", 0.1)
+    monkeypatch.setattr(observed, "_SECONDS_TO_ARRIVE", 0.1)
     one = Audit()
     step = one.count("rows")
     with pytest.raises(AuditIncompleteError, match=r"audit\.count\('rows'\) has no figures yet"):
