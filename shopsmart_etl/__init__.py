@@ -26,7 +26,16 @@ from shopsmart_etl.expand_variant import expand_variant
 from shopsmart_etl.explode import explode_arrays
 from shopsmart_etl.explode_map import explode_map
 from shopsmart_etl.flatten import flatten_struct
-from shopsmart_etl.gold import daily_active_users, daily_revenue
+from shopsmart_etl.gold_cohorts import cohort_retention
+from shopsmart_etl.gold_products import top_products
+from shopsmart_etl.gold_revenue import daily_revenue, order_figures, revenue_by
+from shopsmart_etl.gold_sessions import session_funnel
+from shopsmart_etl.gold_users import (
+    daily_active_users,
+    monthly_active_users,
+    new_and_returning_users,
+    weekly_active_users,
+)
 from shopsmart_etl.impute import impute_financials, median_by
 from shopsmart_etl.infer_schema import infer_schema
 from shopsmart_etl.keep_once import keep_once
@@ -66,6 +75,7 @@ __all__ = [
     "TargetMismatchError",
     "Transform",
     "UnsupportedError",
+    "cohort_retention",
     "conform",
     "country_code",
     "daily_active_users",
@@ -85,15 +95,22 @@ __all__ = [
     "keep_valid",
     "matches",
     "median_by",
+    "monthly_active_users",
     "nest_struct",
+    "new_and_returning_users",
     "not_null",
     "one_of",
+    "order_figures",
     "parse_money",
     "pipeline",
     "quarantine",
     "read_csv_logs",
     "read_json_payloads",
     "relationalize",
+    "revenue_by",
+    "session_funnel",
+    "top_products",
     "unique",
+    "weekly_active_users",
     "write_partitioned",
 ]

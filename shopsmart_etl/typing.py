@@ -16,4 +16,7 @@ Siblings: TypeAlias = Literal["refuse", "zip", "cross"]
 IfExists: TypeAlias = Literal["error", "append", "replace_partitions", "replace_all"]
 """What a write leaves behind where a table is already there."""
 
-__all__ = ["IfExists", "Siblings", "Transform"]
+Every: TypeAlias = Literal["day", "week", "month"]
+"""The periods that gold tables have a row for; weeks begin on Monday."""
+
+__all__ = ["Every", "IfExists", "Siblings", "Transform"]

@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import ArrayType, DecimalType, LongType, StringType, StructType
 
 from shopsmart_etl import (
+    cohort_retention,
     conform,
     daily_active_users,
     daily_revenue,
@@ -25,11 +26,18 @@ from shopsmart_etl import (
     keep_once,
     keep_valid,
     median_by,
+    monthly_active_users,
     nest_struct,
+    new_and_returning_users,
     not_null,
+    order_figures,
     parse_money,
     relationalize,
+    revenue_by,
+    session_funnel,
+    top_products,
     unique,
+    weekly_active_users,
 )
 
 if TYPE_CHECKING:
@@ -104,6 +112,16 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
     "median": chained(parse_money("total"), impute_financials("total", fill=[median_by("at"), 0])),
     "users": chained(flatten_struct(), daily_active_users(user="customer_name", at="at")),
     "revenue": chained(*README, daily_revenue(amount="items_price", at="at")),
+    "weeks": chained(weekly_active_users(user="id", at="at", zone="Asia/Tokyo")),
+    "months": chained(monthly_active_users(user="id", at="at", by=["total"])),
+    "new users": chained(new_and_returning_users(user="id", at="at")),
+    "retention": chained(cohort_retention(user="id", at="at")),
+    "order figures": chained(
+        *README, order_figures(order="id", amount="items_price", at="at", every="month", refund="items_price < 1")
+    ),
+    "revenue by": chained(*README, revenue_by("customer_name", amount="items_price")),
+    "top products": chained(*README, top_products(1, product="items_sku", amount="items_price")),
+    "funnel": chained(session_funnel("$5.00", "free", user="id", at="at", event="total", every="day")),
 }
 
 

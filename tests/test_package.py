@@ -12,9 +12,24 @@ import pytest
 
 import shopsmart_etl
 
+USERS = "(*, user: 'str', at: 'str', by: 'Sequence[str]' = (), zone: 'str | None' = None) -> 'Transform'"
 SURFACE = {
-    "daily_active_users": "(*, user: 'str', at: 'str', by: 'Sequence[str]' = ()) -> 'Transform'",
-    "daily_revenue": "(*, amount: 'str', at: 'str', by: 'Sequence[str]' = ()) -> 'Transform'",
+    "daily_active_users": USERS,
+    "weekly_active_users": USERS,
+    "monthly_active_users": USERS,
+    "new_and_returning_users": "(*, user: 'str', at: 'str', every: 'Every' = 'day', by: 'Sequence[str]' = (),"
+    " zone: 'str | None' = None) -> 'Transform'",
+    "cohort_retention": "(*, user: 'str', at: 'str', zone: 'str | None' = None) -> 'Transform'",
+    "session_funnel": "(*steps: 'str', user: 'str', at: 'str', event: 'str',"
+    " gap: 'timedelta' = datetime.timedelta(seconds=1800), every: 'Every | None' = None, zone: 'str | None' = None)"
+    " -> 'Transform'",
+    "daily_revenue": "(*, amount: 'str', at: 'str', by: 'Sequence[str]' = (), zone: 'str | None' = None)"
+    " -> 'Transform'",
+    "revenue_by": "(*dimensions: 'str', amount: 'str') -> 'Transform'",
+    "order_figures": "(*, order: 'str', amount: 'str', at: 'str | None' = None, every: 'Every' = 'day',"
+    " by: 'Sequence[str]' = (), zone: 'str | None' = None, refund: 'str | Column | None' = None) -> 'Transform'",
+    "top_products": "(n: 'int', *, product: 'str', amount: 'str | None' = None, units: 'str | None' = None,"
+    " by: 'Sequence[str]' = (), ties: \"Literal['keep', 'break']\" = 'keep') -> 'Transform'",
     "conform": "(schema: 'StructType', *, on_missing: \"Literal['refuse', 'null']\" = 'refuse',"
     " on_extra: \"Literal['refuse', 'drop', 'keep', 'rescue']\" = 'refuse',"
     " on_mismatch: \"Literal['refuse', 'null']\" = 'refuse', date_formats: 'Sequence[str]' = ('yyyy-MM-dd',),"

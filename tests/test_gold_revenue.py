@@ -1,0 +1,205 @@
+"""Revenue and orders: money is exact, every group stays, and a refund is no order."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from chispa import assert_df_equality
+from hypothesis import given
+from hypothesis import strategies as st
+from pyspark.sql import functions as F
+
+from shopsmart_etl import (
+    ColumnClashError,
+    ColumnNotFoundError,
+    ColumnTypeError,
+    InvalidArgumentError,
+    daily_revenue,
+    order_figures,
+    revenue_by,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+@pytest.fixture
+def lines(spark: SparkSession) -> DataFrame:
+    return spark.sql("""
+        SELECT invoice, TIMESTAMP(at) AS at, country, CAST(amount AS DECIMAL(10, 2)) AS amount FROM VALUES
+            ('1', '2026-01-01 00:00:00', 'EIRE', '0.10'), ('1', '2026-01-01 23:59:59', 'EIRE', '0.20'),
+            ('2', '2026-01-01 12:00:00', NULL, NULL), (NULL, '2026-01-02 12:00:00', 'EIRE', NULL),
+            ('C3', NULL, 'EIRE', '-5.00'), ('4', '2026-02-01 00:00:00', 'EIRE', '0.05'),
+            ('5', '2026-02-02 00:00:00', 'EIRE', '0.10')
+        AS t (invoice, at, country, amount)""")
+
+
+def table(df: DataFrame) -> list[tuple[Any, ...]]:
+    plain = [tuple(str(value) if value is not None else None for value in row) for row in df.collect()]
+    return sorted(plain, key=str)
+
+
+def columns(df: DataFrame) -> list[tuple[str, str, bool]]:
+    return [(field.name, field.dataType.simpleString(), field.nullable) for field in df.schema.fields]
+
+
+def test_revenue_is_exact_and_unknown_amounts_add_nothing(spark: SparkSession, lines: DataFrame) -> None:
+    revenue = lines.transform(daily_revenue(amount="amount", at="at"))
+    rows = [
+        ("2026-01-01", "0.30"),
+        ("2026-01-02", "0.00"),
+        (None, "-5.00"),
+        ("2026-02-01", "0.05"),
+        ("2026-02-02", "0.10"),
+    ]
+    expected = spark.createDataFrame(rows, "day string, revenue string").select(
+        F.col("day").cast("date"),
+        F.coalesce(F.col("revenue").cast("decimal(20, 2)"), F.expr("0E-2BD")).alias("revenue"),
+    )
+    assert_df_equality(revenue, expected, ignore_row_order=True)
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.none() | st.decimals(-(10**6), 10**6, places=2)), max_size=20))
+def test_revenue_is_the_sum_of_the_amounts(spark: SparkSession, rows: list[Any]) -> None:
+    df = spark.createDataFrame(rows, "n int, amount decimal(12, 2)").selectExpr("*", "date_add(DATE'2026-01-01', n) at")
+    sums: dict[int, Decimal] = {}
+    for day, amount in rows:
+        sums[day] = sums.get(day, Decimal(0)) + (amount or 0)
+    found = df.transform(daily_revenue(amount="amount", at="at")).collect()
+    assert {row["day"].day - 1: row["revenue"] for row in found} == sums
+
+
+def test_integer_amounts_sum_to_a_long(spark: SparkSession) -> None:
+    df = spark.sql("SELECT 5 AS cents, DATE'2026-01-01' AS at")
+    assert df.transform(daily_revenue(amount="cents", at="at")).dtypes == [("day", "date"), ("revenue", "bigint")]
+
+
+@pytest.mark.parametrize("ansi", ["true", "false"])
+def test_a_sum_too_large_for_its_type_fails_and_is_not_zero(spark: SparkSession, ansi: str) -> None:
+    df = spark.sql("SELECT CAST(repeat('9', 38) AS DECIMAL(38, 0)) AS amount, DATE'2026-01-01' AS at FROM range(2)")
+    spark.conf.set("spark.sql.ansi.enabled", ansi)
+    try:
+        with pytest.raises(Exception, match=r"(?i)too large|overflow|out of range|cannot be represented"):
+            df.transform(daily_revenue(amount="amount", at="at")).collect()
+    finally:
+        spark.conf.unset("spark.sql.ansi.enabled")
+
+
+def test_revenue_by_a_dimension_keeps_the_group_of_null(lines: DataFrame) -> None:
+    revenue = lines.transform(revenue_by("country", amount="amount"))
+    assert table(revenue) == [("EIRE", "-4.55"), (None, "0.00")]
+    assert columns(revenue) == [("country", "string", True), ("revenue", "decimal(20,2)", False)]
+
+
+def test_an_order_counts_once_in_each_period_and_one_without_amount_counts_too(lines: DataFrame) -> None:
+    figures = lines.transform(order_figures(order="invoice", amount="amount", at="at"))
+    assert table(figures) == [
+        ("2026-01-01", "2", "0.30", "0.15"),
+        ("2026-01-02", "0", "0.00", None),
+        ("2026-02-01", "1", "0.05", "0.05"),
+        ("2026-02-02", "1", "0.10", "0.10"),
+        (None, "1", "-5.00", "-5.00"),
+    ]
+    assert columns(figures) == [
+        ("day", "date", True),
+        ("orders", "bigint", False),
+        ("revenue", "decimal(20,2)", False),
+        ("average_order_value", "decimal(20,2)", True),
+    ]
+
+
+def test_refunds_are_netted_and_are_no_orders(lines: DataFrame) -> None:
+    figures = order_figures(order="invoice", amount="amount", by=["country"], refund="invoice LIKE 'C%'")
+    assert lines.transform(figures).columns == [
+        "country",
+        "orders",
+        "gross_revenue",
+        "refunds",
+        "revenue",
+        "average_order_value",
+    ]
+    assert table(lines.transform(figures)) == [
+        ("EIRE", "3", "0.45", "-5.00", "-4.55", "0.15"),
+        (None, "1", "0.00", "0.00", "0.00", "0.00"),
+    ]
+
+
+def test_a_refund_can_be_told_by_a_column(lines: DataFrame) -> None:
+    by_column = order_figures(order="invoice", amount="amount", refund=F.col("amount") < 0)
+    assert table(lines.transform(by_column)) == [("4", "0.45", "-5.00", "-4.55", "0.11")]
+
+
+def test_months_and_weeks_begin_on_their_first_day(lines: DataFrame) -> None:
+    monthly = lines.transform(order_figures(order="invoice", amount="amount", at="at", every="month"))
+    assert [row[:3] for row in table(monthly)] == [
+        ("2026-01-01", "2", "0.30"),
+        ("2026-02-01", "2", "0.15"),
+        (None, "1", "-5.00"),
+    ]
+    weekly = lines.transform(order_figures(order="invoice", amount="amount", at="at", every="week"))
+    # The first of January 2026 is a Thursday, that of February a Sunday.
+    assert [row[0] for row in table(weekly)] == ["2025-12-29", "2026-01-26", "2026-02-02", None]
+
+
+def test_amounts_without_an_order_are_revenue_and_in_no_average(spark: SparkSession) -> None:
+    df = spark.sql("SELECT * FROM VALUES ('1', 2.00BD), (NULL, 5.00BD) AS t (id, amount)")
+    assert table(df.transform(order_figures(order="id", amount="amount"))) == [("1", "7.00", "2.00")]
+
+
+def test_no_rows_are_no_orders_over_all_time_and_no_days(lines: DataFrame) -> None:
+    none = lines.where("false")
+    assert table(none.transform(order_figures(order="invoice", amount="amount"))) == [("0", "0.00", None)]
+    assert table(none.transform(order_figures(order="invoice", amount="amount", at="at"))) == []
+
+
+@given(st.lists(st.tuples(st.none() | st.integers(0, 9), st.none() | st.decimals(-999, 999, places=2)), max_size=20))
+def test_the_average_is_rounded_half_up_to_the_cent(spark: SparkSession, rows: list[Any]) -> None:
+    df = spark.createDataFrame(rows, "id int, amount decimal(10, 2)")
+    orders = {order for order, _ in rows if order is not None}
+    paid = sum((amount or Decimal(0) for order, amount in rows if order is not None), Decimal(0))
+    average = (paid / len(orders)).quantize(Decimal("0.01"), ROUND_HALF_UP) if orders else None
+    revenue = sum((amount or Decimal(0) for _, amount in rows), Decimal(0))
+    figures = df.transform(order_figures(order="id", amount="amount")).collect()
+    assert [tuple(row) for row in figures] == [(len(orders), revenue, average)]
+
+
+def test_the_average_of_integer_amounts_is_an_integer_rounded_half_up(spark: SparkSession) -> None:
+    df = spark.sql("SELECT * FROM VALUES (1, 2), (2, 3), (3, NULL), (4, 5) AS t (id, cents)")
+    figures = df.transform(order_figures(order="id", amount="cents"))
+    assert figures.dtypes == [("orders", "bigint"), ("revenue", "bigint"), ("average_order_value", "bigint")]
+    assert table(figures) == [("4", "10", "3")]
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "message"),
+    [
+        (daily_revenue(amount="d", at="at"), ColumnTypeError, "wanted a decimal or an integer; found double. Cast it"),
+        (daily_revenue(amount="amount", at="invoice"), ColumnTypeError, "'invoice': wanted a timestamp or a date"),
+        (daily_revenue(amount="amount", at="at", by=["cuntry"]), ColumnNotFoundError, "did you mean 'country'"),
+        (daily_revenue(amount="amount", at="at", by=["Revenue"]), ColumnClashError, "named 'Revenue'"),
+        (revenue_by("country", amount="d"), ColumnTypeError, "found double"),
+        (revenue_by("country", "Country", amount="amount"), ColumnClashError, "`country`"),
+        (order_figures(order="invoise", amount="amount"), ColumnNotFoundError, "did you mean 'invoice'"),
+        (order_figures(order="invoice", amount="d"), ColumnTypeError, "found double"),
+        (order_figures(order="invoice", amount="amount", by=["Revenue"]), ColumnClashError, "named 'Revenue'"),
+    ],
+)
+def test_a_wrong_column_is_named(lines: DataFrame, step: Any, error: type[Exception], message: str) -> None:
+    df = lines.selectExpr("*", "1D AS d", "1 AS Revenue")
+    with pytest.raises(error, match=message):
+        df.transform(step)
+
+
+def test_a_wrong_argument_is_refused_where_the_step_is_built() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"by: wanted a sequence of columns, say by=\['country'\]"):
+        daily_revenue(amount="a", at="at", by="country")
+    with pytest.raises(InvalidArgumentError, match="dimensions: wanted the columns to group by"):
+        revenue_by(amount="a")
+    with pytest.raises(InvalidArgumentError, match="every: wanted one of day, week, month; found 'quarter'"):
+        order_figures(order="o", amount="a", at="at", every="quarter")  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match="at: wanted the time to cut into periods"):
+        order_figures(order="o", amount="a", every="month")
+    with pytest.raises(InvalidArgumentError, match="at: wanted the time to cut into periods"):
+        order_figures(order="o", amount="a", zone="Europe/London")

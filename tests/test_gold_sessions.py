@@ -1,0 +1,137 @@
+"""The funnel: sessions end with a pause, and steps count in order."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shopsmart_etl import ColumnNotFoundError, ColumnTypeError, InvalidArgumentError, session_funnel
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+FUNNEL = session_funnel("view", "cart", "buy", user="user", at="at", event="event")
+
+
+def logs(spark: SparkSession, *rows: tuple[str | None, int | None, str | None]) -> DataFrame:
+    """Make logs of users, minutes and events."""
+    moments = [(user, None if at is None else START + timedelta(minutes=at), event) for user, at, event in rows]
+    return spark.createDataFrame(moments, "user string, at timestamp, event string")
+
+
+def sessions(df: DataFrame) -> list[int]:
+    return [row["sessions"] for row in df.orderBy("step").collect()]
+
+
+def test_a_pause_longer_than_the_gap_begins_a_session(spark: SparkSession) -> None:
+    df = logs(spark, ("ada", 0, "view"), ("ada", 30, "cart"), ("ada", 61, "buy"))
+    assert sessions(df.transform(FUNNEL)) == [1, 1, 0]
+    longer = session_funnel("view", "buy", user="user", at="at", event="event", gap=timedelta(minutes=31))
+    assert sessions(df.transform(longer)) == [1, 1]
+
+
+def test_other_events_lie_between_and_keep_a_session_going(spark: SparkSession) -> None:
+    df = logs(spark, ("ada", 0, "view"), ("ada", 25, "search"), ("ada", 50, None), ("ada", 75, "cart"))
+    assert sessions(df.transform(FUNNEL)) == [1, 1, 0]
+
+
+def test_steps_count_in_their_order_only(spark: SparkSession) -> None:
+    df = logs(spark, ("ada", 0, "buy"), ("ada", 1, "cart"), ("ada", 2, "view"), ("ada", 3, "buy"), ("ada", 4, "cart"))
+    assert sessions(df.transform(FUNNEL)) == [1, 1, 0]
+
+
+def test_steps_of_one_moment_count_in_order_and_users_apart(spark: SparkSession) -> None:
+    df = logs(spark, ("ada", 0, "buy"), ("ada", 0, "cart"), ("ada", 0, "view"), ("bob", 0, "cart"))
+    assert sessions(df.transform(FUNNEL)) == [1, 1, 1]
+
+
+def test_rows_without_user_or_time_are_in_no_session(spark: SparkSession) -> None:
+    funnel = logs(spark, (None, 0, "view"), ("ada", None, "view")).transform(FUNNEL)
+    assert [tuple(row) for row in funnel.orderBy("step").collect()] == [
+        (1, "view", 0, None),
+        (2, "cart", 0, None),
+        (3, "buy", 0, None),
+    ]
+    assert funnel.dtypes == [
+        ("step", "int"),
+        ("event", "string"),
+        ("sessions", "bigint"),
+        ("conversion", "decimal(5,4)"),
+    ]
+
+
+def test_a_session_counts_on_the_day_that_it_began_on_in_the_zone(spark: SparkSession) -> None:
+    df = logs(spark, ("ada", 23 * 60 + 50, "view"), ("ada", 24 * 60 + 10, "cart"), ("bob", 24 * 60, "view"))
+    daily = session_funnel("view", "cart", user="user", at="at", event="event", every="day")
+    rows = df.transform(daily).orderBy("day", "step").collect()
+    assert [(str(row["day"]), row["step"], row["sessions"], row["conversion"]) for row in rows] == [
+        ("2026-01-01", 1, 1, Decimal("1.0000")),
+        ("2026-01-01", 2, 1, Decimal("1.0000")),
+        ("2026-01-02", 1, 1, Decimal("1.0000")),
+        ("2026-01-02", 2, 0, Decimal("0.0000")),
+    ]
+    tokyo = session_funnel("view", user="user", at="at", event="event", every="day", zone="Asia/Tokyo")
+    assert [tuple(map(str, row)) for row in df.transform(tokyo).collect()] == [
+        ("2026-01-02", "1", "view", "2", "1.0000")
+    ]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.none() | st.sampled_from("ab"),
+            st.none() | st.integers(0, 120),
+            st.none() | st.sampled_from(["view", "cart", "buy", "other"]),
+        ),
+        max_size=15,
+    )
+)
+def test_the_sessions_are_those_walked_through_one_by_one(spark: SparkSession, rows: list[Any]) -> None:
+    way = ["view", "cart", "buy"]
+    expected = [0, 0, 0]
+    for user in "ab":
+        there = [
+            (at, way.index(event) if event in way else 9) for one, at, event in rows if one == user and at is not None
+        ]
+        reached, before = 0, None
+        for at, step in sorted(there):
+            if before is not None and at - before > 30:
+                reached = 0
+            if step == reached:
+                expected[step] += 1
+                reached += 1
+            before = at
+    assert sessions(logs(spark, *rows).transform(FUNNEL)) == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "error", "message"),
+    [
+        ({"user": "usr"}, ColumnNotFoundError, "did you mean 'user'"),
+        ({"at": "user"}, ColumnTypeError, "column 'user': wanted a timestamp; found string"),
+        ({"at": "day"}, ColumnTypeError, "column 'day': wanted a timestamp; found date"),
+        ({"event": "at"}, ColumnTypeError, "column 'at': wanted a string; found timestamp"),
+    ],
+)
+def test_a_wrong_column_is_named(
+    spark: SparkSession, columns: dict[str, str], error: type[Exception], message: str
+) -> None:
+    df = logs(spark).selectExpr("*", "to_date(at) AS day")
+    with pytest.raises(error, match=message):
+        df.transform(session_funnel("view", **({"user": "user", "at": "at", "event": "event"} | columns)))  # type: ignore[arg-type]
+
+
+def test_a_wrong_argument_is_refused_where_the_step_is_built() -> None:
+    for steps in ((), ("view", "view")):
+        with pytest.raises(InvalidArgumentError, match="steps: wanted the events on the way"):
+            session_funnel(*steps, user="u", at="at", event="e")
+    with pytest.raises(InvalidArgumentError, match="gap: wanted a positive timedelta"):
+        session_funnel("view", user="u", at="at", event="e", gap=timedelta(0))
+    with pytest.raises(InvalidArgumentError, match="every: wanted the periods to cut in the zone"):
+        session_funnel("view", user="u", at="at", event="e", zone="Europe/London")

@@ -1,0 +1,157 @@
+"""Active users: every day and group stays, and a user is new once."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shopsmart_etl import (
+    ColumnClashError,
+    ColumnNotFoundError,
+    ColumnTypeError,
+    InvalidArgumentError,
+    daily_active_users,
+    monthly_active_users,
+    new_and_returning_users,
+    weekly_active_users,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+@pytest.fixture
+def logs(spark: SparkSession) -> DataFrame:
+    return spark.sql("""
+        SELECT user, TIMESTAMP(at) AS at, country FROM VALUES
+            ('ada', '2026-01-01 00:00:00', 'EIRE'), ('ada', '2026-01-01 23:59:59', 'EIRE'),
+            ('bob', '2026-01-01 12:00:00', NULL), (NULL, '2026-01-02 12:00:00', 'EIRE'),
+            ('ada', NULL, 'EIRE'), ('ada', '2026-01-05 00:00:00', NULL), ('eve', '2026-02-01 00:00:00', 'EIRE')
+        AS t (user, at, country)""")
+
+
+def table(df: DataFrame) -> list[tuple[Any, ...]]:
+    return sorted(((str(row[0]), *row[1:]) for row in df.collect()), key=str)
+
+
+def columns(df: DataFrame) -> list[tuple[str, str, bool]]:
+    return [(field.name, field.dataType.simpleString(), field.nullable) for field in df.schema.fields]
+
+
+def test_users_are_counted_once_a_day_and_no_day_vanishes(logs: DataFrame) -> None:
+    users = logs.transform(daily_active_users(user="user", at="at"))
+    assert table(users) == [("2026-01-01", 2), ("2026-01-02", 0), ("2026-01-05", 1), ("2026-02-01", 1), ("None", 1)]
+    assert columns(users) == [("day", "date", True), ("active_users", "bigint", False)]
+
+
+def test_null_is_a_group_of_its_own(logs: DataFrame) -> None:
+    users = logs.transform(daily_active_users(user="user", at="at", by=["country"]))
+    assert table(users) == [
+        ("2026-01-01", "EIRE", 1),
+        ("2026-01-01", None, 1),
+        ("2026-01-02", "EIRE", 0),
+        ("2026-01-05", None, 1),
+        ("2026-02-01", "EIRE", 1),
+        ("None", "EIRE", 1),
+    ]
+
+
+def test_a_week_begins_on_monday_and_counts_a_user_of_several_days_once(logs: DataFrame) -> None:
+    users = logs.transform(weekly_active_users(user="user", at="at"))
+    assert table(users) == [("2025-12-29", 2), ("2026-01-05", 1), ("2026-01-26", 1), ("None", 1)]
+    assert columns(users) == [("week", "date", True), ("active_users", "bigint", False)]
+
+
+def test_a_month_counts_a_user_of_several_weeks_once(logs: DataFrame) -> None:
+    users = logs.transform(monthly_active_users(user="user", at="at", by=["country"]))
+    assert table(users) == [
+        ("2026-01-01", "EIRE", 1),
+        ("2026-01-01", None, 2),
+        ("2026-02-01", "EIRE", 1),
+        ("None", "EIRE", 1),
+    ]
+    assert columns(users)[0] == ("month", "date", True)
+
+
+def test_a_user_is_new_on_their_first_day_whatever_the_group(logs: DataFrame) -> None:
+    users = logs.transform(new_and_returning_users(user="user", at="at", by=["country"]))
+    assert table(users) == [
+        ("2026-01-01", "EIRE", 1, 0),
+        ("2026-01-01", None, 1, 0),
+        ("2026-01-02", "EIRE", 0, 0),
+        ("2026-01-05", None, 0, 1),
+        ("2026-02-01", "EIRE", 1, 0),
+        ("None", "EIRE", 0, 0),
+    ]
+    assert columns(users) == [
+        ("day", "date", True),
+        ("country", "string", True),
+        ("new_users", "bigint", False),
+        ("returning_users", "bigint", False),
+    ]
+
+
+def test_a_user_who_comes_back_within_a_month_is_new_in_it(logs: DataFrame) -> None:
+    users = logs.transform(new_and_returning_users(user="user", at="at", every="month"))
+    assert table(users) == [("2026-01-01", 2, 0), ("2026-02-01", 1, 0), ("None", 0, 0)]
+
+
+@given(st.lists(st.tuples(st.none() | st.sampled_from("abc"), st.integers(0, 20)), max_size=12))
+def test_new_and_returning_users_add_up_to_the_active_and_each_is_new_once(
+    spark: SparkSession, rows: list[tuple[str | None, int]]
+) -> None:
+    days = [(user, date(2026, 1, 1) + timedelta(days=day)) for user, day in rows]
+    users = spark.createDataFrame(days, "user string, at date").transform(
+        new_and_returning_users(user="user", at="at", every="week")
+    )
+    weeks: dict[date, set[str | None]] = {}
+    for user, day in days:
+        weeks.setdefault(day - timedelta(days=day.weekday()), set()).add(user)
+    known: set[str | None] = {None}
+    expected = []
+    for week, there in sorted(weeks.items()):
+        expected.append((week, len(there - known), len(there & known - {None})))
+        known |= there
+    assert sorted(tuple(row) for row in users.collect()) == expected
+
+
+def test_a_late_row_counts_on_the_day_it_is_of(spark: SparkSession, logs: DataFrame) -> None:
+    late = spark.sql("SELECT 'joe' AS user, TIMESTAMP'2026-01-02 09:00:00' AS at, 'EIRE' AS country")
+    users = logs.unionByName(late).transform(daily_active_users(user="user", at="at"))
+    assert ("2026-01-02", 1) in table(users)
+
+
+def test_names_with_dots_are_columns(spark: SparkSession) -> None:
+    df = spark.sql("SELECT 'a' AS `u.id`, DATE'2026-01-01' AS `t.at`, 'x' AS `g.g`")
+    for step in (daily_active_users, new_and_returning_users):
+        users = df.transform(step(user="u.id", at="t.at", by=["g.g"]))
+        assert users.columns[:2] == ["day", "g.g"]
+        assert users.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "message"),
+    [
+        (daily_active_users(user="usr", at="at"), ColumnNotFoundError, "no column 'usr'; did you mean 'user'"),
+        (daily_active_users(user="user", at="user"), ColumnTypeError, "column 'user': wanted a timestamp or a date"),
+        (weekly_active_users(user="user", at="at", by=["week"]), ColumnClashError, "the result's week"),
+        (monthly_active_users(user="user", at="at", by=["cuntry"]), ColumnNotFoundError, "did you mean 'country'"),
+        (new_and_returning_users(user="user", at="at", by=["New_Users"]), ColumnClashError, "named 'New_Users'"),
+    ],
+)
+def test_a_wrong_column_is_named(logs: DataFrame, step: Any, error: type[Exception], message: str) -> None:
+    df = logs.selectExpr("*", "1 AS week", "1 AS New_Users")
+    with pytest.raises(error, match=message):
+        df.transform(step)
+
+
+@pytest.mark.parametrize(
+    "step", [daily_active_users, weekly_active_users, monthly_active_users, new_and_returning_users]
+)
+def test_by_is_a_sequence_of_names(step: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"by: wanted a sequence of columns, say by=\['country'\]"):
+        step(user="a", at="at", by="country")
