@@ -25,6 +25,7 @@ from shopsmart_etl.errors import (
 from shopsmart_etl.expand_variant import expand_variant
 from shopsmart_etl.explode import explode_arrays
 from shopsmart_etl.explode_map import explode_map
+from shopsmart_etl.fills import median_by
 from shopsmart_etl.flatten import flatten_struct
 from shopsmart_etl.gold_cohorts import cohort_retention
 from shopsmart_etl.gold_products import top_products
@@ -36,7 +37,7 @@ from shopsmart_etl.gold_users import (
     new_and_returning_users,
     weekly_active_users,
 )
-from shopsmart_etl.impute import impute_financials, median_by
+from shopsmart_etl.impute import impute_financials
 from shopsmart_etl.infer_schema import infer_schema
 from shopsmart_etl.keep_once import keep_once
 from shopsmart_etl.money import MISSING_AMOUNTS, parse_money

@@ -115,7 +115,7 @@ class Audit:
         """Begin with nothing counted."""
         self._in_passing = in_passing
         self._observed: list[Observed] = []
-        self._counted: list[str] = []
+        self._counted: set[tuple[str, str]] = set()
         self._dropped: dict[str, tuple[Observed, Observed]] = {}
 
     def count(self, name: str) -> Transform:
@@ -159,6 +159,8 @@ class Audit:
         """
         if not columns:
             raise InvalidArgumentError("columns", wanted="the columns to count in, at least one", found=columns)
+        for name in columns:
+            self._take(name, "missing")
 
         def counts(df: DataFrame, column: Callable[[int], Column]) -> dict[str, Column]:
             schema = df.schema
@@ -198,6 +200,8 @@ class Audit:
         """
         if not rules:
             raise InvalidArgumentError("rules", wanted="the rules that were flagged, at least one", found=rules)
+        for rule in rules:
+            self._take(rule.name, "violations")
 
         def counts(df: DataFrame, column: Callable[[int], Column]) -> dict[str, Column]:
             broken = column(find_column(df.schema, violations, ignores_case=lambda: ignores_case(df)))
@@ -234,10 +238,10 @@ class Audit:
             return report
         return replace(report, rows_in=counts[rows_in], rows_out=sum(counts[name] for name in rows_out))
 
-    def _take(self, name: str) -> None:
-        if name in self._counted:
+    def _take(self, name: str, part: str = "rows") -> None:
+        if (part, name) in self._counted:
             raise InvalidArgumentError("name", wanted="a name that this audit has not counted yet", found=name)
-        self._counted.append(name)
+        self._counted.add((part, name))
 
     def _step(self, part: str, call: str, counts: Counts) -> Transform:
         observed = Observed(part, f"audit.{call}", counts, in_passing=self._in_passing)

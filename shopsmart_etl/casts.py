@@ -71,7 +71,9 @@ def find_cast(sql: str, have: DataType, wanted: DataType, formats: Formats) -> C
     if _is_number(have) and _is_number(wanted):
         # By way of a decimal, since a double beyond the longs comes back as the greatest of them.
         back = "decimal(20,0)" if type(have) in _DIGITS else type_sql(have)
-        return _there_and_back(sql, wanted, back)
+        # The double next to the greatest long becomes that long, and comes back as itself.
+        beyond = type(have) in _FLOATING and isinstance(wanted, LongType)
+        return _there_and_back(sql, wanted, back, fits=f"{sql} < {2**63}D" if beyond else "")
     if isinstance(have, (TimestampType, TimestampNTZType)) and isinstance(wanted, DateType):
         return _there_and_back(sql, wanted, type_sql(have))
     return None
@@ -84,6 +86,9 @@ def _of_text(sql: str, wanted: DataType, formats: Formats) -> Cast | None:
     if isinstance(wanted, DecimalType):
         # Spark rounds what has too many decimals.
         value = f"if({sql} RLIKE '^ *[+-]?[0-9]*[.]?[0-9]{{0,{wanted.scale}}}0* *$', {value}, NULL)"
+    elif isinstance(wanted, _FLOATING):
+        # Spark takes what is too large for infinite.
+        value = f"if(abs({value}) = double('Infinity') AND {sql} RLIKE '[0-9]', NULL, {value})"
     elif isinstance(wanted, DateType):
         value = _first(f"CAST(try_to_timestamp({sql}, {literal(one)}) AS DATE)" for one in formats.date)
     elif isinstance(wanted, TimestampType):
@@ -97,9 +102,9 @@ def _first(values: Iterable[str]) -> str:
     return f"coalesce({', '.join((*values, 'NULL'))})"
 
 
-def _there_and_back(sql: str, wanted: DataType, back: str) -> Cast:
+def _there_and_back(sql: str, wanted: DataType, back: str, fits: str = "") -> Cast:
     there = f"try_cast({sql} AS {type_sql(wanted)})"
-    same = f"try_cast({there} AS {back}) <=> {sql}"
+    same = f"(try_cast({there} AS {back}) <=> {sql}{fits and f' AND ({sql} IS NULL OR {fits})'})"
     return Cast(f"if({same}, {there}, NULL)", f"(NOT {same})")
 
 

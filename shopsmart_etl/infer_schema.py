@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     ArrayType,
@@ -21,16 +22,16 @@ from pyspark.sql.types import (
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 from shopsmart_etl.schema import find_column, positions, quote, type_sql, type_text
 from shopsmart_etl.session import ignores_case
-from shopsmart_etl.source import load
+from shopsmart_etl.source import load, refuse_encoding
 
 if TYPE_CHECKING:
     from typing import Literal
 
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 
 _CORRUPT = "_corrupt_record"
 _SIMPLE_NAME = re.compile(r"(?<!`)`([A-Za-z_][A-Za-z0-9_]*)`(?!`)")
-_CENTS = 2
+_MOST_DIGITS = 38  # of a decimal
 
 
 def infer_schema(
@@ -46,8 +47,9 @@ def infer_schema(
     """Infer a schema from files, to print, look over and paste. Runs Spark jobs that read the files.
 
     Numbers with decimals become decimals, of 18 digits and two decimals where that holds those that were seen, else of
-    38 and 18; never doubles, except where they are written with an exponent. Numbers with leading zeros stay text. In
-    JSON, dates are text.
+    38 and 18; never doubles, except where they are written with an exponent (in JSON one such number makes doubles of
+    all) or are too long for a decimal. Whole numbers that no ``bigint`` holds become decimals without decimals. Numbers
+    with leading zeros stay text. In JSON, dates are text.
 
     Args:
         spark: The session.
@@ -82,6 +84,7 @@ def infer_schema(
         raise InvalidArgumentError("files", wanted="'csv' or 'json'", found=files)
     if not 0 < sample <= 1:
         raise InvalidArgumentError("sample", wanted="a share from 0 to 1", found=sample)
+    refuse_encoding(encoding, multiline=multiline)
     options = {"multiLine": multiline, "samplingRatio": sample, "recursiveFileLookup": True}
     reader = spark.read.format(files).options(**options)
     if files == "csv":
@@ -90,9 +93,19 @@ def infer_schema(
         columns = _of_csv(load(reader.option("inferSchema", value=True), path), text)
     else:
         reader = reader.options(prefersDecimal=True, columnNameOfCorruptRecord=_CORRUPT)
-        columns = _of_json(load(reader, path), records)
+        columns = _of_json(_load_json(reader, path), records)
     lines = (f"{quote(field.name)} {type_sql(_comfortable(field.dataType))}" for field in columns)
     return ",\n".join(_SIMPLE_NAME.sub(r"\1", line) for line in lines)
+
+
+def _load_json(reader: DataFrameReader, path: str) -> DataFrame:
+    try:
+        return load(reader, path)
+    except AnalysisException as error:
+        # A number with an exponent, for which Spark makes a decimal that it does not have.
+        if "NEGATIVE_SCALE" not in str(error):
+            raise
+        return load(reader.option("prefersDecimal", value=False), path)
 
 
 def _of_json(df: DataFrame, records: str | None) -> StructType:
@@ -109,24 +122,34 @@ def _of_json(df: DataFrame, records: str | None) -> StructType:
 def _of_csv(inferred: DataFrame, text: DataFrame) -> StructType:
     """Look once more at what was inferred as a number."""
     fields = inferred.schema.fields
-    numbers = [at for at, one in enumerate(fields) if isinstance(one.dataType, (IntegerType, LongType, DoubleType))]
+    numbers = [
+        at
+        for at, one in enumerate(fields)
+        if isinstance(one.dataType, (IntegerType, LongType, DecimalType, DoubleType))
+    ]
     if not numbers:
         return StructType(fields)
     padded = [F.bool_or(F.col(str(at)).rlike("^[+-]?0[0-9]")) for at in numbers]
     # An exponent, or no number at all: those are doubles indeed.
     floating = [F.bool_or(~F.col(str(at)).rlike("^[+-]?[0-9]*[.]?[0-9]*$")) for at in numbers]
+    whole = [F.max(F.length(F.regexp_extract(str(at), "^[+-]?0*([0-9]*)", 1))) for at in numbers]
     decimals = [F.max(F.length(F.regexp_extract(str(at), "[.]([0-9]*)$", 1))) for at in numbers]
     found = (
         text.toDF(*positions(len(fields)))
-        .agg(*(F.struct(*three).alias(str(at)) for at, *three in zip(numbers, padded, floating, decimals, strict=True)))
+        .agg(
+            *(
+                F.struct(*four).alias(str(at))
+                for at, *four in zip(numbers, padded, floating, whole, decimals, strict=True)
+            )
+        )
         .collect()[0]
     )
     for at in numbers:
-        has_zeros, is_floating, scale = found[str(at)]
+        has_zeros, is_floating, digits, scale = found[str(at)]
         if has_zeros:
             fields[at] = StructField(fields[at].name, StringType())
-        elif isinstance(fields[at].dataType, DoubleType) and not is_floating:
-            fields[at] = StructField(fields[at].name, DecimalType(38, min(scale, 38)))
+        elif isinstance(fields[at].dataType, DoubleType) and not is_floating and digits + scale <= _MOST_DIGITS:
+            fields[at] = StructField(fields[at].name, DecimalType(max(digits + scale, 1), scale))
     return StructType(fields)
 
 
@@ -137,5 +160,7 @@ def _comfortable(of: DataType) -> DataType:
     if isinstance(of, ArrayType):
         return ArrayType(_comfortable(of.elementType))
     if isinstance(of, DecimalType):
-        return DecimalType(18, 2) if of.scale <= _CENTS else DecimalType(38, 18)
+        for roomy in (DecimalType(18, 2), DecimalType(38, 18)) if of.scale else (DecimalType(38, 0),):
+            if of.scale <= roomy.scale and of.precision - of.scale <= roomy.precision - roomy.scale:
+                return roomy
     return of

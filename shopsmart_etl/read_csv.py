@@ -9,7 +9,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from shopsmart_etl.errors import HeaderMismatchError, SourceNotFoundError
 from shopsmart_etl.schema import positions, quote
-from shopsmart_etl.source import Extra, as_columns, load
+from shopsmart_etl.source import Extra, as_columns, load, refuse_encoding
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -41,12 +41,15 @@ def read_csv_logs(
 
     Args:
         spark: The session.
-        path: A file, a folder or a glob. Folders named ``key=value`` become columns, after all others.
+        path: A file, a folder or a glob. Folders named ``key=value`` become columns, after all others; of other folders
+            below, and of files whose names begin with ``_`` or ``.``, nothing is read.
         schema: The columns of the files, in any order, as a StructType or as DDL (``"user STRING, price
             DECIMAL(10, 2)"``).
         encoding: The files' character set: ``"ISO-8859-1"`` is Latin-1. Spark 4 knows that, ``US-ASCII`` and the
-            ``UTF`` ones; others, such as ``cp850``, where the session has ``spark.sql.legacy.javaCharsets=true``.
-        multiline: True lets a quoted field hold line breaks; each file is then read by one task.
+            ``UTF`` ones, of which UTF-16 and UTF-32 need ``multiline=True``; others, such as ``cp850``, where the
+            session has ``spark.sql.legacy.javaCharsets=true``.
+        multiline: True lets a quoted field hold line breaks; each file is then read by one task, and a quote that is
+            never closed takes in what is left of the file.
         trim_header: True takes the spaces off the names in the header.
         corrupt_record: Name of the string column, after the schema's own, that holds the lines that do not fit.
         file_path: Name of the string column that says which file the row came from; None leaves it out.
@@ -60,7 +63,8 @@ def read_csv_logs(
     Raises:
         SourceNotFoundError: The path does not exist or holds no file.
         HeaderMismatchError: The header lacks a column of the schema, or has one that the schema lacks.
-        InvalidArgumentError: ``schema`` is neither a StructType nor the DDL of one, or the encoding is not known.
+        InvalidArgumentError: ``schema`` is neither a StructType nor the DDL of one, or the encoding is not known or
+            needs ``multiline=True``.
         ColumnClashError: The schema has a column named like one that is added.
 
     Example:
@@ -76,6 +80,7 @@ def read_csv_logs(
         +----+-----+-------+---------------+
         <BLANKLINE>
     """
+    refuse_encoding(encoding, multiline=multiline)
     extra = Extra(corrupt_record, file_path, file_modified)
     columns = as_columns(spark, schema, extra)
     options: dict[str, str | bool] = {"header": True, "escape": '"', "encoding": encoding, "multiLine": multiline}

@@ -12,8 +12,6 @@ from shopsmart_etl.session import ignores_case
 from shopsmart_etl.source import Extra, as_columns, load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pyspark.sql import Column, DataFrame, SparkSession
     from pyspark.sql.types import DataType
 
@@ -47,7 +45,8 @@ def read_json_payloads(
 
     Args:
         spark: The session.
-        path: A file, a folder or a glob, in UTF-8. Folders named ``key=value`` become columns, after all others.
+        path: A file, a folder or a glob, in UTF-8. Folders named ``key=value`` become columns, after all others; of
+            other folders below, and of files whose names begin with ``_`` or ``.``, nothing is read.
         schema: The columns of one document, as a StructType or as DDL. Fields that a document lacks are null.
         records: The field of a paged envelope that holds the documents: ``"data"`` for
             ``{"page": 3, "data": [...]}``. Each becomes a row; an empty page has none. None: each value read is
@@ -147,11 +146,3 @@ def _found(values: Column, records: str | None) -> tuple[Column, Column]:
         return values, values.isNotNull()
     inside = F.transform(values, lambda one: one.getField(records))
     return F.flatten(inside), values.isNotNull() & ~F.exists(inside, lambda one: one.isNull())
-
-
-def _beside(document: Column, corrupt: Column) -> Column:
-    return F.struct(document.alias("document"), corrupt.cast("string").alias("corrupt"))
-
-
-def _other_than(names: Sequence[str]) -> str:
-    return "bad" + "_" * max((len(name) for name in names), default=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from pyspark.errors import AnalysisException, IllegalArgumentException, ParseException
@@ -64,6 +65,16 @@ def as_columns(spark: SparkSession, schema: StructType | str, extra: Extra) -> S
     return schema
 
 
+def refuse_encoding(encoding: str, *, multiline: bool) -> None:
+    """Refuse a character set whose lines Spark takes apart in the middle of a character.
+
+    Raises:
+        InvalidArgumentError: It is UTF-16 or UTF-32, and the files are to be read by the line.
+    """
+    if not multiline and re.search("UTF.?(16|32)", encoding, re.IGNORECASE):
+        raise InvalidArgumentError("encoding", wanted="multiline=True with UTF-16 and UTF-32", found=encoding)
+
+
 def load(reader: DataFrameReader | DataStreamReader, path: str) -> DataFrame:
     """Load files, but refuse a path that Spark would read as an empty table, or not at all.
 
@@ -92,5 +103,5 @@ def load(reader: DataFrameReader | DataStreamReader, path: str) -> DataFrame:
             found=str(error).splitlines()[0],
         ) from None
     if not files:
-        raise SourceNotFoundError(path, "the folder holds no file")
+        raise SourceNotFoundError(path, "the folder holds no file; a glob such as logs/* reaches the folders in it")
     return raw

@@ -21,8 +21,10 @@ from shopsmart_etl import (
     in_range,
     keep_invalid,
     keep_valid,
+    median_by,
     not_null,
     observed,
+    pipeline,
 )
 
 if TYPE_CHECKING:
@@ -86,8 +88,6 @@ def test_the_figures_are_those_of_the_rows(spark: SparkSession, in_passing: bool
     flagged = spark.createDataFrame(rows, "user STRING, paid INT, `a.b` DOUBLE").repartition(2)
     flagged.transform(flag_violations(*RULES)).transform(keep_valid()).transform(two.count("valid")).collect()
     flagged.transform(flag_violations(*RULES)).transform(keep_invalid()).transform(two.count("invalid")).collect()
-    if not rows:
-        return
     missing = {
         "paid": sum(paid is None for _, paid, _ in rows),
         "a.b": sum(rate is None or rate != rate for _, _, rate in rows),  # noqa: PLR0124 - NaN
@@ -143,6 +143,51 @@ def test_a_report_before_the_action_is_refused(spark: SparkSession, monkeypatch:
         one.report()
 
 
+@pytest.mark.parametrize("users", [[], [None]], ids=["none came", "none was valid"])
+def test_a_run_that_keeps_no_row_has_its_figures(spark: SparkSession, users: list[Any]) -> None:
+    one = Audit()
+    df = spark.createDataFrame([(user, None) for user in users], "user STRING, paid INT").repartition(2)
+    chain = pipeline(
+        one.count("in"),
+        flag_violations(*RULES[:1]),
+        one.violations(*RULES[:1]),
+        one.dropped("invalid", keep_valid()),
+        one.dropped("sent again", deduplicate("user")),
+        one.missing("paid"),
+        impute_financials("paid", fill=[median_by("user"), 0]),
+        one.filled(),
+        one.count("out"),
+    )
+    df.transform(chain).write.format("noop").mode("overwrite").save()
+    report = one.report(rows_in="in", rows_out=["out", "invalid", "sent again"])
+    assert report == AuditReport(
+        rows={"in": len(users), "out": 0},
+        dropped={"invalid": len(users), "sent again": 0},
+        missing={"paid": 0},
+        filled={"paid": 0},
+        violations={"user is not null": len(users)},
+        rows_in=len(users),
+        rows_out=len(users),
+    )
+
+
+def test_rows_that_an_action_did_not_need_are_not_counted_as_none(spark: SparkSession) -> None:
+    one = Audit()
+    nothing = spark.createDataFrame([], "id BIGINT").repartition(2)
+    assert spark.range(10).transform(one.count("in")).join(nothing, "id").collect() == []
+    with pytest.raises(AuditIncompleteError):
+        one.report()
+
+
+def test_an_action_that_fails_gives_no_figures(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observed, "_SECONDS_TO_ARRIVE", 1)
+    one = Audit()
+    with pytest.raises(Exception, match="no such price"):
+        spark.range(9).transform(one.count("in")).selectExpr("if(id = 5, raise_error('no such price'), id)").collect()
+    with pytest.raises(AuditIncompleteError):
+        one.report()
+
+
 def test_misuse_is_named(spark: SparkSession) -> None:
     one = Audit()
     step = one.count("rows")
@@ -152,6 +197,13 @@ def test_misuse_is_named(spark: SparkSession) -> None:
         spark.range(1).transform(step)
     with pytest.raises(InvalidArgumentError, match="name: wanted a name that this audit has not counted yet"):
         one.count("rows")
+    for count_again in (one.missing, one.violations):
+        counted: Any = "paid" if count_again == one.missing else RULES[0]
+        count_again(counted)
+        with pytest.raises(InvalidArgumentError, match="has not counted yet"):
+            count_again(counted)
+    one = Audit()
+    spark.range(1).transform(one.count("rows")).collect()
     with pytest.raises(InvalidArgumentError, match="rows_in, rows_out: wanted one of rows; found 'row'"):
         one.report(rows_in="row")
     with pytest.raises(UnsupportedError, match="an audit counts one batch"):

@@ -58,6 +58,34 @@ def test_only_what_was_missing_changes(spark: SparkSession, rows: list[Any], fil
     assert sorted(after.transform(users).collect(), key=str) == sorted(before.transform(users).collect(), key=str)
 
 
+@given(
+    st.lists(
+        st.tuples(st.none() | st.sampled_from("ab"), AMOUNTS, st.none() | st.integers(-9, 9), AMOUNTS, st.dates()),
+        max_size=6,
+    ),
+    st.decimals(min_value=-100, max_value=100, places=2),
+)
+def test_sums_grow_by_what_was_filled_and_by_nothing_else(spark: SparkSession, rows: list[Any], fill: Decimal) -> None:
+    numbered = [(*row, number) for number, row in enumerate(rows)]
+    schema = "user STRING, paid DECIMAL(10, 2), quantity INT, tax DECIMAL(8, 2), at DATE, number INT"
+    before = spark.createDataFrame(numbered, schema)
+    fills: dict[str, Any] = {"paid": [F.col("quantity") * F.col("tax"), median_by("user"), fill], "tax": fill}
+    after = before.transform(impute_financials("paid", "tax", fill=fills))
+    assert after.columns == [*before.columns, "paid_imputed", "paid_imputed_by", "tax_imputed"]
+    was, is_now = (sorted(df.collect(), key=lambda row: row["number"]) for df in (before, after))
+    for column in ("paid", "tax"):
+        known = [row[column] for row in was if row[column] is not None]
+        assert [row[column] for row in is_now if not row[f"{column}_imputed"]] == known
+        imputed = [row[column] for row in is_now if row[f"{column}_imputed"]]
+        assert len(known) + len(imputed) == len(rows)
+        assert (after.agg(F.sum(column)).collect()[0][0] or 0) == sum(known) + sum(imputed)
+        assert not after.schema[column].nullable
+    others = ("user", "quantity", "at", "number")
+    assert [[row[name] for name in others] for row in is_now] == [[row[name] for name in others] for row in was]
+    users = daily_active_users(user="user", at="at")
+    assert sorted(after.transform(users).collect()) == sorted(before.transform(users).collect())
+
+
 @pytest.mark.parametrize(
     ("kind", "fill", "held"),
     [

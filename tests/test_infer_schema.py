@@ -76,6 +76,28 @@ def test_json_pages(spark: SparkSession, written: Written) -> None:
         infer_schema(spark, path, files="json", records="page")
 
 
+def test_what_no_bigint_and_no_small_decimal_holds(spark: SparkSession, written: Written) -> None:
+    large, amount = "12345678901234567890", "12345678901234567.25"
+    path = written(["id,zip,price", f"{large},00{large},{amount}"])
+    schema = infer_schema(spark, path, files="csv")
+    assert schema.splitlines() == ["id decimal(38,0),", "zip string,", "price decimal(38,18)"]
+    assert read_csv_logs(spark, path, schema=schema).collect()[0][:4] == (
+        int(large),
+        f"00{large}",
+        Decimal(amount),
+        None,
+    )
+    path = written([f'{{"id": {large}, "price": {amount}}}'])
+    schema = infer_schema(spark, path, files="json")
+    assert schema.splitlines() == ["id decimal(38,0),", "price decimal(38,18)"]
+    assert read_json_payloads(spark, path, schema=schema).collect()[0][:3] == (int(large), Decimal(amount), None)
+
+
+def test_numbers_with_an_exponent_are_doubles(spark: SparkSession, written: Written) -> None:
+    path = written(['{"rate": 1.5e3, "far": 1e300, "id": 1}'])
+    assert infer_schema(spark, path, files="json").splitlines() == ["far double,", "id bigint,", "rate double"]
+
+
 def test_folders_and_samples(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "server=1").mkdir()
     (tmp_path / "server=1" / "a.csv").write_text("n\n" + "1\n" * 100, encoding="utf-8")
@@ -85,6 +107,8 @@ def test_folders_and_samples(spark: SparkSession, tmp_path: Path) -> None:
 def test_bad_arguments(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(InvalidArgumentError, match="files: wanted 'csv' or 'json'; found 'xml'"):
         infer_schema(spark, "x", files="xml")  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match="multiline=True with UTF-16"):
+        infer_schema(spark, "x", files="csv", encoding="UTF-16")
     with pytest.raises(InvalidArgumentError, match="sample"):
         infer_schema(spark, "x", files="csv", sample=0)
     with pytest.raises(SourceNotFoundError):

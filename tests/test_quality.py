@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,11 @@ from shopsmart_etl import (
     matches,
     not_null,
     one_of,
+    pipeline,
     quarantine,
+    read_csv_logs,
     unique,
+    write_partitioned,
 )
 
 if TYPE_CHECKING:
@@ -107,6 +111,28 @@ def test_what_came_in_is_handed_on_or_in_quarantine(
         repr((one, ["paid >= 0"])) for one in paid if one is None or one < 0
     )
     assert kept.schema == df.schema
+
+
+def test_rows_that_are_written_first_are_read_from_the_source_once(spark: SparkSession, tmp_path: Path) -> None:
+    source = tmp_path / "logs"
+    source.mkdir()
+    (source / "a.csv").write_text("user,country\nada,GB\n,IE\n", encoding="utf-8")
+
+    def take_the_source_away(df: DataFrame) -> DataFrame:
+        shutil.rmtree(source)
+        return df
+
+    kept = read_csv_logs(spark, str(source), schema="user STRING, country STRING").transform(
+        pipeline(
+            flag_violations(not_null("user")),
+            write_partitioned(str(tmp_path / "flagged"), by="country"),
+            take_the_source_away,
+            quarantine(str(tmp_path / "quarantine")),
+        )
+    )
+    assert [row["user"] for row in kept.collect()] == ["ada"]
+    aside = spark.read.parquet(str(tmp_path / "quarantine")).collect()
+    assert [(row["country"], row["_violations"]) for row in aside] == [("IE", ["user is not null"])]
 
 
 def test_a_quarantine_is_never_written_over(spark: SparkSession, logs: DataFrame, tmp_path: Path) -> None:

@@ -127,12 +127,13 @@ def test_padded_header_names_are_trimmed_on_request(spark: SparkSession, written
         (b"user,note\r\nada,x\r\nbob,y\r\n", {}, [("ada", "x"), ("bob", "y")]),
         (b"\xef\xbb\xbfuser,note\nada,x\n", {}, [("ada", "x")]),
         ("user,note\nJosé,£1\n".encode("latin-1"), {"encoding": "ISO-8859-1"}, [("José", "£1")]),
+        ("user,note\nJosé,£1\n".encode("utf-16"), {"encoding": "UTF-16", "multiline": True}, [("José", "£1")]),
         (b'user,note\nada,"two\nlines"\nbob,y\n', {"multiline": True}, [("ada", "two\nlines"), ("bob", "y")]),
         (gzip.compress(b"user,note\nada,x\n"), {}, [("ada", "x")]),
         (b"user,note\n", {}, []),
         (b"", {}, []),
     ],
-    ids=["CRLF", "BOM", "Latin-1", "line breaks in quotes", "gzip", "a header alone", "empty"],
+    ids=["CRLF", "BOM", "Latin-1", "UTF-16", "line breaks in quotes", "gzip", "a header alone", "empty"],
 )
 def test_files_are_read_as_they_come(
     spark: SparkSession, tmp_path: Path, raw: bytes, options: dict[str, Any], rows: list[Any]
@@ -369,6 +370,13 @@ def test_cp850_is_read_where_the_session_allows_it_and_refused_in_a_line_elsewhe
         spark.conf.unset("spark.sql.legacy.javaCharsets")
 
 
+@pytest.mark.parametrize("encoding", ["UTF-16", "utf-16le", "UTF-32"])
+def test_characters_of_many_bytes_are_not_read_by_the_line(spark: SparkSession, tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.csv").write_bytes("user\nada\n".encode(encoding))
+    with pytest.raises(InvalidArgumentError, match="encoding: wanted multiline=True with UTF-16 and UTF-32; found"):
+        read_csv_logs(spark, str(tmp_path), schema="user STRING", encoding=encoding)
+
+
 def test_names_in_the_documents_cannot_collide_with_the_envelope(spark: SparkSession, tmp_path: Path) -> None:
     folder = tmp_path / "document=7"
     folder.mkdir()
@@ -402,7 +410,9 @@ def test_nothing_to_read_is_said_in_one_line(
 ) -> None:
     with pytest.raises(SourceNotFoundError, match=r"nothing to read at '.*/nope': there is no such file or folder"):
         read(spark, str(tmp_path / "nope"), schema="a INT")
-    with pytest.raises(SourceNotFoundError, match="the folder holds no file"):
+    (tmp_path / "2026").mkdir()
+    (tmp_path / "2026" / "logs").write_text("a\n1\n", encoding="utf-8")
+    with pytest.raises(SourceNotFoundError, match=r"the folder holds no file; a glob such as logs/\* reaches"):
         read(spark, str(tmp_path), schema="a INT")
 
 
