@@ -82,8 +82,8 @@ class Audit:
     """Counts rows, missing values, imputed values and violations while a chain runs, in the same Spark job.
 
     Its methods make steps that hand on what they are given. The figures are those of the first action that runs the
-    chain: let that be the write, since an action that stops early, such as ``show``, counts what it saw. A step stands
-    in one chain, once.
+    chain: let that be the write, since an action that stops early, such as ``show``, or fails, counts what it saw. A
+    step stands in one chain, once.
 
     Args:
         in_passing: False is for engines without observations, such as Sail: each figure is then counted by an

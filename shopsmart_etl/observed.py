@@ -64,7 +64,7 @@ class Observed:
         if not got and self._aggregate is not None:
             got = self._aggregate().collect()[0].asDict()
             # Spark's optimizer takes away what stands behind no rows, the observation with it. Where there are rows,
-            # the action failed, or had no need of them.
+            # the action had no need of them.
             if self._observation is not None and any(got.values()):
                 raise AuditIncompleteError(self.call)
         return {name: got[f"figure{at}"] for at, name in enumerate(self._names)}
