@@ -31,6 +31,7 @@ from shopsmart_etl.gold_cohorts import cohort_retention
 from shopsmart_etl.gold_products import top_products
 from shopsmart_etl.gold_revenue import daily_revenue, order_figures, revenue_by
 from shopsmart_etl.gold_sessions import session_funnel
+from shopsmart_etl.gold_sketches import estimate_users, sketch_users
 from shopsmart_etl.gold_users import (
     daily_active_users,
     monthly_active_users,
@@ -40,6 +41,7 @@ from shopsmart_etl.gold_users import (
 from shopsmart_etl.impute import impute_financials
 from shopsmart_etl.infer_schema import infer_schema
 from shopsmart_etl.keep_once import keep_once
+from shopsmart_etl.keep_touched import keep_touched
 from shopsmart_etl.money import MISSING_AMOUNTS, parse_money
 from shopsmart_etl.nest import nest_struct
 from shopsmart_etl.pipeline import pipeline
@@ -83,6 +85,7 @@ __all__ = [
     "daily_revenue",
     "deduplicate",
     "denormalize",
+    "estimate_users",
     "expand_variant",
     "explode_arrays",
     "explode_map",
@@ -93,6 +96,7 @@ __all__ = [
     "infer_schema",
     "keep_invalid",
     "keep_once",
+    "keep_touched",
     "keep_valid",
     "matches",
     "median_by",
@@ -110,6 +114,7 @@ __all__ = [
     "relationalize",
     "revenue_by",
     "session_funnel",
+    "sketch_users",
     "top_products",
     "unique",
     "weekly_active_users",

@@ -16,6 +16,7 @@ from shopsmart_etl import (
     daily_revenue,
     deduplicate,
     denormalize,
+    estimate_users,
     explode_arrays,
     explode_map,
     flag_violations,
@@ -24,6 +25,7 @@ from shopsmart_etl import (
     in_range,
     keep_invalid,
     keep_once,
+    keep_touched,
     keep_valid,
     median_by,
     monthly_active_users,
@@ -35,6 +37,7 @@ from shopsmart_etl import (
     relationalize,
     revenue_by,
     session_funnel,
+    sketch_users,
     top_products,
     unique,
     weekly_active_users,
@@ -121,6 +124,8 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
     ),
     "revenue by": chained(*README, revenue_by("customer_name", amount="items_price")),
     "top products": chained(*README, top_products(1, product="items_sku", amount="items_price")),
+    "sketches": chained(sketch_users(user="id", at="at", by=["total"]), estimate_users(every="week", by=["total"])),
+    "touched": lambda df: df.transform(keep_touched(df.where("id <> 1"), by=["at", "total"], every="day")),
     "funnel": chained(session_funnel("$5.00", "free", user="id", at="at", event="total", every="day")),
 }
 

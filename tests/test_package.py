@@ -23,6 +23,12 @@ SURFACE = {
     "session_funnel": "(*steps: 'str', user: 'str', at: 'str', event: 'str',"
     " gap: 'timedelta' = datetime.timedelta(seconds=1800), every: 'Every | None' = None, zone: 'str | None' = None)"
     " -> 'Transform'",
+    "sketch_users": "(*, user: 'str', at: 'str', by: 'Sequence[str]' = (), zone: 'str | None' = None,"
+    " precision: 'int' = 12) -> 'Transform'",
+    "estimate_users": "(*, every: 'Every' = 'day', by: 'Sequence[str]' = (), at: 'str' = 'day',"
+    " sketch: 'str' = 'user_sketch') -> 'Transform'",
+    "keep_touched": "(new_rows: 'DataFrame', *, by: 'str | Sequence[str]', every: 'Every | None' = None,"
+    " zone: 'str | None' = None) -> 'Transform'",
     "daily_revenue": "(*, amount: 'str', at: 'str', by: 'Sequence[str]' = (), zone: 'str | None' = None)"
     " -> 'Transform'",
     "revenue_by": "(*dimensions: 'str', amount: 'str') -> 'Transform'",

@@ -1,0 +1,139 @@
+"""Sketches of users: they merge to what a sketch of all rows says, within the bound."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyspark.sql import functions as F
+
+from shopsmart_etl import (
+    ColumnClashError,
+    ColumnNotFoundError,
+    ColumnTypeError,
+    InvalidArgumentError,
+    daily_active_users,
+    estimate_users,
+    monthly_active_users,
+    sketch_users,
+    weekly_active_users,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark.sql import DataFrame, SparkSession
+
+PRECISION = 8
+# Five standard errors: exceeded by less than one of a million estimates.
+BOUND = 5 * 1.04 / 2 ** (PRECISION / 2)
+
+
+def table(df: DataFrame) -> list[tuple[Any, ...]]:
+    return sorted((tuple(row) for row in df.collect()), key=repr)
+
+
+@pytest.fixture
+def logs(spark: SparkSession) -> DataFrame:
+    return spark.sql("""SELECT * FROM VALUES ('ada', DATE'2026-01-05', 'GB'), ('ada', DATE'2026-01-06', 'IE'),
+        ('', DATE'2026-01-06', 'IE'), (NULL, DATE'2026-01-07', NULL), ('bob', NULL, 'GB') AS t (user, at, country)""")
+
+
+def test_days_and_groups_of_nobody_stay(logs: DataFrame) -> None:
+    sketches = logs.transform(sketch_users(user="user", at="at", by=["country"]))
+    assert sketches.dtypes == [("day", "date"), ("country", "string"), ("user_sketch", "binary")]
+    users = sketches.transform(estimate_users(by=["country"]))
+    assert [(field.name, field.dataType.simpleString(), field.nullable) for field in users.schema.fields] == [
+        ("day", "date", True),
+        ("country", "string", True),
+        ("estimated_users", "bigint", False),
+    ]
+    assert table(users) == table(logs.transform(daily_active_users(user="user", at="at", by=["country"])))
+
+
+def test_the_empty_text_is_a_user(logs: DataFrame) -> None:
+    sketches = logs.where("user = ''").transform(sketch_users(user="user", at="at"))
+    assert [row["estimated_users"] for row in sketches.transform(estimate_users()).collect()] == [1]
+
+
+@settings(max_examples=10)  # six aggregations each
+@given(
+    st.lists(
+        st.tuples(
+            st.none() | st.integers(0, 9), st.none() | st.integers(0, 40), st.none() | st.sampled_from(["GB", "IE"])
+        ),
+        max_size=20,
+    )
+)
+def test_few_users_are_counted_as_exactly_as_by_the_exact_steps(spark: SparkSession, rows: list[Any]) -> None:
+    df = spark.createDataFrame(rows, "user int, n int, country string").selectExpr(
+        "user", "date_add(DATE'2026-01-01', n) AS at", "country"
+    )
+    sketches = df.transform(sketch_users(user="user", at="at", by=["country"]))
+    weekly = sketches.transform(estimate_users(every="week", by=["country"]))
+    monthly = sketches.transform(estimate_users(every="month"))
+    assert table(weekly) == table(df.transform(weekly_active_users(user="user", at="at", by=["country"])))
+    assert table(monthly) == table(df.transform(monthly_active_users(user="user", at="at")))
+
+
+@settings(max_examples=10)  # tens of thousands of users each
+@given(st.integers(0, 2**31), st.integers(500, 40_000), st.integers(1, 5))
+def test_merged_sketches_say_what_is_recomputed_within_the_bound(
+    spark: SparkSession, seed: int, users: int, visits: int
+) -> None:
+    df = spark.range(users * visits).selectExpr(
+        f"pmod(xxhash64(id, {seed}), {users}) AS user",
+        f"date_add(DATE'2026-02-01', CAST(pmod(xxhash64(id, {seed}, 'day'), 28) AS INT)) AS at",
+        f"pmod(xxhash64(id, {seed}, 'country'), 5) AS country",
+    )
+    sketches = df.transform(sketch_users(user="user", at="at", by=["country"], precision=PRECISION))
+    merged = sketches.transform(estimate_users(every="month")).collect()[0]["estimated_users"]
+    exact, sketched = df.agg(
+        F.count_distinct("user"), F.hll_sketch_estimate(F.hll_sketch_agg("user", PRECISION))
+    ).collect()[0]
+    assert abs(merged - exact) <= BOUND * exact
+    assert abs(merged - sketched) <= 2 * BOUND * exact
+
+
+def test_weeks_are_made_from_written_sketches_without_silver(
+    spark: SparkSession, logs: DataFrame, new_path: Callable[[], str]
+) -> None:
+    path = new_path()
+    logs.transform(sketch_users(user="user", at="at", by=["country"])).write.parquet(path)
+    weekly = spark.read.parquet(path).transform(estimate_users(every="week"))
+    assert table(weekly) == table(logs.transform(weekly_active_users(user="user", at="at")))
+
+
+def test_a_larger_precision_is_nearer(spark: SparkSession) -> None:
+    df = spark.range(50_000).selectExpr("id AS user", "DATE'2026-01-01' AS at")
+    errors = []
+    for precision in (4, 16):
+        sketches = df.transform(sketch_users(user="user", at="at", precision=precision))
+        errors.append(abs(sketches.transform(estimate_users()).collect()[0]["estimated_users"] - 50_000))
+    assert errors[0] > errors[1] < 5 * 1.04 / 2**8 * 50_000
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "message"),
+    [
+        (sketch_users(user="usr", at="at"), ColumnNotFoundError, "did you mean 'user'"),
+        (sketch_users(user="user", at="user"), ColumnTypeError, "wanted a timestamp or a date"),
+        (sketch_users(user="user", at="at", by=["day"]), ColumnClashError, "the result's day"),
+        (estimate_users(sketch="user"), ColumnTypeError, "wanted binary, from sketch_users; found string"),
+        (estimate_users(sketch="sketch"), ColumnNotFoundError, "no column 'sketch'"),
+    ],
+)
+def test_a_wrong_column_is_named(logs: DataFrame, step: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        logs.selectExpr("*", "at AS day").transform(step)
+
+
+def test_a_wrong_argument_is_refused_where_the_step_is_built() -> None:
+    for precision in (3, 22):
+        with pytest.raises(InvalidArgumentError, match="precision: wanted a number from 4 to 21"):
+            sketch_users(user="u", at="at", precision=precision)
+    for build in (estimate_users, lambda **given: sketch_users(user="u", at="at", **given)):
+        with pytest.raises(InvalidArgumentError, match="by: wanted a sequence"):
+            build(by="country")

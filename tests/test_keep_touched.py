@@ -1,0 +1,169 @@
+"""Gold brought up to date from the touched partitions alone is gold made from all of silver."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shopsmart_etl import (
+    ColumnNotFoundError,
+    ColumnTypeError,
+    InvalidArgumentError,
+    UnsupportedError,
+    daily_active_users,
+    keep_touched,
+    order_figures,
+    pipeline,
+    sketch_users,
+    top_products,
+    weekly_active_users,
+    write_partitioned,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark.sql import DataFrame, SparkSession
+
+SCHEMA = "n int, country string, user string, amount decimal(10, 2)"
+ROWS = st.lists(
+    st.tuples(
+        st.none() | st.integers(0, 9),
+        st.none() | st.sampled_from(["GB", "IE"]),
+        st.none() | st.sampled_from("abc"),
+        st.none() | st.decimals(-99, 99, places=2),
+    ),
+    max_size=8,
+)
+# What is written by day, and by country.
+BY_DAY = {
+    "users": daily_active_users(user="user", at="day", by=["country"]),
+    "figures": order_figures(order="user", amount="amount", at="day"),
+    "sketches": sketch_users(user="user", at="day"),
+}
+BY_COUNTRY = {"top": top_products(1, product="user", amount="amount", by=["country"])}
+
+
+def silver_of(spark: SparkSession, rows: list[Any]) -> DataFrame:
+    return spark.createDataFrame(rows, SCHEMA).selectExpr(
+        "date_add(DATE'2026-01-01', n) AS day", "country", "user", "amount"
+    )
+
+
+def table(df: DataFrame) -> list[tuple[Any, ...]]:
+    return sorted((tuple(row) for row in df.collect()), key=repr)
+
+
+# A few, since each writes ten tables.
+@settings(max_examples=4)
+@given(ROWS.filter(bool), ROWS)
+def test_touched_groups_made_again_are_the_whole_made_again(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, before: list[Any], late: list[Any]
+) -> None:
+    path = str(tmp_path_factory.mktemp("gold"))
+    write = {
+        name: write_partitioned(f"{path}/{name}", by=by, if_exists="replace_partitions")
+        for tables, by in ((BY_DAY, "day"), (BY_COUNTRY, "country"))
+        for name in tables
+    }
+    silver = silver_of(spark, before).transform(write_partitioned(f"{path}/silver", by=["day", "country"]))
+    for name, step in (BY_DAY | BY_COUNTRY).items():
+        silver.transform(pipeline(step, write[name]))
+    new = silver_of(spark, late)
+    silver = new.transform(write_partitioned(f"{path}/silver", by=["day", "country"], if_exists="append"))
+    for tables, by in ((BY_DAY, "day"), (BY_COUNTRY, "country")):
+        touched = keep_touched(new, by=by)
+        for name, step in tables.items():
+            gold = silver.transform(pipeline(touched, step, write[name]))
+            assert table(gold) == table(silver.transform(step).select(gold.columns))
+
+
+def test_only_touched_partitions_are_opened(spark: SparkSession, new_path: Callable[[], str]) -> None:
+    path = new_path()
+    rows = [(0, "GB", "a", None), (1, "GB", "b", None), (1, None, "c", None), (8, "GB", "d", None)]
+    silver = silver_of(spark, rows).transform(write_partitioned(path, by=["day", "country"]))
+    for untouched in ("day=2026-01-01/country=GB", "day=2026-01-02/country=GB", "day=2026-01-09/country=GB"):
+        for file in (Path(path) / untouched).glob("*.parquet"):
+            file.write_bytes(b"not to be read")
+            (file.parent / f".{file.name}.crc").unlink(missing_ok=True)
+    new = silver_of(spark, [(1, None, "d", None), (1, None, "e", None)])
+    kept = silver.transform(keep_touched(new, by=["day", "country"]))
+    assert [row["user"] for row in kept.collect()] == ["c"]
+    with pytest.raises(Exception, match=r"(?i)parquet"):
+        silver.transform(keep_touched(new, by="day")).collect()
+
+
+def test_whole_weeks_are_kept_for_weekly_tables(spark: SparkSession) -> None:
+    silver = silver_of(spark, [(0, "GB", "a", None), (3, "GB", "b", None), (4, "GB", "c", None)])
+    new = silver_of(spark, [(3, "GB", "b", None)])
+    # The first of January 2026 is a Thursday.
+    weekly = silver.transform(
+        pipeline(keep_touched(new, by="day", every="week"), weekly_active_users(user="user", at="day"))
+    )
+    assert [tuple(map(str, row)) for row in weekly.collect()] == [("2025-12-29", "2")]
+
+
+def test_days_of_timestamps_are_those_of_the_zone(spark: SparkSession) -> None:
+    silver = spark.sql("""SELECT id, TIMESTAMP(at) AS at FROM VALUES (1, '2026-01-01 14:59:59Z'),
+        (2, '2026-01-01 15:00:00Z'), (3, '2026-01-02 14:59:59Z') AS t (id, at)""")
+    touched = keep_touched(silver.where("id = 3"), by="at", every="day", zone="Asia/Tokyo")
+    assert [row["id"] for row in silver.transform(touched).orderBy("id").collect()] == [2, 3]
+
+
+def test_not_every_combination_of_touched_values_is_touched(spark: SparkSession) -> None:
+    silver = silver_of(spark, [(day, country, "a", None) for day in (0, 1, None) for country in ("GB", "IE", None)])
+    new = silver_of(spark, [(0, "GB", "b", None), (None, "IE", "b", None), (1, None, "b", None)])
+    kept = silver.transform(keep_touched(new, by=["day", "country"]))
+    assert table(kept.selectExpr("CAST(day AS STRING)", "country")) == [
+        ("2026-01-01", "GB"),
+        ("2026-01-02", None),
+        (None, "IE"),
+    ]
+
+
+def test_no_new_rows_touch_nothing(spark: SparkSession) -> None:
+    silver = silver_of(spark, [(0, "GB", "a", None)])
+    assert silver.transform(keep_touched(silver.where("false"), by=["day", "country"])).count() == 0
+
+
+def test_what_is_touched_is_found_once(spark: SparkSession, new_path: Callable[[], str]) -> None:
+    path = new_path()
+    silver_of(spark, [(0, "GB", "a", None)]).write.parquet(path)
+    touched = keep_touched(spark.read.parquet(path), by="day")
+    silver = silver_of(spark, [(0, "GB", "a", None), (1, "GB", "b", None)])
+    assert silver.transform(touched).count() == 1
+    for file in Path(path).iterdir():
+        file.unlink()
+    assert silver.transform(touched).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"by": "contry"}, ColumnNotFoundError, "did you mean 'country'"),
+        ({"by": "country", "every": "week"}, ColumnTypeError, "wanted a date or timestamp, to keep every week"),
+        ({"by": "at"}, ColumnTypeError, "wanted a date; found timestamp. Say every='day'"),
+        ({"by": "day", "every": "day", "zone": "Asia/Tokyo"}, ColumnTypeError, "leave zone out"),
+    ],
+)
+def test_a_wrong_column_is_named(
+    spark: SparkSession, options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    silver = silver_of(spark, []).selectExpr("*", "TIMESTAMP(day) AS at")
+    with pytest.raises(error, match=message):
+        silver.transform(keep_touched(silver, **options))
+
+
+def test_a_wrong_argument_is_refused_where_the_step_is_built(spark: SparkSession) -> None:
+    silver = silver_of(spark, [])
+    with pytest.raises(InvalidArgumentError, match="by: wanted the columns that tell the groups"):
+        keep_touched(silver, by=[])
+    with pytest.raises(InvalidArgumentError, match="every: wanted the periods to cut in the zone"):
+        keep_touched(silver, by="day", zone="Asia/Tokyo")
+    stream = spark.readStream.format("rate").load()
+    with pytest.raises(UnsupportedError, match="call it for each batch, in foreachBatch"):
+        keep_touched(stream, by="value")
