@@ -45,6 +45,7 @@ from shopsmart_etl.keep_touched import keep_touched
 from shopsmart_etl.money import MISSING_AMOUNTS, parse_money
 from shopsmart_etl.nest import nest_struct
 from shopsmart_etl.pipeline import pipeline
+from shopsmart_etl.plan_ahead import plan_ahead
 from shopsmart_etl.quality import flag_violations, keep_invalid, keep_valid
 from shopsmart_etl.quarantine import quarantine
 from shopsmart_etl.read_csv import read_csv_logs
@@ -108,6 +109,7 @@ __all__ = [
     "order_figures",
     "parse_money",
     "pipeline",
+    "plan_ahead",
     "quarantine",
     "read_csv_logs",
     "read_json_payloads",

@@ -6,7 +6,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from shopsmart_etl.errors import InvalidArgumentError
-from shopsmart_etl.step import step
+from shopsmart_etl.step import Step, step
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -50,4 +50,4 @@ def pipeline(*steps: Transform) -> Transform:
     def run(df: DataFrame) -> DataFrame:
         return reduce(lambda done, one: done.transform(one), steps, df)
 
-    return run
+    return Step(run, steps)

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.rules import Rule, find_violations, valid
-from shopsmart_etl.schema import find_column, quote, refuse_clashes
+from shopsmart_etl.schema import find_column, positions, quote, refuse_clashes
 from shopsmart_etl.session import ignores_case
 from shopsmart_etl.step import step
 
@@ -111,7 +111,11 @@ def keep_valid(*, violations: str = "_violations") -> Transform:
 
     def keep(df: DataFrame) -> DataFrame:
         name = find_violations(df, violations)
-        return df.where(valid(name)).drop(name)
+        names = df.schema.names
+        others = [at for at, other in enumerate(names) if other != name]
+        # Not drop(), for which a declarative pipeline would have to know the table already.
+        placed = df.where(valid(name)).toDF(*positions(len(names))).selectExpr(*(f"`{at}`" for at in others))
+        return placed.toDF(*(names[at] for at in others))
 
     return keep
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pyspark.sql import DataFrame
 
@@ -21,9 +21,10 @@ T = TypeVar("T", bound="Transform")
 class Step:
     """A Transform that remembers the call that built it."""
 
-    def __init__(self, transform: Transform) -> None:
-        """Keep the function that does the work."""
+    def __init__(self, transform: Transform, parts: Sequence[Transform] | None = None) -> None:
+        """Keep the function that does the work, and the steps that it is composed of."""
         self._transform = transform
+        self.parts = parts
 
     def built_by(self, call: str) -> None:
         """Keep the text of the call."""
@@ -37,6 +38,12 @@ class Step:
     @override
     def __repr__(self) -> str:
         return self.__name__
+
+
+def parts_of(transform: Transform) -> list[Transform]:
+    """List the steps that a step is composed of, at every depth; of one that is not, itself."""
+    parts = transform.parts if isinstance(transform, Step) else None
+    return [transform] if parts is None else [single for part in parts for single in parts_of(part)]
 
 
 def step(build: Callable[P, T]) -> Callable[P, T]:

@@ -72,6 +72,7 @@ SURFACE = {
     " missing: 'Sequence[str]' = ('', '-', 'N/A', 'NA', 'NULL', 'NONE', 'NAN', 'ERROR', 'UNKNOWN'),"
     " unreadable: \"Literal['mark', 'refuse']\" = 'mark', flag_suffix: 'str' = '_unreadable') -> 'Transform'",
     "pipeline": "(*steps: 'Transform') -> 'Transform'",
+    "plan_ahead": "(*steps: 'Transform', like: 'DataFrame') -> 'Transform'",
     "quarantine": "(path: 'str', *, violations: 'str' = '_violations', through: 'Transform | None' = None)"
     " -> 'Transform'",
     "read_csv_logs": "(spark: 'SparkSession', path: 'str', *, schema: 'StructType | str',"

@@ -1,0 +1,88 @@
+"""Steps for a table that does not exist yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shopsmart_etl.errors import InvalidArgumentError
+from shopsmart_etl.schema import literal, quote, type_sql
+from shopsmart_etl.step import parts_of, step
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
+
+    from shopsmart_etl.typing import Transform
+
+
+@step
+def plan_ahead(*steps: Transform, like: DataFrame) -> Transform:
+    """Compose steps for a table that does not exist yet, from a DataFrame that has its columns.
+
+    Steps ask for the columns of what they are given. In a table's function of a Spark declarative pipeline Spark does
+    not answer; planned ahead, outside of it, they need to ask no more. Not all can be: ``deduplicate``, ``quarantine``
+    and the audit's steps ask more than the columns, ``median_by`` joins by what only they can tell.
+
+    Args:
+        *steps: Transforms, applied from left to right; pipelines of them too.
+        like: A DataFrame with the columns of the table, by name and type; their order may differ, and any may be null
+            in the table. Its rows are not read.
+
+    Returns:
+        A Transform for the table, whose result is that of the last step. Columns that ``like`` does not have are left
+        out. One that is missing, or has another type, fails the query before it reads a row.
+
+    Raises:
+        InvalidArgumentError: There is no step, or one that cannot be called.
+
+    Example:
+        >>> raw = spark.createDataFrame([], "id int, tags array<string>")
+        >>> lines = plan_ahead(explode_arrays("tags"), impute_financials("id"), like=raw)
+        >>> bronze = spark.createDataFrame([(["new"], 1), ([], None)], "tags array<string>, id int")
+        >>> bronze.transform(lines).show()
+        +---+----+----------+
+        | id|tags|id_imputed|
+        +---+----+----------+
+        |  1| new|     false|
+        |  0|NULL|      true|
+        +---+----+----------+
+        <BLANKLINE>
+    """
+    for number, one in enumerate(steps, start=1):
+        if not callable(one):
+            raise InvalidArgumentError(f"step {number}", wanted="a function from DataFrame to DataFrame", found=one)
+    single = [part for one in steps for part in parts_of(one)]
+    if not single:
+        raise InvalidArgumentError("steps", wanted="at least one step", found=steps)
+    nulls = {field.name: f"CAST(NULL AS {type_sql(field.dataType)})" for field in like.schema}
+    model = like.sparkSession.range(0).selectExpr(*(f"{null} AS {quote(name)}" for name, null in nulls.items()))
+    schemas: list[StructType] = []
+    for one in single:
+        schemas.append(model.schema)
+        model = model.transform(one)
+
+    def run(df: DataFrame) -> DataFrame:
+        df = df.selectExpr(*map(quote, nulls)).where(_has_types(nulls, schemas[0]))
+        for schema, one in zip(schemas, single, strict=True):
+            df = one(_knowing(df, schema))
+        return df
+
+    return run
+
+
+def _knowing(df: DataFrame, schema: StructType) -> DataFrame:
+    """Let a DataFrame say what its columns are without a question to Spark.
+
+    ``to(schema)`` does so too, but the server resolves the table when it is told of it.
+    """
+    known = df.select("*")
+    known.__class__ = type("DataFrame", (type(df),), {"schema": property(lambda _: schema)})
+    return known
+
+
+def _has_types(nulls: dict[str, str], schema: StructType) -> str:
+    """Refuse columns of other types than were planned for; a sound query is left without this condition by Spark."""
+    same = " AND ".join(f"typeof({quote(name)}) = typeof({null})" for name, null in nulls.items())
+    found = f"typeof(struct({', '.join(map(quote, nulls))}))"
+    wanted = literal(f"plan_ahead: wanted a table with columns {schema.simpleString()}; found ")
+    return f"assert_true({same}, concat({wanted}, {found})) IS NULL"

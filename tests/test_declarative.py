@@ -1,0 +1,96 @@
+"""The declarative pipeline fills the tables that its steps give in a plain session."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from runpy import run_path
+from typing import TYPE_CHECKING
+
+import pyspark
+import pytest
+from chispa import assert_df_equality
+from pyspark.sql import functions as F
+from test_docs import BLOCK, ROOT
+from test_examples import EXAMPLES
+
+import shopsmart_etl as etl
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.skipif(
+    tuple(map(int, pyspark.__version__.split(".")[:2])) < (4, 1), reason="Spark before 4.1 has no declarative pipelines"
+)
+PAGE = (ROOT / "docs" / "pipelines.md").read_text(encoding="utf-8")
+ORDER = """order_id STRING, placed_at TIMESTAMP, customer STRUCT<id: STRING, address: STRUCT<country: STRING>>,
+    items ARRAY<STRUCT<sku: STRING, quantity: INT, price: DECIMAL(10, 2)>>, payment STRUCT<amount: DECIMAL(10, 2)>"""
+
+
+@pytest.fixture(scope="module")
+def pages(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    bronze = tmp_path_factory.mktemp("simulated")
+    run_path(str(EXAMPLES / "simulate.py"))["write_payloads"](spark, 250, f"{bronze}/payloads", days=2, seed=1)
+    pages = bronze / "payloads" / "pages"
+    (pages / "cut.json").write_text('{"page": 9, "data": [{"order_id": "o-9', encoding="utf-8")
+    return pages
+
+
+@pytest.fixture(scope="module")
+def tables(pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the pipeline with the page's command."""
+    tables = tmp_path_factory.mktemp("tables")
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_CONF_DIR": str(EXAMPLES / "conf"),
+        "BRONZE": str(pages.parents[1]),
+        "TABLES": str(tables),
+    }
+    (command,) = (text for language, text in BLOCK.findall(PAGE) if language == "sh")
+    shell = ["bash", "-c", command]
+    done = subprocess.run(shell, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return tables
+
+
+@pytest.fixture(scope="module")
+def plain(spark: SparkSession, pages: Path) -> dict[str, DataFrame]:
+    """Give the same tables, by the same steps, in a plain session."""
+    raw = etl.read_json_payloads(spark, str(pages), schema=ORDER, records="data")
+    bronze = raw.transform(etl.flag_violations(etl.Rule("the document could be read", "_corrupt_record IS NULL")))
+    lines = etl.pipeline(
+        etl.keep_valid(), etl.flatten_struct(), etl.explode_arrays("items"), etl.flatten_struct("items")
+    )
+    imputed = bronze.transform(lines).transform(etl.impute_financials("items_price", "payment_amount"))
+    silver = imputed.withColumn("line_total", F.expr("items_price * items_quantity")).withColumn(
+        "country", F.col("customer_address_country")
+    )
+    return {
+        "bronze": bronze,
+        "quarantine": bronze.transform(etl.keep_invalid()),
+        "silver": silver,
+        "daily_revenue": silver.transform(etl.daily_revenue(amount="line_total", at="placed_at", by=["country"])),
+        "daily_active_users": silver.transform(etl.daily_active_users(user="customer_id", at="placed_at")),
+    }
+
+
+@pytest.mark.parametrize("table", ["bronze", "quarantine", "silver", "daily_revenue", "daily_active_users"])
+def test_a_table_has_the_rows_that_its_steps_give(
+    table: str, spark: SparkSession, tables: Path, plain: dict[str, DataFrame]
+) -> None:
+    found = spark.read.parquet(str(tables / table))
+    assert_df_equality(found, plain[table], ignore_row_order=True, ignore_nullable=True)
+    assert not found.isEmpty()
+
+
+def test_what_could_not_be_read_is_in_quarantine_alone(spark: SparkSession, tables: Path) -> None:
+    quarantine = spark.read.parquet(str(tables / "quarantine"))
+    assert [row["_corrupt_record"] for row in quarantine.collect()] == ['{"page": 9, "data": [{"order_id": "o-9']
+    assert spark.read.parquet(str(tables / "silver")).where("_corrupt_record IS NOT NULL").isEmpty()
+
+
+def test_silver_is_partitioned_by_country(tables: Path) -> None:
+    assert (tables / "silver" / "country=EIRE").is_dir()
