@@ -90,17 +90,20 @@ def deduplicate(*keys: str, latest_by: str | Sequence[str] | None = None) -> Tra
         ]
         order = [F.expr(sql).desc_nulls_last() for sql in (*(f"`{at}`" for at in newest), *others)]
         rows = df.toDF(*positions(len(schema.fields)))
+        # Not drop(), for which a declarative pipeline would have to know the table already.
+        own = [f"`{at}`" for at in positions(len(schema.fields))]
         # Rows whose key has a null are apart: each is the first of its kind.
         apart = " OR ".join(f"`{at}` IS NULL" for at in key)
         if df.isStreaming:
-            own = rows.withColumn("apart", F.expr(f"if({apart}, uuid(), '')" if keys else "''"))
-            return own.dropDuplicatesWithinWatermark([*map(str, key), "apart"]).drop("apart").toDF(*schema.names)
+            each = rows.withColumn("apart", F.expr(f"if({apart}, uuid(), '')" if keys else "''"))
+            once = each.dropDuplicatesWithinWatermark([*map(str, key), "apart"])
+            return once.selectExpr(*own).toDF(*schema.names)
         if not keys:
             return rows.dropDuplicates().toDF(*schema.names)
         ranked = rows.withColumn(
             "rank", F.row_number().over(Window.partitionBy(*(str(at) for at in key)).orderBy(*order or [F.lit(1)]))
         )
-        return ranked.where(f"rank = 1 OR {apart}").drop("rank").toDF(*schema.names)
+        return ranked.where(f"rank = 1 OR {apart}").selectExpr(*own).toDF(*schema.names)
 
     return drop
 

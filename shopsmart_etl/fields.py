@@ -160,9 +160,10 @@ def apply_changes(
     }
     placed_names = positions(len(schema.fields) + behind)
     placed = df.toDF(*placed_names).withColumns({**columns, **new_columns})
-    # drop() of nothing would still have the server resolve the table, which a declarative pipeline cannot.
-    own = placed.drop(*placed_names[len(schema.fields) :]) if behind else placed
-    return own.toDF(*schema.names, *added)
+    if behind:
+        # Not drop(), for which a declarative pipeline would have to know the table already.
+        placed = placed.selectExpr(*map(quote, [*placed_names[: len(schema.fields)], *new_columns]))
+    return placed.toDF(*schema.names, *added)
 
 
 def _changed(column: Column, of: DataType, inside: Sequence[str], change: Change) -> Column:

@@ -20,8 +20,8 @@ def plan_ahead(*steps: Transform, like: DataFrame) -> Transform:
     """Compose steps for a table that does not exist yet, from a DataFrame that has its columns.
 
     Steps ask for the columns of what they are given. In a table's function of a Spark declarative pipeline Spark does
-    not answer; planned ahead, outside of it, they need to ask no more. Not all can be: ``deduplicate``, ``quarantine``
-    and the audit's steps ask more than the columns, ``median_by`` joins by what only they can tell.
+    not answer; planned ahead, outside of it, they need to ask no more. Those that run Spark cannot be planned ahead:
+    ``quarantine``, ``write_partitioned`` and ``keep_touched``.
 
     Args:
         *steps: Transforms, applied from left to right; pipelines of them too.
@@ -56,6 +56,7 @@ def plan_ahead(*steps: Transform, like: DataFrame) -> Transform:
         raise InvalidArgumentError("steps", wanted="at least one step", found=steps)
     nulls = {field.name: f"CAST(NULL AS {type_sql(field.dataType)})" for field in like.schema}
     model = like.sparkSession.range(0).selectExpr(*(f"{null} AS {quote(name)}" for name, null in nulls.items()))
+    streams = like.isStreaming
     schemas: list[StructType] = []
     for one in single:
         schemas.append(model.schema)
@@ -64,20 +65,24 @@ def plan_ahead(*steps: Transform, like: DataFrame) -> Transform:
     def run(df: DataFrame) -> DataFrame:
         df = df.selectExpr(*map(quote, nulls)).where(_has_types(nulls, schemas[0]))
         for schema, one in zip(schemas, single, strict=True):
-            df = one(_knowing(df, schema))
+            df = one(_knowing(df, schema=schema, isStreaming=streams))
         return df
 
     return run
 
 
-def _knowing(df: DataFrame, schema: StructType) -> DataFrame:
-    """Let a DataFrame say what its columns are without a question to Spark.
+def _knowing(df: DataFrame, **answers: object) -> DataFrame:
+    """Let a DataFrame answer for itself what it would ask Spark.
 
-    ``to(schema)`` does so too, but the server resolves the table when it is told of it.
+    ``to(schema)`` gives it a schema too, but the server then looks for the table as soon as it hears of it.
     """
     known = df.select("*")
-    known.__class__ = type("DataFrame", (type(df),), {"schema": property(lambda _: schema)})
+    known.__class__ = type("DataFrame", (type(df),), {name: _always(answer) for name, answer in answers.items()})
     return known
+
+
+def _always(answer: object) -> property:
+    return property(lambda _: answer)
 
 
 def _has_types(nulls: dict[str, str], schema: StructType) -> str:

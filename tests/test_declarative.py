@@ -34,6 +34,9 @@ def pages(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path
     bronze = tmp_path_factory.mktemp("simulated")
     run_path(str(EXAMPLES / "simulate.py"))["write_payloads"](spark, 250, f"{bronze}/payloads", days=2, seed=1)
     pages = bronze / "payloads" / "pages"
+    # One order once more, as it is paid later; and a page that is cut off.
+    again = '{"page": 8, "data": [{"order_id": "o-7", "placed_at": "2026-02-01T00:00:00Z", "items": []}]}'
+    (pages / "again.json").write_text(again, encoding="utf-8")
     (pages / "cut.json").write_text('{"page": 9, "data": [{"order_id": "o-9', encoding="utf-8")
     return pages
 
@@ -62,7 +65,11 @@ def plain(spark: SparkSession, pages: Path) -> dict[str, DataFrame]:
     raw = etl.read_json_payloads(spark, str(pages), schema=ORDER, records="data")
     bronze = raw.transform(etl.flag_violations(etl.Rule("the document could be read", "_corrupt_record IS NULL")))
     lines = etl.pipeline(
-        etl.keep_valid(), etl.flatten_struct(), etl.explode_arrays("items"), etl.flatten_struct("items")
+        etl.keep_valid(),
+        etl.deduplicate("order_id", latest_by="placed_at"),
+        etl.flatten_struct(),
+        etl.explode_arrays("items"),
+        etl.flatten_struct("items"),
     )
     imputed = bronze.transform(lines).transform(etl.impute_financials("items_price", "payment_amount"))
     silver = imputed.withColumn("line_total", F.expr("items_price * items_quantity")).withColumn(
@@ -90,6 +97,11 @@ def test_what_could_not_be_read_is_in_quarantine_alone(spark: SparkSession, tabl
     quarantine = spark.read.parquet(str(tables / "quarantine"))
     assert [row["_corrupt_record"] for row in quarantine.collect()] == ['{"page": 9, "data": [{"order_id": "o-9']
     assert spark.read.parquet(str(tables / "silver")).where("_corrupt_record IS NOT NULL").isEmpty()
+
+
+def test_an_order_that_came_twice_is_in_silver_once(spark: SparkSession, tables: Path) -> None:
+    silver = spark.read.parquet(str(tables / "silver"))
+    assert [row["placed_at"].month for row in silver.where("order_id = 'o-7'").collect()] == [2]
 
 
 def test_silver_is_partitioned_by_country(tables: Path) -> None:

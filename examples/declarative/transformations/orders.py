@@ -21,6 +21,7 @@ raw = etl.read_json_payloads(spark, source, schema=ORDER, records="data").transf
 to_quarantine = etl.plan_ahead(etl.keep_invalid(), like=raw)
 to_silver = etl.plan_ahead(
     etl.keep_valid(),
+    etl.deduplicate("order_id", latest_by="placed_at"),
     etl.flatten_struct(),
     etl.explode_arrays("items"),
     etl.flatten_struct("items"),
