@@ -22,7 +22,7 @@ from pyspark.sql.types import (
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 from shopsmart_etl.schema import find_column, positions, quote, type_sql, type_text
 from shopsmart_etl.session import ignores_case
-from shopsmart_etl.source import load, refuse_encoding
+from shopsmart_etl.source import MOST_FIELDS, load, refuse_encoding
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -88,7 +88,7 @@ def infer_schema(
     options = {"multiLine": multiline, "samplingRatio": sample, "recursiveFileLookup": True}
     reader = spark.read.format(files).options(**options)
     if files == "csv":
-        reader = reader.options(header=True, escape='"', encoding=encoding)
+        reader = reader.options(header=True, escape='"', encoding=encoding, maxColumns=MOST_FIELDS)
         text = load(reader, path)  # first: an option stays with the reader
         columns = _of_csv(load(reader.option("inferSchema", value=True), path), text)
     else:

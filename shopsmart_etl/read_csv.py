@@ -9,7 +9,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from shopsmart_etl.errors import HeaderMismatchError, SourceNotFoundError
 from shopsmart_etl.schema import positions, quote
-from shopsmart_etl.source import Extra, as_columns, load, refuse_encoding
+from shopsmart_etl.source import MOST_FIELDS, Extra, as_columns, load, refuse_encoding
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -33,8 +33,8 @@ def read_csv_logs(
     Quoting is RFC 4180: a quote inside a quoted field is doubled (Spark's default takes a backslash, and mangles
     such fields). A line that does not fit the schema (too few or too many fields, text where a number is wanted)
     stays: what could be read of it is in its columns, and the whole line is in the corrupt-record column. A file that
-    cannot be read at all, such as a gzip that is cut off, fails the job, which names it. A number with more decimals
-    than its column is rounded, as Spark reads it.
+    cannot be read at all, such as a gzip that is cut off or one with a line of more than 100,000 fields, fails the job,
+    which names it. A number with more decimals than its column is rounded, as Spark reads it.
 
     The header of the first file is read at once, and its columns are found by name. A later file with another header
     fails the job when it is read.
@@ -83,7 +83,8 @@ def read_csv_logs(
     refuse_encoding(encoding, multiline=multiline)
     extra = Extra(corrupt_record, file_path, file_modified)
     columns = as_columns(spark, schema, extra)
-    options: dict[str, str | bool] = {"header": True, "escape": '"', "encoding": encoding, "multiLine": multiline}
+    options: dict[str, str | bool | int] = {"header": True, "escape": '"', "maxColumns": MOST_FIELDS}
+    options |= {"encoding": encoding, "multiLine": multiline}
     in_file = _in_file(columns, _header(spark, path, options, stream=stream), path, trim=trim_header)
     reader = (
         (spark.readStream if stream else spark.read)
@@ -101,7 +102,7 @@ def read_csv_logs(
     return placed.selectExpr(*(f"`{at}`" for at in order)).toDF(*columns.names, *extra.names, *folders)
 
 
-def _header(spark: SparkSession, path: str, options: dict[str, str | bool], *, stream: bool) -> list[str]:
+def _header(spark: SparkSession, path: str, options: dict[str, str | bool | int], *, stream: bool) -> list[str]:
     """Read the names in the first file's header; without folders, which would become columns too."""
     try:
         return load(spark.read.format("csv").options(**options, recursiveFileLookup=True), path).columns

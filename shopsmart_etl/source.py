@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pyspark.errors import AnalysisException, IllegalArgumentException, ParseException
 from pyspark.sql.types import StructType
@@ -13,6 +13,11 @@ from shopsmart_etl.errors import ColumnClashError, InvalidArgumentError, SourceN
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
     from pyspark.sql.streaming.readwriter import DataStreamReader
+
+
+# Fields in a CSV line. Spark's own limit of 20,480 fails the job at a line with more; each file that is read takes
+# memory for as many, 8 bytes each.
+MOST_FIELDS: Final = 100_000
 
 
 class Extra(NamedTuple):

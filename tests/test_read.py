@@ -21,6 +21,7 @@ from shopsmart_etl import (
     SourceNotFoundError,
     explode_arrays,
     flatten_struct,
+    infer_schema,
 )
 
 if TYPE_CHECKING:
@@ -67,6 +68,21 @@ def test_every_csv_line_is_a_row_and_bad_lines_are_kept_verbatim(spark: SparkSes
         CSV_SCHEMA + ", _corrupt_record STRING",
     )
     assert_df_equality(logs, expected)
+
+
+@pytest.mark.parametrize("multiline", [False, True])
+def test_a_line_of_very_many_fields_is_a_corrupt_record(spark: SparkSession, written: Written, multiline: bool) -> None:
+    wide = "," * 30_000
+    path = written(["user,quantity", "ada,1", wide, "bob,2"])
+    logs = read_csv_logs(spark, path, schema="user STRING, quantity INT", multiline=multiline)
+    assert [tuple(row) for row in logs.collect()] == [("ada", 1, None), (None, None, wide), ("bob", 2, None)]
+    assert infer_schema(spark, path, files="csv", multiline=multiline) == "user string,\nquantity int"
+
+
+def test_a_header_of_very_many_fields_is_refused(spark: SparkSession, written: Written) -> None:
+    path = written(["user" + "," * 30_000, "ada"])
+    with pytest.raises(HeaderMismatchError, match="the schema lacks '_c1'"):
+        read_csv_logs(spark, path, schema="user STRING")
 
 
 def test_which_lines_are_corrupt_does_not_depend_on_the_query(logs: DataFrame) -> None:
