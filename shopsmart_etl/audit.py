@@ -12,7 +12,7 @@ from pyspark.sql.types import BooleanType, DoubleType, FloatType
 from typing_extensions import override
 
 from shopsmart_etl.errors import InvalidArgumentError
-from shopsmart_etl.observed import Counts, Observed
+from shopsmart_etl.observed import Counts, Observed, Place
 from shopsmart_etl.schema import find_column
 from shopsmart_etl.session import ignores_case
 from shopsmart_etl.step import Step
@@ -82,12 +82,13 @@ class Audit:
     """Counts rows, missing values, imputed values and violations while a chain runs, in the same Spark job.
 
     Its methods make steps that hand on what they are given. The figures are those of the first action that runs the
-    chain: let that be the write, since an action that stops early, such as ``show``, or fails, counts what it saw. A
-    step stands in one chain, once.
+    whole chain: let that be the write, since an action that stops early, such as ``show``, or fails, counts what it
+    saw. Steps that stand side by side count together, which costs less. A step stands in one chain, once.
 
     Args:
-        in_passing: False is for engines without observations, such as Sail: each figure is then counted by an
-            aggregation of its own, when the report is asked for, which runs the chain up to there again.
+        in_passing: False is for engines without observations, such as Sail: the figures of each
+            place are then counted by one aggregation, when the report is first asked for, which runs the chain up to
+            there again.
 
     Example:
         >>> audit, logs = Audit(), spark.createDataFrame(
@@ -117,6 +118,7 @@ class Audit:
         self._observed: list[Observed] = []
         self._counted: set[tuple[str, str]] = set()
         self._dropped: dict[str, tuple[Observed, Observed]] = {}
+        self._last: Place | None = None
 
     def count(self, name: str) -> Transform:
         """Count the rows at this place of the chain.
@@ -142,7 +144,7 @@ class Audit:
         """
         self._take(name)
         call = f"audit.dropped({name!r}, {step!r})"
-        before, after = (Observed("dropped", call, _rows(name), in_passing=self._in_passing) for _ in range(2))
+        before, after = (Observed("dropped", call, _rows(name), self._place) for _ in range(2))
         self._dropped[name] = before, after
         made = Step(lambda df: after.observe(step(before.observe(df))))
         made.built_by(call)
@@ -165,7 +167,7 @@ class Audit:
         def counts(df: DataFrame, column: Callable[[int], Column]) -> dict[str, Column]:
             schema = df.schema
             found = {name: find_column(schema, name, ignores_case=lambda: ignores_case(df)) for name in columns}
-            return {name: F.count_if(_is_missing(schema, at, column)) for name, at in found.items()}
+            return {name: _count(_is_missing(schema, at, column)) for name, at in found.items()}
 
         return self._step("missing", f"missing({', '.join(map(repr, columns))})", counts)
 
@@ -181,7 +183,7 @@ class Audit:
 
         def counts(df: DataFrame, column: Callable[[int], Column]) -> dict[str, Column]:
             return {
-                one.name.removesuffix(flag_suffix): F.count_if(column(at))
+                one.name.removesuffix(flag_suffix): _count(column(at))
                 for at, one in enumerate(df.schema.fields)
                 if one.name.endswith(flag_suffix) and isinstance(one.dataType, BooleanType)
             }
@@ -206,7 +208,7 @@ class Audit:
         def counts(df: DataFrame, column: Callable[[int], Column]) -> dict[str, Column]:
             broken = column(find_column(df.schema, violations, ignores_case=lambda: ignores_case(df)))
             some = F.size(broken) > 0
-            return {rule.name: F.count_if(some & F.array_contains(broken, rule.name)) for rule in rules}
+            return {rule.name: _count(some & F.array_contains(broken, rule.name)) for rule in rules}
 
         return self._step("violations", f"violations({', '.join(map(repr, rules))})", counts)
 
@@ -243,8 +245,13 @@ class Audit:
             raise InvalidArgumentError("name", wanted="a name that this audit has not counted yet", found=name)
         self._counted.add((part, name))
 
+    def _place(self, df: DataFrame) -> Place:
+        if self._last is None or not self._last.ends_in(df):
+            self._last = Place(df, in_passing=self._in_passing)
+        return self._last
+
     def _step(self, part: str, call: str, counts: Counts) -> Transform:
-        observed = Observed(part, f"audit.{call}", counts, in_passing=self._in_passing)
+        observed = Observed(part, f"audit.{call}", counts, self._place)
         self._observed.append(observed)
         made = Step(observed.observe)
         made.built_by(observed.call)
@@ -253,6 +260,11 @@ class Audit:
 
 def _rows(name: str) -> Counts:
     return lambda _, __: {name: F.count(F.lit(1))}
+
+
+def _count(condition: Column) -> Column:
+    # Not count_if, for which Spark copies every row with the condition as one column more.
+    return F.count(F.when(condition, 1))
 
 
 def _is_missing(schema: StructType, at: int, reach: Callable[[int], Column]) -> Column:

@@ -1,16 +1,19 @@
-"""Figures that one place of a chain is asked for."""
+"""Figures that a chain is asked for: one place of it, and one step that counts there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Thread
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from shopsmart_etl.errors import AuditIncompleteError, UnsupportedError
 from shopsmart_etl.schema import positions, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Makes the figures of a DataFrame, given what reaches a column by its position.
 Counts: TypeAlias = Callable[[DataFrame, Callable[[int], Column]], dict[str, Column]]
@@ -19,69 +22,109 @@ Counts: TypeAlias = Callable[[DataFrame, Callable[[int], Column]], dict[str, Col
 _SECONDS_TO_ARRIVE = 30
 
 
+class Place:
+    """A place of a chain, and all that is counted there by steps that stand side by side.
+
+    One node of the plan counts for all of them: each node takes rows out of the code that Spark compiles, and back.
+    """
+
+    def __init__(self, df: DataFrame, *, in_passing: bool) -> None:
+        """Begin with nothing counted."""
+        self._names = df.schema.names
+        self._told_apart = len({name.lower() for name in self._names}) == len(self._names)
+        self._rows = df if self._told_apart else df.toDF(*positions(len(self._names)))
+        self._in_passing = in_passing
+        self._figures: list[Column] = []
+        self._observation: Observation | None = None
+        self._got: list[int] = []
+        self._end = df
+
+    def ends_in(self, df: DataFrame) -> bool:
+        """Tell whether a DataFrame is what the last step here handed on, and has not been cached since."""
+        return df is self._end and not (self._in_passing and df.is_cached)
+
+    def column(self, at: int) -> Column:
+        """Reach a column by its position."""
+        return F.col(quote(self._names[at]) if self._told_apart else str(at))
+
+    def count(self, figures: Sequence[Column]) -> tuple[DataFrame, range]:
+        """Count more; give the DataFrame to hand on, and where these figures will be among all of this place."""
+        before = len(self._figures)
+        # By position, since the report's names may be any text.
+        self._figures += [figure.alias(f"figure{before + at}") for at, figure in enumerate(figures)]
+        self._got = []
+        if self._in_passing:
+            self._observation = Observation()
+            observed = self._rows.observe(self._observation, *self._figures)
+            self._end = observed if self._told_apart else observed.toDF(*self._names)
+        return self._end, range(before, len(self._figures))
+
+    def figures(self, call: str) -> list[int]:
+        """Give all figures of this place; wait for them, but not for an action that never comes."""
+        if not self._got:
+            got = _arrived(self._observation, call) if self._observation is not None else {}
+            if not got:
+                got = self._rows.agg(*self._figures).collect()[0].asDict()
+                # Spark's optimizer takes away what stands behind no rows, the observation with it. Where there are
+                # rows, the action had no need of them.
+                if self._in_passing and any(got.values()):
+                    raise AuditIncompleteError(call)
+            self._got = [got[f"figure{at}"] for at in range(len(self._figures))]
+        return self._got
+
+
 class Observed:
     """One step's figures, before and after they are there."""
 
-    def __init__(self, part: str, call: str, counts: Counts, *, in_passing: bool) -> None:
-        """Say what is counted, and how: in passing, or by an aggregation of its own."""
+    def __init__(self, part: str, call: str, counts: Counts, place: Callable[[DataFrame], Place]) -> None:
+        """Say what is counted, and how the place is found where."""
         self.part = part
         self.call = call
         self._counts = counts
-        self._names: list[str] | None = None
-        self._observation = Observation() if in_passing else None
-        self._aggregate: Callable[[], DataFrame] | None = None
+        self._find = place
+        self._place: Place | None = None
+        self._found: dict[str, int] = {}
 
     def observe(self, df: DataFrame) -> DataFrame:
         """Hand on a DataFrame that is counted."""
-        if self._names is not None:
+        if self._place is not None:
             raise UnsupportedError(f"{self.call} stands in a chain already; make a step for each place that is counted")
         if df.isStreaming:
             raise UnsupportedError(
                 "an audit counts one batch; on a stream, use DataFrame.observe with a query listener"
             )
-        names = df.schema.names
-        told_apart = len({name.lower() for name in names}) == len(names)
-        counts = self._counts(df, lambda at: F.col(quote(names[at]) if told_apart else str(at)))
-        self._names = list(counts)
+        place = self._find(df)
+        counts = self._counts(df, place.column)
+        self._place = place
         if not counts:
             return df
-        # By position, since the report's names may be any text.
-        aliased = [count.alias(f"figure{at}") for at, count in enumerate(counts.values())]
-        placed = df if told_apart else df.toDF(*positions(len(names)))
-        self._aggregate = lambda: placed.agg(*aliased)
-        if self._observation is None:
-            return df
-        observed = placed.observe(self._observation, *aliased)
-        return observed if told_apart else observed.toDF(*names)
+        counted, figures = place.count(list(counts.values()))
+        self._found = dict(zip(counts, figures, strict=True))
+        return counted
 
     def figures(self) -> dict[str, int]:
-        """Wait for the figures, but not for an action that never comes."""
-        if self._names is None:
+        """Give the figures, once there are some."""
+        if self._place is None:
             raise AuditIncompleteError(self.call)
-        if not self._names:
+        if not self._found:
             return {}
-        got = self._arrived() if self._observation is not None else {}
-        if not got and self._aggregate is not None:
-            got = self._aggregate().collect()[0].asDict()
-            # Spark's optimizer takes away what stands behind no rows, the observation with it. Where there are rows,
-            # the action had no need of them.
-            if self._observation is not None and any(got.values()):
-                raise AuditIncompleteError(self.call)
-        return {name: got[f"figure{at}"] for at, name in enumerate(self._names)}
-
-    def _arrived(self) -> dict[str, int]:
-        """Wait for the figures; none come where Spark has run the chain without the observation."""
-        got: list[dict[str, int]] = []
-        waiting = Thread(target=lambda: got.append(_get(self._observation)), daemon=True)
-        waiting.start()
-        waiting.join(_SECONDS_TO_ARRIVE)
-        if not got:
-            raise AuditIncompleteError(self.call)
-        return got[0]
+        got = self._place.figures(self.call)
+        return {name: got[at] for name, at in self._found.items()}
 
 
-def _get(observation: Observation | None) -> dict[str, int]:
+def _arrived(observation: Observation, call: str) -> dict[str, int]:
+    """Wait for the figures; none come where Spark has run the chain without the observation."""
+    got: list[dict[str, int]] = []
+    waiting = Thread(target=lambda: got.append(_get(observation)), daemon=True)
+    waiting.start()
+    waiting.join(_SECONDS_TO_ARRIVE)
+    if not got:
+        raise AuditIncompleteError(call)
+    return got[0]
+
+
+def _get(observation: Observation) -> dict[str, int]:
     try:
-        return observation.get if observation is not None else {}
+        return observation.get
     except Exception:  # noqa: BLE001 - on classic Spark 4 a Java error, without a type of its own, says that there are none
         return {}

@@ -132,6 +132,41 @@ def test_counting_adds_no_job(spark: SparkSession, new_path: Callable[[], str]) 
     assert one.report().rows == {"rows": 100}
 
 
+def test_steps_side_by_side_count_in_one_node_of_the_plan(
+    spark: SparkSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = Audit()
+    rows = spark.createDataFrame([("a", 1), ("b", None)], "user STRING, paid INT").repartition(2)
+    chain = pipeline(one.count("in"), one.missing("user", "paid"), impute_financials("paid"), one.filled())
+    counted = rows.transform(chain).transform(one.count("out"))
+    counted.explain()
+    assert capsys.readouterr().out.count("CollectMetrics") == 2
+    assert counted.count() == 2
+    assert one.report() == AuditReport(rows={"in": 2, "out": 2}, missing={"user": 0, "paid": 1}, filled={"paid": 1})
+
+
+def test_a_step_behind_cached_rows_reads_the_cache(spark: SparkSession, capsys: pytest.CaptureFixture[str]) -> None:
+    one = Audit()
+    cached = spark.range(3).repartition(2).transform(one.count("in")).cache()
+    counted = cached.transform(one.missing("id"))
+    counted.explain()
+    assert "InMemoryTableScan" in capsys.readouterr().out
+    assert counted.count() == 3
+    assert one.report() == AuditReport(rows={"in": 3}, missing={"id": 0})
+    cached.unpersist()
+
+
+@pytest.mark.parametrize("in_passing", [True, False])
+def test_chains_that_part_count_each_for_itself(spark: SparkSession, in_passing: bool) -> None:
+    one = Audit(in_passing=in_passing)
+    rows = spark.range(4).repartition(2).transform(one.count("in"))
+    low = rows.where("id < 1").transform(one.count("low"))
+    high = rows.where("id >= 1").transform(one.count("high"))
+    whole = rows.transform(one.missing("id"))
+    assert [df.count() for df in (whole, low, high)] == [4, 1, 3]
+    assert one.report(rows_in="in", rows_out=["low", "high"]).reconciled
+
+
 def test_a_report_before_the_action_is_refused(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observed, "_SECONDS_TO_ARRIVE", 0.1)
     one = Audit()
