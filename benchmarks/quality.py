@@ -49,7 +49,7 @@ def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["audit", "dqx"])
-    parser.add_argument("--lines", type=int, default=200_000, help="dirty lines (default: %(default)s)")
+    parser.add_argument("--lines", type=int, default=1_000_000, help="dirty lines (default: %(default)s)")
     parser.add_argument("--dirty", type=float, default=0.05, help="the share of dirty lines (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds, interleaved (default: %(default)s)")
     options = parser.parse_args()
