@@ -5,16 +5,20 @@ SPARK = export JAVA_HOME="$$(cat $(CURDIR)/.venv/java_home)" SPARK_LOCAL_IP=127.
 	SPARK_CONF_DIR="$(CURDIR)/examples/conf";
 DEMO := demo-output
 
-.PHONY: help setup demo test test-properties test-heavy test-wheel bench-nested bench-quality format clean
+.PHONY: help setup demo test test-properties test-heavy test-faults test-lake test-wheel bench-nested bench-quality bench-write \
+	format clean
 
 help:
 	@echo "make demo        simulate web servers and run both pipelines, from raw files to gold tables"
 	@echo "make test        the checks and the tests"
 	@echo "make test-properties  the generated tests, with 200 cases each"
 	@echo "make test-heavy  the tests that take minutes"
+	@echo "make test-faults  writers killed at thirty moments, executors too; full disks"
+	@echo "make test-lake   writes to the real Delta Lake and Iceberg"
 	@echo "make test-wheel  the tests once more, against the built wheel"
 	@echo "make bench-nested  nested data against other ways, side by side; BENCH=\"--orders 1000000\" sets the size"
 	@echo "make bench-quality  rules and audit against none, and against another library"
+	@echo "make bench-write  write_partitioned against plain ways to write skewed rows"
 	@echo "make format      format the code"
 	@echo "make clean       remove what these commands made"
 
@@ -49,6 +53,15 @@ test-heavy: setup
 	@echo "== Tests that take minutes"
 	@$(SPARK) $(PY) -m pytest -m heavy
 
+test-faults: setup
+	@echo "== Writers killed: ten times each of an append, a replacement and a stream"
+	@$(SPARK) SHOPSMART_KILLS=10 $(PY) -m pytest tests/test_faults.py
+
+test-lake: setup
+	@.ci/lake
+	@echo "== Delta Lake and Iceberg"
+	@$(SPARK) SHOPSMART_JARS="$(CURDIR)/build/jars" .venv-lake/bin/python -m pytest tests/test_lake.py
+
 # In a folder without the package's source, so that only the wheel can be imported.
 test-wheel: setup
 	@echo "== Building the wheel"
@@ -68,6 +81,9 @@ bench-nested: setup
 	@$(PY) -m pip install --quiet --group bench
 	@$(SPARK) for what in driver execution relationalize; do echo "== $$what"; \
 		$(PY) benchmarks/nested.py $$what $(BENCH) || exit 1; done
+
+bench-write: setup
+	@$(SPARK) $(PY) benchmarks/write.py $(BENCH)
 
 bench-quality: setup
 	@$(PY) -m pip install --quiet --group bench

@@ -2,6 +2,7 @@
 
 import shopsmart_etl._pyspark  # noqa: F401 - first, since it says what to do where PySpark is missing
 from shopsmart_etl.audit import Audit, AuditReport
+from shopsmart_etl.compact import Compaction, compact_partitions
 from shopsmart_etl.conform import conform
 from shopsmart_etl.deduplicate import deduplicate
 from shopsmart_etl.denormalize import denormalize
@@ -14,6 +15,7 @@ from shopsmart_etl.errors import (
     InexactFillError,
     InvalidArgumentError,
     KeyNotUniqueError,
+    PartitionError,
     SchemaDriftError,
     ShopSmartError,
     SiblingArraysError,
@@ -21,6 +23,7 @@ from shopsmart_etl.errors import (
     TargetExistsError,
     TargetMismatchError,
     UnsupportedError,
+    WriteConflictError,
 )
 from shopsmart_etl.expand_variant import expand_variant
 from shopsmart_etl.explode import explode_arrays
@@ -64,10 +67,12 @@ __all__ = [
     "ColumnClashError",
     "ColumnNotFoundError",
     "ColumnTypeError",
+    "Compaction",
     "HeaderMismatchError",
     "InexactFillError",
     "InvalidArgumentError",
     "KeyNotUniqueError",
+    "PartitionError",
     "RelationalModel",
     "Relations",
     "Rule",
@@ -79,7 +84,9 @@ __all__ = [
     "TargetMismatchError",
     "Transform",
     "UnsupportedError",
+    "WriteConflictError",
     "cohort_retention",
+    "compact_partitions",
     "conform",
     "country_code",
     "daily_active_users",

@@ -241,6 +241,35 @@ class TargetMismatchError(ShopSmartError):
         super().__init__(f"the rows do not fit the table at {path!r}; nothing was written:{lines}")
 
 
+class PartitionError(ShopSmartError, ValueError):
+    """The values of a partition column cannot be partitions: blank, too long for a folder's name, or too many.
+
+    Attributes:
+        target: The table's path or name.
+    """
+
+    def __init__(self, target: str, why: str) -> None:
+        """Name the table, and what its job stopped at."""
+        self.target = target
+        super().__init__(f"{target!r}: {why}")
+
+
+class WriteConflictError(ShopSmartError, RuntimeError):
+    """Another writer changed the table while this one wrote.
+
+    Attributes:
+        target: The table's path or name.
+    """
+
+    def __init__(self, target: str) -> None:
+        """Name the table, and what to do."""
+        self.target = target
+        super().__init__(
+            f"{target!r} was changed by another writer meanwhile; nothing was written. Run the write again, or let the "
+            "two write different partitions"
+        )
+
+
 class UnsupportedError(ShopSmartError, NotImplementedError):
     """Something that cannot be done right here, and is refused for that reason."""
 

@@ -19,4 +19,7 @@ IfExists: TypeAlias = Literal["error", "append", "replace_partitions", "replace_
 Every: TypeAlias = Literal["day", "week", "month"]
 """The periods that gold tables have a row for; weeks begin on Monday."""
 
-__all__ = ["Every", "IfExists", "Siblings", "Transform"]
+TableFormat: TypeAlias = Literal["parquet", "delta", "iceberg"]
+"""What a table is made of."""
+
+__all__ = ["Every", "IfExists", "Siblings", "TableFormat", "Transform"]

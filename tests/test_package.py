@@ -79,7 +79,13 @@ SURFACE = {
     " records: 'str | None' = None, multiline: 'bool' = False, corrupt_record: 'str' = '_corrupt_record',"
     " file_path: 'str | None' = '_file_path', file_modified: 'str | None' = '_file_modified',"
     " stream: 'bool' = False) -> 'DataFrame'",
-    "write_partitioned": "(path: 'str', *, by: 'str | Sequence[str]', if_exists: 'IfExists' = 'error') -> 'Transform'",
+    "compact_partitions": "(spark: 'SparkSession', path: 'str', *, by: 'str | Sequence[str]',"
+    " sort_by: 'str | Sequence[str]' = (), target_file_size: 'int' = 134217728) -> 'Compaction'",
+    "write_partitioned": "(path: 'str | None' = None, *, by: 'str | Sequence[str]', table: 'str | None' = None,"
+    " format: 'TableFormat | None' = None, if_exists: 'IfExists' = 'error',"
+    " new_columns: \"Literal['refuse', 'add']\" = 'refuse', sort_by: 'str | Sequence[str]' = (),"
+    " target_file_size: 'int' = 134217728, max_partitions: 'int | None' = 1000, checkpoint: 'str | None' = None)"
+    " -> 'Transform'",
 }
 ERRORS = {
     "AuditIncompleteError",
@@ -90,6 +96,7 @@ ERRORS = {
     "InexactFillError",
     "InvalidArgumentError",
     "KeyNotUniqueError",
+    "PartitionError",
     "SchemaDriftError",
     "ShopSmartError",
     "SiblingArraysError",
@@ -97,6 +104,7 @@ ERRORS = {
     "TargetExistsError",
     "TargetMismatchError",
     "UnsupportedError",
+    "WriteConflictError",
 }
 
 
@@ -109,6 +117,7 @@ def test_the_other_public_names_are_the_errors_and_the_types() -> None:
     assert {name for name in shopsmart_etl.__all__ if not name.islower()} == ERRORS | {
         "Audit",
         "AuditReport",
+        "Compaction",
         "MISSING_AMOUNTS",
         "RelationalModel",
         "Relations",

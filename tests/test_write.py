@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,7 @@ from shopsmart_etl import (
     ColumnNotFoundError,
     ColumnTypeError,
     InvalidArgumentError,
+    PartitionError,
     TargetExistsError,
     TargetMismatchError,
     UnsupportedError,
@@ -116,7 +119,7 @@ def test_a_value_that_folders_cannot_tell_from_null_is_refused(
     path = str(tmp_path / "t")
     table = logs.transform(write_partitioned(path, by="country"))
     blank = spark.createDataFrame([("01", 9, None), (value, 9, None)], logs.schema)
-    with pytest.raises(Exception, match="partition column 'country' holds an empty string or the text"):
+    with pytest.raises(PartitionError, match="partition column 'country' holds an empty string or the text"):
         blank.transform(write_partitioned(path, by="country", if_exists="append"))
     assert ids(table) == ids(logs)
 
@@ -127,7 +130,7 @@ def test_a_value_that_folders_cannot_tell_from_null_is_refused(
     [
         ("country, CAST(id AS STRING) id, tags", "country", "column 'id' is int in the table and string in the rows"),
         ("country, id", "country", "column 'tags' (array<int>) is missing from the rows"),
-        ("*, 1 AS extra", "country", "column 'extra' (int) is not in the table"),
+        ("*, 1 AS extra", "country", "column 'extra' (int) is not in the table; new_columns='add' adds it"),
         ("country, tags, id", "country", "the table's columns are in the order id, tags; the rows' are tags, id"),
         ("*", ["id", "country"], "partition columns: the table has (country), the rows (id, country)"),
         ("*", ["id"], "partition columns: the table has (country), the rows (id)"),
@@ -181,3 +184,225 @@ def test_wrong_arguments_fail_where_the_step_is_built() -> None:
         write_partitioned("t", by="a", if_exists="overwrite")  # type: ignore[arg-type]
     with pytest.raises(UnsupportedError, match=r"replace_all.*Write to a new path, or use if_exists"):
         write_partitioned("t", by="a", if_exists="replace_all")
+
+
+# --- Layout ---------------------------------------------------------------------------------------------------------
+
+
+def test_more_partitions_than_allowed_stop_the_job_before_it_writes(logs: DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    with pytest.raises(PartitionError, match=r"wanted at most 4 partitions by country.*max_partitions=None. Found 5$"):
+        logs.transform(write_partitioned(str(path), by="country", max_partitions=4))
+    assert not list(path.glob("country=*"))
+    assert logs.transform(write_partitioned(str(path), by="country", max_partitions=5)).count() == 5
+    assert logs.transform(write_partitioned(f"{path}2", by=["country", "id"], max_partitions=None)).count() == 5
+
+
+def test_the_source_is_read_once_though_partitions_are_counted(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark.sparkContext, "pythonExec", sys.executable)
+    made = spark.sparkContext.accumulator(0)
+    counted = F.udf(lambda value: (value, made.add(1))[0], "bigint")  # type: ignore[func-returns-value]
+    # Maps and structs are what a count could leave out of its exchange, which would then be another one.
+    rows = spark.range(0, 600, 1, 3).select(
+        counted("id").alias("id"),
+        F.expr("map('a', id) AS map"),
+        F.expr("named_struct('x', id, 'y', array(id)) AS struct"),
+        F.expr("concat('c', id % 7) AS country"),
+    )
+    table = rows.transform(write_partitioned(str(tmp_path / "t"), by="country"))
+    assert (table.count(), made.value) == (600, 600)
+
+
+def test_a_large_partition_is_split_and_small_ones_are_not(spark: SparkSession, tmp_path: Path) -> None:
+    skewed = spark.range(40_000).selectExpr("id", "sha2(CAST(id AS STRING), 256) AS text", "id % 10 AS country")
+    skewed = skewed.withColumn("country", F.expr("if(country < 7, 'UK', concat('c', country))"))
+    table = skewed.transform(write_partitioned(str(tmp_path / "t"), by="country", target_file_size=200_000))
+    files = {folder.name: list(folder.glob("*.parquet")) for folder in (tmp_path / "t").glob("country=*")}
+    assert {name: len(found) for name, found in files.items() if name != "country=UK"} == {
+        f"country=c{number}": 1 for number in (7, 8, 9)
+    }
+    assert len(files["country=UK"]) > 1
+    assert table.where("country = 'UK'").count() == 28_000
+
+
+def test_adaptive_execution_splits_a_large_partition_over_several_tasks(spark: SparkSession, tmp_path: Path) -> None:
+    if spark.version < "4":
+        pytest.skip("PySpark 3.5 takes no column in a hint, so a large partition stays with one task")
+    name = "spark.sql.adaptive.advisoryPartitionSizeInBytes"
+    before = spark.conf.get(name) or ""
+    spark.conf.set(name, "200KB")
+    try:
+        rows = spark.range(0, 40_000, 1, 8).selectExpr("id", "sha2(CAST(id AS STRING), 256) AS text", "'UK' AS country")
+        table = rows.transform(write_partitioned(str(tmp_path / "t"), by="country"))
+    finally:
+        spark.conf.set(name, before)
+    tasks = {file.rpartition("part-")[2][:5] for file in table.inputFiles()}
+    assert len(tasks) > 4
+    assert table.count() == 40_000
+
+
+def test_files_are_sorted_inside(spark: SparkSession, tmp_path: Path) -> None:
+    rows = spark.range(0, 2000, 1, 4).selectExpr(
+        "pmod(xxhash64(id), 1000) AS at", "id", "concat('c', id % 3) AS country"
+    )
+    rows.transform(write_partitioned(str(tmp_path / "t"), by="country", sort_by=["at", "id"]))
+    for file in (tmp_path / "t").glob("country=*/*.parquet"):
+        found = [(row["at"], row["id"]) for row in spark.read.parquet(str(file)).collect()]
+        assert found == sorted(found)
+        assert len(found) > 100
+
+
+@pytest.mark.parametrize("value", ["../x", "a/b=c", "%2F", "con", " a ", "a\nb", ".", "..", "ü" * 40, "{[^]}", "*?"])
+def test_values_like_paths_stay_inside_the_table_and_come_back(spark: SparkSession, tmp_path: Path, value: str) -> None:
+    rows = spark.createDataFrame([(value, 1)], "country string, id int")
+    table = rows.transform(write_partitioned(str(tmp_path / "inside" / "t"), by="country"))
+    assert [tuple(row) for row in table.collect()] == [(value, 1)]
+    assert table.where(F.col("country") == value).count() == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["inside"]
+    assert [path.name for path in (tmp_path / "inside").iterdir()] == ["t"]
+
+
+@pytest.mark.parametrize("value", ["x" * 300, "/" * 90, "ü" * 130])
+def test_a_value_too_long_for_a_folder_is_refused(
+    spark: SparkSession, logs: DataFrame, tmp_path: Path, value: str
+) -> None:
+    path = str(tmp_path / "t")
+    table = logs.transform(write_partitioned(path, by="country"))
+    rows = spark.createDataFrame([("01", 9, None), (value, 9, None)], logs.schema)
+    with pytest.raises(PartitionError, match=r"too long for the name of a folder \(255 bytes\); nothing was written"):
+        rows.transform(write_partitioned(path, by="country", if_exists="append"))
+    assert ids(table) == ids(logs)
+
+
+@pytest.mark.parametrize("length", [247, 246])
+def test_the_longest_value_that_fits_is_written(spark: SparkSession, tmp_path: Path, length: int) -> None:
+    rows = spark.createDataFrame([("x" * length, 1)], "country string, id int")
+    assert rows.transform(write_partitioned(str(tmp_path / "t"), by="country")).count() == 1
+
+
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "BINARY"])
+def test_types_that_folders_cannot_name_are_refused(spark: SparkSession, tmp_path: Path, kind: str) -> None:
+    rows = spark.sql(f"SELECT 1 AS id, CAST(NULL AS {kind}) AS at")
+    with pytest.raises(ColumnTypeError, match="column 'at': wanted a type whose values folders can name"):
+        rows.transform(write_partitioned(str(tmp_path / "t"), by="at"))
+
+
+# --- What is there --------------------------------------------------------------------------------------------------
+
+
+def test_new_columns_are_added_and_null_in_older_rows(logs: DataFrame, tmp_path: Path) -> None:
+    path = str(tmp_path / "t")
+    logs.transform(write_partitioned(path, by="country"))
+    wider = logs.selectExpr("*", "CAST(id AS STRING) AS text")
+    step = write_partitioned(path, by="country", if_exists="append", new_columns="add")
+    table = wider.transform(step)
+    assert_df_equality(table, wider.union(logs.selectExpr("*", "CAST(NULL AS STRING)")), ignore_row_order=True)
+    # Whichever file is looked at, the table has the column: rows without it are refused, rows with it are not.
+    for _ in range(3):
+        with pytest.raises(TargetMismatchError, match=r"column 'text' \(string\) is missing from the rows"):
+            logs.transform(step)
+    assert wider.transform(write_partitioned(path, by="country", if_exists="append")).count() == 15
+
+
+def test_what_a_killed_first_write_left_is_no_table(logs: DataFrame, tmp_path: Path) -> None:
+    (tmp_path / "t" / "_temporary" / "0").mkdir(parents=True)
+    table = logs.transform(write_partitioned(str(tmp_path / "t"), by="country"))
+    assert_df_equality(table, logs, ignore_row_order=True)
+
+
+def test_a_delta_table_is_not_written_to_as_parquet(logs: DataFrame, tmp_path: Path) -> None:
+    (tmp_path / "t" / "_delta_log").mkdir(parents=True)
+    with pytest.raises(UnsupportedError, match="is a Delta table"):
+        logs.transform(write_partitioned(str(tmp_path / "t"), by="country", if_exists="append"))
+
+
+@pytest.mark.parametrize("arguments", [{"format": "delta"}, {"format": "delta", "if_exists": "append"}])
+def test_a_format_that_the_session_lacks_is_one_clear_line(
+    logs: DataFrame, tmp_path: Path, arguments: dict[str, Any]
+) -> None:
+    with pytest.raises(UnsupportedError, match=r"this session has no such format; nothing was written.*jar"):
+        logs.transform(write_partitioned(str(tmp_path / "t"), by="country", **arguments))
+    assert not (tmp_path / "t").exists()
+
+
+def test_two_writers_of_different_partitions_do_not_disturb_each_other(logs: DataFrame, tmp_path: Path) -> None:
+    path = str(tmp_path / "t")
+    logs.transform(write_partitioned(path, by="country"))
+    step = write_partitioned(path, by="country", if_exists="replace_partitions")
+
+    def replace(country: str) -> None:
+        for _ in range(3):
+            logs.where(F.col("country") == country).withColumn("id", F.col("id") + 10).transform(step)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(replace, ["007", "01"]))
+    expected = [(country, number + 10 * (country in ("007", "01"))) for country, number in ids(logs)]
+    assert ids(logs.sparkSession.read.schema(logs.schema).parquet(path)) == sorted(expected, key=str)
+
+
+# --- Streams --------------------------------------------------------------------------------------------------------
+
+
+def new_rows(spark: SparkSession, source: Path, first: int) -> None:
+    rows = spark.range(first, first + 10).selectExpr("CAST(id AS INT) AS id", "concat('c', id % 3) AS country")
+    rows.coalesce(1).write.mode("append").parquet(str(source))
+
+
+def test_a_stream_writes_what_is_new_once(spark: SparkSession, tmp_path: Path) -> None:
+    source, path = tmp_path / "source", str(tmp_path / "t")
+    step = write_partitioned(path, by="country", if_exists="append", checkpoint=str(tmp_path / "checkpoint"))
+    for first, total in [(0, 10), (10, 20), (20, 30)]:
+        new_rows(spark, source, first)
+        for _ in range(2):
+            stream = spark.readStream.schema("id INT, country STRING").parquet(str(source))
+            table = stream.transform(step)
+            assert not table.isStreaming
+            assert sorted(row["id"] for row in table.collect()) == list(range(total))
+    batch = spark.read.schema("id INT, country STRING").parquet(str(source))
+    with pytest.raises(UnsupportedError, match=r"was written by a stream.*rows written beside it would not be seen"):
+        batch.transform(write_partitioned(path, by="country", if_exists="append"))
+    assert spark.read.parquet(path).count() == 30
+
+
+def test_a_stream_does_not_hide_the_rows_of_a_table_that_is_there(spark: SparkSession, tmp_path: Path) -> None:
+    source, path = tmp_path / "source", str(tmp_path / "t")
+    new_rows(spark, source, 0)
+    spark.read.parquet(str(source)).transform(write_partitioned(path, by="country"))
+    stream = spark.readStream.schema("id INT, country STRING").parquet(str(source))
+    step = write_partitioned(path, by="country", if_exists="append", checkpoint=str(tmp_path / "checkpoint"))
+    with pytest.raises(UnsupportedError, match="was not written by a stream"):
+        stream.transform(step)
+    assert spark.read.parquet(path).count() == 10
+
+
+def test_a_stream_without_a_checkpoint_and_a_batch_with_one_are_refused(spark: SparkSession, tmp_path: Path) -> None:
+    new_rows(spark, tmp_path / "source", 0)
+    stream = spark.readStream.schema("id INT, country STRING").parquet(str(tmp_path / "source"))
+    with pytest.raises(UnsupportedError, match="a stream wants checkpoint="):
+        stream.transform(write_partitioned(str(tmp_path / "t"), by="country"))
+    step = write_partitioned(str(tmp_path / "t"), by="country", if_exists="append", checkpoint=str(tmp_path / "c"))
+    with pytest.raises(UnsupportedError, match="checkpoint= is for streams"):
+        spark.read.parquet(str(tmp_path / "source")).transform(step)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"path": None}, InvalidArgumentError, "path: wanted either a path or table="),
+        ({"table": "a.b"}, InvalidArgumentError, "path: wanted either a path or table="),
+        ({"format": "csv"}, InvalidArgumentError, "format: wanted one of parquet, delta, iceberg"),
+        ({"format": "iceberg"}, UnsupportedError, "an Iceberg table has a name in a catalog"),
+        ({"path": None, "table": "a.b", "format": "parquet"}, UnsupportedError, "cannot replace partitions safely"),
+        ({"new_columns": "keep"}, InvalidArgumentError, "new_columns: wanted 'refuse' or 'add'"),
+        ({"target_file_size": 0}, InvalidArgumentError, "target_file_size: wanted a number of bytes"),
+        ({"max_partitions": 0}, InvalidArgumentError, "max_partitions: wanted a number from 1, or None"),
+        ({"checkpoint": "c"}, InvalidArgumentError, "checkpoint: wanted if_exists='append' and no sort_by"),
+    ],
+)
+def test_arguments_that_do_not_go_together_fail_where_the_step_is_built(
+    arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        write_partitioned(**{"path": "t", "by": "a", **arguments})

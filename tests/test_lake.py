@@ -1,0 +1,204 @@
+"""Delta Lake and Iceberg, the real ones: the same call, each write in one commit.
+
+They need their jars and a Spark that they are made for: ``make test-lake`` brings both.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from chispa import assert_df_equality
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from shopsmart_etl import (
+    InvalidArgumentError,
+    TargetExistsError,
+    TargetMismatchError,
+    UnsupportedError,
+    WriteConflictError,
+    compact_partitions,
+    write_partitioned,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pyspark.sql import DataFrame
+
+    from shopsmart_etl import Transform
+
+JARS = sorted(Path(os.environ.get("SHOPSMART_JARS", "none")).glob("*.jar"))
+pytestmark = pytest.mark.skipif(not JARS, reason="the jars of Delta Lake and Iceberg are not here: make test-lake")
+PLACES = ["delta folder", "delta table", "iceberg table"]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    home = tmp_path_factory.mktemp("lake")
+    builder = SparkSession.builder.master("local[2]").config(
+        map={
+            "spark.jars": ",".join(map(str, JARS)),
+            "spark.log.level": "OFF",
+            "spark.pyspark.python": sys.executable,
+            "spark.sql.catalog.ice": "org.apache.iceberg.spark.SparkCatalog",
+            "spark.sql.catalog.ice.type": "hadoop",
+            "spark.sql.catalog.ice.warehouse": str(home / "iceberg"),
+            "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+            "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension,"
+            "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+            "spark.sql.session.timeZone": "UTC",
+            "spark.sql.shuffle.partitions": "2",
+            "spark.sql.warehouse.dir": str(home / "warehouse"),
+            "spark.ui.enabled": "false",
+        }
+    )
+    session = builder.getOrCreate()
+    yield session
+    session.stop()
+
+
+@pytest.fixture(params=PLACES)
+def write(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Transform]:
+    """Give ``write_partitioned`` with a place of its own."""
+    table = f"t_{abs(hash(request.node.name))}"
+    places: dict[str, dict[str, Any]] = {
+        "delta folder": {"path": str(tmp_path / "t"), "format": "delta"},
+        "delta table": {"table": f"default.{table}", "format": "delta"},
+        "iceberg table": {"table": f"ice.shop.{table}", "format": "iceberg"},
+    }
+    return lambda **arguments: write_partitioned(**{"by": "country", **places[request.param], **arguments})
+
+
+@pytest.fixture
+def logs(lake: SparkSession) -> DataFrame:
+    rows = [(1, "007", [1]), (2, "01", []), (3, "1", None), (4, None, [None]), (5, "../x=%2F\n", [5])]
+    return lake.createDataFrame(rows, "id int, country string, tags array<int>")
+
+
+def ids(df: DataFrame) -> list[tuple[Any, ...]]:
+    return sorted((row["country"] or "", row["id"]) for row in df.collect())
+
+
+def test_the_table_comes_back_as_it_was_written(logs: DataFrame, write: Callable[..., Transform]) -> None:
+    assert_df_equality(logs.transform(write()), logs, ignore_row_order=True)
+    with pytest.raises(TargetExistsError):
+        logs.transform(write())
+
+
+def test_append_adds_rows_and_columns_where_the_call_says_so(logs: DataFrame, write: Callable[..., Transform]) -> None:
+    logs.transform(write())
+    assert ids(logs.transform(write(if_exists="append"))) == sorted(ids(logs) * 2)
+    wider = logs.withColumn("text", F.col("id").cast("string"))
+    with pytest.raises(TargetMismatchError, match=r"column 'text' \(string\) is not in the table; new_columns='add'"):
+        wider.transform(write(if_exists="append"))
+    table = wider.transform(write(if_exists="append", new_columns="add"))
+    assert (table.count(), table.where("text IS NULL").count()) == (15, 10)
+
+
+def test_rows_that_do_not_fit_are_refused(logs: DataFrame, write: Callable[..., Transform]) -> None:
+    table = logs.transform(write())
+    with pytest.raises(TargetMismatchError, match="column 'id' is int in the table and string in the rows"):
+        logs.withColumn("id", F.col("id").cast("string")).transform(write(if_exists="append"))
+    with pytest.raises(TargetMismatchError, match=r"partition columns: the table has \(country\), the rows \(id\)"):
+        logs.transform(write(if_exists="append", by="id"))
+    assert ids(table) == ids(logs)
+
+
+def test_replace_partitions_replaces_those_present_and_no_others(
+    logs: DataFrame, write: Callable[..., Transform]
+) -> None:
+    logs.transform(write())
+    new = logs.where("country = '01' OR country IS NULL").withColumn("id", F.col("id") + 10)
+    expected = [row for row in ids(logs) if row[0] not in ("01", "")] + [("01", 12), ("", 14)]
+    for _ in range(2):
+        assert ids(new.transform(write(if_exists="replace_partitions"))) == sorted(expected)
+
+
+def test_replace_all_replaces_the_table_whatever_it_had(logs: DataFrame, write: Callable[..., Transform]) -> None:
+    logs.transform(write())
+    other = logs.where("id = 1").selectExpr("country", "CAST(id AS STRING) AS id", "1.5BD AS price")
+    assert_df_equality(other.transform(write(if_exists="replace_all")), other, ignore_nullable=True)
+
+
+def test_a_replace_that_fails_half_way_leaves_the_table_whole(logs: DataFrame, write: Callable[..., Transform]) -> None:
+    table = logs.transform(write())
+    failing = logs.withColumn("id", F.expr("if(id = 5, raise_error('half-way'), id + 10)"))
+    for if_exists in ("replace_partitions", "replace_all", "append"):
+        with pytest.raises(Exception, match="half-way"):
+            failing.transform(write(if_exists=if_exists))
+        assert ids(table) == ids(logs)
+
+
+def test_a_writer_that_was_overtaken_says_so_and_changes_nothing(
+    lake: SparkSession, logs: DataFrame, write: Callable[..., Transform], tmp_path: Path
+) -> None:
+    logs.transform(write())
+    begun, go_on = str(tmp_path / "begun"), str(tmp_path / "go on")
+
+    def waits(value: int) -> int:
+        Path(begun).touch()
+        for _ in range(600):
+            if Path(go_on).exists():
+                return value + 100
+            time.sleep(0.1)
+        raise TimeoutError
+
+    slow = logs.where("country = '01'").withColumn("id", F.udf(waits, "int")("id"))
+    with ThreadPoolExecutor() as pool:
+        overtaken = pool.submit(lambda: slow.transform(write(if_exists="replace_partitions")))
+        while not Path(begun).exists() and not overtaken.done():
+            time.sleep(0.1)
+        quick = lake.createDataFrame([(20, "01", None)], logs.schema)
+        quick.transform(write(if_exists="append"))
+        Path(go_on).touch()
+        with pytest.raises(WriteConflictError, match="was changed by another writer meanwhile; nothing was written"):
+            overtaken.result()
+    table = logs.limit(0).transform(write(if_exists="append"))
+    assert ids(table) == sorted([*ids(logs), ("01", 20)])
+
+
+def test_a_stream_writes_what_is_new_once(
+    lake: SparkSession, logs: DataFrame, write: Callable[..., Transform], tmp_path: Path
+) -> None:
+    source, checkpoint = str(tmp_path / "source"), str(tmp_path / "checkpoint")
+    logs.limit(0).transform(write(max_partitions=None))
+    for times in (1, 2):
+        logs.write.mode("append").parquet(source)
+        for _ in range(2):
+            stream = lake.readStream.schema(logs.schema).parquet(source)
+            table = stream.transform(write(if_exists="append", checkpoint=checkpoint))
+            assert ids(table) == sorted(ids(logs) * times)
+
+
+def test_a_filter_reads_one_partition(logs: DataFrame, write: Callable[..., Transform]) -> None:
+    table = logs.transform(write())
+    files = table.where("country = '01'").select(F.input_file_name()).distinct().collect()
+    assert len(files) == 1
+    assert len(table.select(F.input_file_name()).distinct().collect()) == 5
+
+
+def test_a_delta_table_is_left_to_its_own_compaction(lake: SparkSession, logs: DataFrame, tmp_path: Path) -> None:
+    logs.transform(write_partitioned(str(tmp_path / "t"), by="country", format="delta"))
+    with pytest.raises(UnsupportedError, match=r"run OPTIMIZE delta\."):
+        compact_partitions(lake, str(tmp_path / "t"), by="country")
+
+
+def test_a_table_whose_format_commits_file_by_file_is_refused(lake: SparkSession, logs: DataFrame) -> None:
+    logs.write.partitionBy("country").format("parquet").saveAsTable("default.plain")
+    ordered = lake.table("default.plain")
+    for if_exists in ("append", "replace_partitions", "replace_all"):
+        with pytest.raises(UnsupportedError, match=r"'default\.plain' is a table whose format does not commit"):
+            ordered.transform(write_partitioned(table="default.plain", by="country", if_exists=if_exists))
+    assert lake.table("default.plain").count() == 5
+
+
+def test_a_name_that_is_no_name_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError):
+        write_partitioned(table="", by="country")
