@@ -166,7 +166,7 @@ def write_partitioned(
 
 
 def _refuse_target(path: str | None, table: str | None, table_format: TableFormat | None) -> None:
-    if (path is None) == (table is None):
+    if bool(path) == bool(table):
         raise InvalidArgumentError("path", wanted="either a path or table=, a name in a catalog", found=path)
     if table_format is not None and table_format not in _FORMATS:
         raise InvalidArgumentError("format", wanted=f"one of {', '.join(_FORMATS)}", found=table_format)

@@ -18,7 +18,6 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from shopsmart_etl import (
-    InvalidArgumentError,
     TargetExistsError,
     TargetMismatchError,
     UnsupportedError,
@@ -197,8 +196,3 @@ def test_a_table_whose_format_commits_file_by_file_is_refused(lake: SparkSession
         with pytest.raises(UnsupportedError, match=r"'default\.plain' is a table whose format does not commit"):
             ordered.transform(write_partitioned(table="default.plain", by="country", if_exists=if_exists))
     assert lake.table("default.plain").count() == 5
-
-
-def test_a_name_that_is_no_name_is_refused() -> None:
-    with pytest.raises(InvalidArgumentError):
-        write_partitioned(table="", by="country")

@@ -391,6 +391,7 @@ def test_a_stream_without_a_checkpoint_and_a_batch_with_one_are_refused(spark: S
     ("arguments", "error", "message"),
     [
         ({"path": None}, InvalidArgumentError, "path: wanted either a path or table="),
+        ({"path": None, "table": ""}, InvalidArgumentError, "path: wanted either a path or table="),
         ({"table": "a.b"}, InvalidArgumentError, "path: wanted either a path or table="),
         ({"format": "csv"}, InvalidArgumentError, "format: wanted one of parquet, delta, iceberg"),
         ({"format": "iceberg"}, UnsupportedError, "an Iceberg table has a name in a catalog"),
