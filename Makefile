@@ -5,7 +5,7 @@ SPARK = export JAVA_HOME="$$(cat $(CURDIR)/.venv/java_home)" SPARK_LOCAL_IP=127.
 	SPARK_CONF_DIR="$(CURDIR)/examples/conf";
 DEMO := demo-output
 
-.PHONY: help setup demo test test-properties test-heavy test-faults test-lake test-wheel bench-nested bench-quality bench-write \
+.PHONY: help setup demo test test-properties test-heavy test-faults test-lake test-wheel bench-nested bench-quality bench-write bench-gold \
 	format clean
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make bench-nested  nested data against other ways, side by side; BENCH=\"--orders 1000000\" sets the size"
 	@echo "make bench-quality  rules and audit against none, and against another library"
 	@echo "make bench-write  write_partitioned against plain ways to write skewed rows"
+	@echo "make bench-gold  gold tables against the same by hand, and one day brought up to date against all"
 	@echo "make format      format the code"
 	@echo "make clean       remove what these commands made"
 
@@ -88,6 +89,9 @@ bench-write: setup
 bench-quality: setup
 	@$(PY) -m pip install --quiet --group bench
 	@$(SPARK) for what in audit dqx; do echo "== $$what"; $(PY) benchmarks/quality.py $$what $(BENCH) || exit 1; done
+
+bench-gold: setup
+	@$(SPARK) for what in tables incremental; do echo "== $$what"; $(PY) benchmarks/gold.py $$what $(BENCH) || exit 1; done
 
 format: setup
 	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
