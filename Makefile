@@ -9,7 +9,7 @@ DEMO := demo-output
 	format clean
 
 help:
-	@echo "make demo        simulate web servers and run both pipelines, from raw files to gold tables"
+	@echo "make demo        simulate web servers and run both pipelines, from raw files to a report"
 	@echo "make test        the checks and the tests"
 	@echo "make test-properties  the generated tests, with 200 cases each"
 	@echo "make test-heavy  the tests that take minutes"
@@ -29,7 +29,7 @@ setup:
 demo: setup
 	@rm -rf $(DEMO)
 	@echo "== Simulating web servers"
-	@$(SPARK) $(PY) examples/simulate.py --output $(DEMO)/bronze
+	@$(SPARK) $(PY) examples/simulate.py --output $(DEMO)/bronze --days 120 --servers 2
 	@echo "== CSV logs: read, impute, partition by country, gold"
 	@$(SPARK) $(PY) examples/shopsmart_pipeline.py --input $(DEMO)/bronze/logs --output $(DEMO)/logs
 	@echo "== JSON orders: read, flatten, explode, impute, partition by country, gold"
@@ -37,6 +37,11 @@ demo: setup
 		--output $(DEMO)/orders
 	@echo "== Done. Raw files, silver and gold tables are in $(CURDIR)/$(DEMO):"
 	@find $(DEMO) -mindepth 2 -maxdepth 3 -type d -not -name '*=*' | sort
+	@echo "== Reports, to open in a browser"
+	@$(PY) examples/report.py --gold $(DEMO)/orders/gold --audit $(DEMO)/orders/audit --title "JSON orders" \
+		--output $(DEMO)/orders.html
+	@$(PY) examples/report.py --gold $(DEMO)/logs/gold --audit $(DEMO)/logs/audit --title "CSV logs" \
+		--output $(DEMO)/logs.html
 
 test: setup
 	@echo "== Style"
@@ -71,7 +76,7 @@ test-wheel: setup
 	@echo "== Installing it into .venv-wheel"
 	@$(PY) -m venv --clear .venv-wheel
 	@.venv-wheel/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@.venv-wheel/bin/python -m pip install --quiet "$$(ls build/wheel/*.whl)[spark,connect]" --group test
+	@.venv-wheel/bin/python -m pip install --quiet "$$(ls build/wheel/*.whl)[spark,connect,report]" --group test
 	@cp -R tests examples docs README.md CHANGELOG.md pyproject.toml build/wheel/
 	@cd build/wheel && ../../.venv-wheel/bin/python -c 'import shopsmart_etl as e; assert "site-packages" in e.__file__'
 	@echo "== Tests, against the wheel"

@@ -24,6 +24,9 @@ READABLE = etl.Rule("the document could be read", "_corrupt_record IS NULL")
 GOLD = {
     "daily_active_users": etl.daily_active_users(user="customer_id", at="placed_at"),
     "daily_revenue": etl.daily_revenue(amount="line_total", at="placed_at", by=["customer_address_country"]),
+    "revenue_by_country": etl.revenue_by("customer_address_country", amount="line_total"),
+    "top_products": etl.top_products(10, product="items_sku", amount="line_total", ties="break"),
+    "cohort_retention": etl.cohort_retention(user="customer_id", at="placed_at"),
 }
 
 
@@ -42,15 +45,17 @@ def run(spark: SparkSession, source: str, output: str, records: str | None) -> N
         .transform(etl.pipeline(audit.filled(), audit.count("order lines")))
         .transform(etl.write_partitioned(f"{output}/silver", by="customer_address_country"))
     )
-    print(audit.report(rows_in="bronze", rows_out=["orders", "quarantined"]))
+    report = audit.report(rows_in="bronze", rows_out=["orders", "quarantined"])
+    print(report)
+    # By Spark, since the output may be where only Spark can write.
+    spark.range(1).select(F.lit(report.to_json())).coalesce(1).write.text(f"{output}/audit")
     files = silver.inputFiles()
-    partitions = len({file.rpartition("/")[0] for file in files})
-    print(f"silver {silver.count():>10,} rows out, {partitions} partitions, {len(files)} files")
+    shape = f"{len({file.rpartition('/')[0] for file in files})} partitions, {len(files)} files"
+    print(f"silver {silver.count():>10,} rows out, {shape} after {time.monotonic() - start:.1f} s")
     for name, step in GOLD.items():
         silver.transform(step).coalesce(1).write.parquet(f"{output}/gold/{name}")
-        table = spark.read.parquet(f"{output}/gold/{name}")
-        print(f"gold   {table.count():>10,} rows in {output}/gold/{name}")
-        table.orderBy(*table.columns).show(5)
+        rows = spark.read.parquet(f"{output}/gold/{name}").count()
+        print(f"gold   {rows:>10,} rows after {time.monotonic() - start:.1f} s in {output}/gold/{name}")
     print(f"done in {time.monotonic() - start:.1f} s: {output}")
 
 
@@ -63,7 +68,8 @@ def main() -> None:
     options = parser.parse_args()
     if Path(options.output).exists():
         sys.exit(f"{parser.prog}: {options.output!r} already exists; choose another --output")
-    quiet = SparkSession.builder.config(map={"spark.log.level": "ERROR", "spark.ui.showConsoleProgress": "false"})
+    bar = str(sys.stdout.isatty()).lower()  # Spark's own, of the tasks of a stage
+    quiet = SparkSession.builder.config(map={"spark.log.level": "ERROR", "spark.ui.showConsoleProgress": bar})
     spark = quiet.appName(parser.prog).config("spark.sql.session.timeZone", "UTC").getOrCreate()
     try:
         run(spark, options.input, options.output, options.records)

@@ -23,9 +23,16 @@ TYPES = {
 }
 REVENUE = "CAST(Quantity * UnitPrice AS DECIMAL(18, 2))"
 READABLE = etl.Rule("the line could be read", "_corrupt_record IS NULL")
+
 GOLD = {
     "daily_active_users": etl.daily_active_users(user="CustomerID", at="InvoiceDate"),
     "daily_revenue": etl.daily_revenue(amount="Revenue", at="InvoiceDate", by=["Country"]),
+    "revenue_by_country": etl.revenue_by("Country", amount="Revenue"),
+    "top_products": etl.top_products(10, product="StockCode", amount="Revenue", ties="break"),
+    "cohort_retention": etl.pipeline(
+        lambda lines: lines.where("InvoiceNo NOT LIKE 'C%'"),  # cancellations are no orders
+        etl.cohort_retention(user="CustomerID", at="InvoiceDate"),
+    ),
 }
 
 
@@ -46,14 +53,17 @@ def run(spark: SparkSession, source: str, output: str) -> None:
         .transform(etl.pipeline(audit.filled(), audit.count("silver")))
         .transform(etl.write_partitioned(f"{output}/silver", by="Country"))
     )
-    print(audit.report(rows_in="bronze", rows_out=["silver", "quarantined"]))
+    report = audit.report(rows_in="bronze", rows_out=["silver", "quarantined"])
+    print(report)
+    # By Spark, since the output may be where only Spark can write.
+    spark.range(1).select(F.lit(report.to_json())).coalesce(1).write.text(f"{output}/audit")
     folders = [file.rpartition("/")[0] for file in silver.inputFiles()]
-    print(f"silver {silver.count():>10,} rows out, {len(set(folders))} partitions, {len(folders)} files")
+    shape = f"{len(set(folders))} partitions, {len(folders)} files"
+    print(f"silver {silver.count():>10,} rows out, {shape} after {time.monotonic() - start:.1f} s")
     for name, step in GOLD.items():
         silver.transform(step).coalesce(1).write.parquet(f"{output}/gold/{name}")
-        table = spark.read.parquet(f"{output}/gold/{name}")
-        print(f"gold   {table.count():>10,} rows in {output}/gold/{name}")
-        table.orderBy(*table.columns).show(5)
+        rows = spark.read.parquet(f"{output}/gold/{name}").count()
+        print(f"gold   {rows:>10,} rows after {time.monotonic() - start:.1f} s in {output}/gold/{name}")
     print(f"done in {time.monotonic() - start:.1f} s: {output}")
 
 
@@ -65,7 +75,8 @@ def main() -> None:
     options = parser.parse_args()
     if Path(options.output).exists():
         sys.exit(f"{parser.prog}: {options.output!r} already exists; choose another --output")
-    quiet = SparkSession.builder.config(map={"spark.log.level": "ERROR", "spark.ui.showConsoleProgress": "false"})
+    bar = str(sys.stdout.isatty()).lower()  # Spark's own, of the tasks of a stage
+    quiet = SparkSession.builder.config(map={"spark.log.level": "ERROR", "spark.ui.showConsoleProgress": bar})
     spark = quiet.appName(parser.prog).config("spark.sql.session.timeZone", "UTC").getOrCreate()
     try:
         run(spark, options.input, options.output)

@@ -44,8 +44,8 @@ class Draws:
         self.row = row
         self.seed = seed
 
-    def below(self, limit: int, name: str) -> str:
-        """Draw an integer from 0 up to, but not with, the limit."""
+    def below(self, limit: int | str, name: str) -> str:
+        """Draw an integer from 0 up to, but not with, the limit, which may be SQL."""
         return f"pmod(xxhash64({self.row}, {self.seed}, '{name}'), {limit})"
 
     def one_of(self, values: list[str], name: str) -> str:
@@ -56,6 +56,11 @@ class Draws:
     def code(self, prefix: str, limit: int, name: str) -> str:
         """Draw a code such as ``u1234``."""
         return f"concat('{prefix}', {self.below(limit, name)})"
+
+    def popular(self, prefix: str, limit: int, name: str) -> str:
+        """Draw a code likewise, low numbers far more often: most orders are of few customers and few products."""
+        most = self.below(limit, f"{name} at most")
+        return f"concat('{prefix}', {self.below(f'1 + {most}', name)})"
 
     def mostly(self, value: str, missing: int, name: str) -> str:
         """Give the value, or null in ``missing`` rows of a thousand."""
@@ -90,9 +95,9 @@ def log_lines(spark: SparkSession, rows: int, *, days: int, servers: int, seed: 
         f"{draw.moment(days)} AS InvoiceDate",
         f"{draw.amount(5000, 'price')} AS UnitPrice",
         f"{draw.mostly(draw.amount(300, 'discount'), 600, 'discount')} AS Discount",
-        f"{draw.code('2', 8000, 'stock')} AS StockCode",
+        f"{draw.popular('2', 8000, 'stock')} AS StockCode",
         f"{draw.one_of(PRODUCTS, 'product')} AS Description",
-        f"{draw.mostly(draw.code('u', 5000, 'user'), 50, 'user')} AS CustomerID",
+        f"{draw.mostly(draw.popular('u', 5000, 'user'), 50, 'user')} AS CustomerID",
         f"{draw.country()} AS Country",
         f"{draw.below(1000, 'revenue is missing')} < 40 AS unpaid",
         f"{draw.below(2000, 'malformed')} AS malformed",
@@ -147,8 +152,8 @@ def order(row: str, *, days: int, seed: int) -> str:
         lon=f"CAST(({draw.below(36_000, 'lon')} - 18000) * 0.01BD AS DOUBLE)",
     )
     address = struct(city=draw.code("City ", 90, "city"), country=draw.country(), geo=draw.mostly(geo, 200, "geo"))
-    user = draw.mostly(draw.code("u", 5000, "user"), 50, "user")
-    customer = struct(id=user, name=draw.code("Customer ", 5000, "user"), address=address)
+    user = draw.mostly(draw.popular("u", 5000, "user"), 50, "user")
+    customer = struct(id=user, name=draw.popular("Customer ", 5000, "user"), address=address)
     payment = struct(
         method=draw.one_of(["card", "invoice", "voucher"], "method"),
         currency="'GBP'",
@@ -173,7 +178,7 @@ def _item(row: str, seed: int) -> str:
         amount=Draws(f"({row} * 10 + line) * 10 + cut", seed).amount(200, "cut"),
     )
     return struct(
-        sku=draw.code("S", 8000, "sku"),
+        sku=draw.popular("S", 8000, "sku"),
         quantity=f"CAST({draw.below(5, 'quantity')} + 1 AS INT)",
         price=draw.mostly(draw.amount(9000, "price"), 30, "price"),
         attributes=struct(
@@ -211,7 +216,8 @@ def main() -> None:
     options = parser.parse_args()
     if Path(options.output).exists():
         sys.exit(f"simulate.py: {options.output!r} already exists; choose another --output")
-    quiet = SparkSession.builder.config(map={"spark.log.level": "ERROR", "spark.ui.showConsoleProgress": "false"})
+    bar = str(sys.stdout.isatty()).lower()  # Spark's own, of the tasks of a stage
+    quiet = SparkSession.builder.config(map={"spark.log.level": "ERROR", "spark.ui.showConsoleProgress": bar})
     spark = quiet.appName(parser.prog).config("spark.sql.session.timeZone", "UTC").getOrCreate()
     try:
         start = time.monotonic()

@@ -126,7 +126,7 @@ def submit(running: Cluster, bronze: Path, wheels: Path, tmp_path: Path) -> Subm
 
 def said(account: str) -> str:
     """Leave out of an account what differs from run to run: the time it took, and where the tables are."""
-    return re.sub(r" in /\S+|^done in .*", "", account, flags=re.MULTILINE)
+    return re.sub(r" (in /|after )\S+|^done in .*", "", account, flags=re.MULTILINE)
 
 
 def kill_executors(running: Cluster, job: subprocess.Popen[str]) -> None:

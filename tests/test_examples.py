@@ -37,6 +37,7 @@ def run(example: str, *arguments: str | Path, command: str = sys.executable) -> 
 def ran(example: str, *arguments: str | Path, command: str = sys.executable) -> str:
     done = run(example, *arguments, command=command)
     assert done.returncode == 0, done.stderr
+    assert "[Stage" not in done.stderr  # a bar is for terminals
     return done.stdout
 
 
@@ -141,7 +142,7 @@ def test_what_the_user_can_mend_is_one_line(example: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("example", PIPELINES)
 def test_the_examples_stay_thin(example: str) -> None:
-    assert len((EXAMPLES / example).read_text(encoding="utf-8").splitlines()) < 80
+    assert len((EXAMPLES / example).read_text(encoding="utf-8").splitlines()) < 95
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the third-party data are not here: set SHOPSMART_DATA")

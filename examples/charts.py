@@ -1,0 +1,102 @@
+"""Charts as SVG, with real text, in the colours of the page that they stand in."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date
+    from decimal import Decimal
+
+    from matplotlib.axes import Axes
+
+# Colours that are in no chart otherwise, to be replaced by the page's own.
+INK, GRID, ACCENT = "#010203", "#010204", "#010205"
+STYLE = {
+    "svg.fonttype": "none",  # text that stays text
+    "svg.hashsalt": "report",  # the same page from the same figures
+    "text.parse_math": False,  # a product may have dollars in its name
+    "font.size": 12,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "axes.edgecolor": GRID,
+    "axes.spines.left": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.bottom": False,
+    "ytick.left": False,
+}
+WIDTH = 320  # of a chart, in CSS pixels: that of a phone, so that text keeps its size there
+
+
+def draw(plot: Callable[[Axes], object], *, height: int, label: str) -> Markup:
+    """Draw a chart as SVG in the page's colours."""
+    with mpl.rc_context(STYLE), warnings.catch_warnings():  # type: ignore[arg-type] # names checked by matplotlib itself
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has more fonts
+        figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
+        plot(figure.add_subplot())
+        out = io.StringIO()
+        figure.savefig(
+            out, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        )
+    svg = out.getvalue()
+    svg = svg[svg.index("<svg") :]
+    for colour, variable in {INK: "--ink", GRID: "--grid", ACCENT: "--accent"}.items():
+        svg = svg.replace(colour, f"var({variable})")
+    # Several charts in one page: no id twice. The ids that charts refer to are hashes, those of marks are named.
+    svg = re.sub(r' id="(?:figure|patch|axes|matplotlib\.axis|xtick|ytick|text|line2d|QuadMesh|grid)_\d+"', "", svg)
+    return Markup(svg.replace("<svg", Markup('<svg role="img" aria-label="{}"').format(label), 1))  # noqa: S704 - ours
+
+
+def over_time(days: Sequence[date], values: Sequence[Decimal | int], *, name: str) -> Markup:
+    """Draw a line over days."""
+
+    def plot(axes: Axes) -> None:
+        (line,) = axes.plot(days, [float(value) for value in values], color=ACCENT, linewidth=1.8)  # type: ignore[arg-type]
+        line.set_gid(f"{name.replace(' ', '-')}-line")
+        line.set_marker("o" if len(days) <= 31 else "")  # noqa: PLR2004 - a month
+        line.set_markersize(4)
+        axes.set_ylim(bottom=min(0.0, *map(float, values)))
+        axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+        if len(days) == 1:
+            axes.set_xlim(days[0] - timedelta(1), days[0] + timedelta(1))  # type: ignore[arg-type]
+        dates = AutoDateLocator(minticks=2, maxticks=5)  # type: ignore[no-untyped-call]
+        years = ["", *["%Y"] * 5]
+        axes.xaxis.set_major_locator(dates)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(dates, offset_formats=years))  # type: ignore[no-untyped-call]
+        axes.grid(visible=False, axis="x")
+
+    return draw(plot, height=200, label=f"Line chart: {name} by day")
+
+
+def bars(labels: Sequence[str], values: Sequence[Decimal], *, name: str) -> Markup:
+    """Draw bars, the first at the top."""
+
+    def plot(axes: Axes) -> None:
+        drawn = axes.barh(range(len(values)), [float(value) for value in values], color=ACCENT, height=0.7)
+        for at, bar in enumerate(drawn):
+            bar.set_gid(f"{name}-bar-{at}")
+        short = [label if len(label) <= 18 else f"{label[:17]}…" for label in labels]  # noqa: PLR2004 - half the width
+        axes.set_yticks(range(len(values)), short)
+        axes.invert_yaxis()
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.grid(visible=False, axis="y")
+
+    return draw(plot, height=60 + 20 * len(values), label=f"Bar chart: {name.replace('-', ' ')}")
