@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shopsmart_etl import ColumnNotFoundError, ColumnTypeError, InvalidArgumentError, cohort_retention
@@ -58,6 +58,7 @@ def test_no_orders_have_no_cohorts(orders: DataFrame) -> None:
     assert table(orders.where("user IS NULL OR at IS NULL").transform(cohort_retention(user="user", at="at"))) == []
 
 
+@settings(max_examples=30)  # three shuffles each
 @given(st.lists(st.tuples(st.none() | st.sampled_from("abcd"), st.none() | st.integers(0, 14)), max_size=15))
 def test_the_cells_are_those_counted_one_by_one(spark: SparkSession, rows: list[tuple[str | None, int | None]]) -> None:
     def month(number: int) -> date:

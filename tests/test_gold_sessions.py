@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shopsmart_etl import ColumnNotFoundError, ColumnTypeError, InvalidArgumentError, session_funnel
@@ -82,6 +82,7 @@ def test_a_session_counts_on_the_day_that_it_began_on_in_the_zone(spark: SparkSe
     ]
 
 
+@settings(max_examples=30)  # three shuffles each
 @given(
     st.lists(
         st.tuples(

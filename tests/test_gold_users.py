@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shopsmart_etl import (
@@ -100,6 +100,7 @@ def test_a_user_who_comes_back_within_a_month_is_new_in_it(logs: DataFrame) -> N
     assert table(users) == [("2026-01-01", 2, 0), ("2026-02-01", 1, 0), ("None", 0, 0)]
 
 
+@settings(max_examples=30)  # three shuffles each
 @given(st.lists(st.tuples(st.none() | st.sampled_from("abc"), st.integers(0, 20)), max_size=12))
 def test_new_and_returning_users_add_up_to_the_active_and_each_is_new_once(
     spark: SparkSession, rows: list[tuple[str | None, int]]
