@@ -4,9 +4,11 @@ PY := .venv/bin/python
 SPARK = export JAVA_HOME="$$(cat $(CURDIR)/.venv/java_home)" SPARK_LOCAL_IP=127.0.0.1 \
 	SPARK_CONF_DIR="$(CURDIR)/examples/conf";
 DEMO := demo-output
+QUICK := not heavy and not engines and not hypothesis
+SLOW := cluster connect docs examples real_data
 
-.PHONY: help setup demo test test-properties test-heavy test-faults test-lake test-wheel bench-nested bench-quality bench-write bench-gold \
-	format clean
+.PHONY: help setup demo test test-properties test-heavy test-faults test-lake test-wheel test-engines test-oldest test-matrix \
+	bench-nested bench-quality bench-write bench-gold format clean
 
 help:
 	@echo "make demo        simulate web servers and run both pipelines, from raw files to a report"
@@ -16,6 +18,9 @@ help:
 	@echo "make test-faults  writers killed at thirty moments, executors too; full disks"
 	@echo "make test-lake   writes to the real Delta Lake and Iceberg"
 	@echo "make test-wheel  the tests once more, against the built wheel"
+	@echo "make test-engines  Spark Connect and Sail, with servers of their own and a client without a JVM"
+	@echo "make test-oldest  the quick tests on the oldest Spark, and on Connect"
+	@echo "make test-matrix  the tests on PySpark 3.5 to 4.3, classic and Connect: hours"
 	@echo "make bench-nested  nested data against other ways, side by side; BENCH=\"--orders 1000000\" sets the size"
 	@echo "make bench-quality  rules and audit against none, and against another library"
 	@echo "make bench-write  write_partitioned against plain ways to write skewed rows"
@@ -53,7 +58,7 @@ test: setup
 
 test-properties: setup
 	@echo "== Generated tests, 200 cases each"
-	@$(SPARK) $(PY) -m pytest -m hypothesis --hypothesis-profile=ci
+	@$(SPARK) $(PY) -m pytest -m "hypothesis and not engines" --hypothesis-profile=ci
 
 test-heavy: setup
 	@echo "== Tests that take minutes"
@@ -81,7 +86,22 @@ test-wheel: setup
 	@cd build/wheel && ../../.venv-wheel/bin/python -c 'import shopsmart_etl as e; assert "site-packages" in e.__file__'
 	@echo "== Tests, against the wheel"
 	@$(SPARK) cd build/wheel && SHOPSMART_DATA="$${SHOPSMART_DATA:-$(CURDIR)/../shared/data}" \
-		../../.venv-wheel/bin/python -m pytest -m "not heavy and not hypothesis"
+		../../.venv-wheel/bin/python -m pytest -m "not heavy and not hypothesis and not engines"
+
+# Servers in processes of their own, and a client without a JVM.
+test-engines: setup
+	@.ci/environment client
+	@echo "== Spark Connect and Sail, from a client without a JVM"
+	@$(SPARK) $(PY) -m pytest -m engines
+
+# The oldest Spark, and Connect on the newest, without the generated tests and those that start Sparks of their own.
+test-oldest: setup
+	@$(MAKE) --no-print-directory test-matrix CELLS="3.5-classic 4.3-connect" MATRIX='-m "$(QUICK)" $(SLOW:%=--ignore tests/test_%.py)'
+
+# CELLS="3.5-classic 4.3-connect" picks some; MATRIX='-m "not heavy and not engines and not hypothesis"' goes to pytest.
+test-matrix: setup
+	@.ci/environment $(patsubst %,spark-%,$(or $(sort $(foreach cell,$(CELLS),$(firstword $(subst -, ,$(cell))))),3.5 4.0 4.1 4.2 4.3))
+	@$(SPARK) $(PY) tests/matrix.py $(if $(CELLS),--cells $(CELLS)) $(MATRIX)
 
 bench-nested: setup
 	@$(PY) -m pip install --quiet --group bench
@@ -102,4 +122,4 @@ format: setup
 	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
 
 clean:
-	rm -rf .venv .venv-wheel build dist $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-wheel .venv-client .venv-spark-* build dist $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis

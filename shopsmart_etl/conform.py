@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql.types import StructType
 
 from shopsmart_etl.casts import Formats
+from shopsmart_etl.engine import refuse_on_sail
 from shopsmart_etl.errors import InvalidArgumentError, SchemaDriftError
 from shopsmart_etl.fitting import Fitting
 from shopsmart_etl.schema import literal, positions, refuse_clashes
@@ -72,6 +73,7 @@ def conform(
     Raises:
         SchemaDriftError: What is refused; every difference is listed.
         InvalidArgumentError: An argument is none of the choices, or no StructType.
+        UnsupportedError: ``on_extra`` is ``"rescue"``, something is to be rescued, and the session is on Sail.
         ColumnClashError: Two names are the same to the session, or that of a new column is taken.
 
     Example:
@@ -111,6 +113,13 @@ def conform(
                 (mismatched, f"filter(CAST(array({', '.join(broken)}) AS ARRAY<STRING>), x -> x IS NOT NULL)")
             )
         if on_extra == "rescue":
+            if fitted.worth:
+                refuse_on_sail(
+                    df.sparkSession,
+                    "conform(on_extra='rescue')",
+                    why="writes other JSON than Spark, null structs as structs of '' and 0",
+                    way_out="Take on_extra='keep' or 'drop'",
+                )
             columns.append((rescued, f"to_json({fitted.rescued()})" if fitted.worth else "CAST(NULL AS STRING)"))
         refuse_clashes(
             ((name, f"column {number}") for number, (name, _) in enumerate(columns, start=1)),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     ArrayType,
@@ -22,7 +21,7 @@ from pyspark.sql.types import (
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 from shopsmart_etl.schema import find_column, positions, quote, type_sql, type_text
 from shopsmart_etl.session import ignores_case
-from shopsmart_etl.source import MOST_FIELDS, load, refuse_encoding
+from shopsmart_etl.source import MOST_FIELDS, load, refuse_encoding, refuse_sail
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -68,6 +67,7 @@ def infer_schema(
         InvalidArgumentError: An argument is wrong.
         ColumnNotFoundError: No envelope has the field.
         ColumnTypeError: The field holds no array of documents.
+        UnsupportedError: The session is on Sail.
 
     Example:
         >>> orders = ['{"id": 1, "total": 9.9, "tags": ["new"]}', '{"id": 2, "total": null, "tags": []}']
@@ -85,6 +85,7 @@ def infer_schema(
     if not 0 < sample <= 1:
         raise InvalidArgumentError("sample", wanted="a share from 0 to 1", found=sample)
     refuse_encoding(encoding, multiline=multiline)
+    refuse_sail(spark, "infer_schema")
     options = {"multiLine": multiline, "samplingRatio": sample, "recursiveFileLookup": True}
     reader = spark.read.format(files).options(**options)
     if files == "csv":
@@ -101,9 +102,9 @@ def infer_schema(
 def _load_json(reader: DataFrameReader, path: str) -> DataFrame:
     try:
         return load(reader, path)
-    except AnalysisException as error:
-        # A number with an exponent, for which Spark makes a decimal that it does not have.
-        if "NEGATIVE_SCALE" not in str(error):
+    except Exception as error:
+        # A number with an exponent, for which Spark makes a decimal that it does not have; 3.5 fails a job over it.
+        if not re.search("negative.scale", str(error), re.IGNORECASE):
             raise
         return load(reader.option("prefersDecimal", value=False), path)
 

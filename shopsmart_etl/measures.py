@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType, IntegralType
 
+from shopsmart_etl.engine import refuse_on_sail
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 from shopsmart_etl.periods import period
 from shopsmart_etl.schema import find_column, quote, refuse_clashes, type_text
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 # Of shares such as a retention: hundredths of a percent.
 _SHARE = DecimalType(5, 4)
+
+# A decimal's sum has ten digits more, of 38 at most: with these no number of rows fills it.
+_DIGITS_WITH_ROOM = 28
 
 
 class Groups(NamedTuple):
@@ -84,12 +88,20 @@ def exact_field(df: DataFrame, schema: StructType, column: str) -> StructField:
     Raises:
         ColumnNotFoundError: It is not there.
         ColumnTypeError: It is neither a decimal nor an integer.
+        UnsupportedError: The session is on Sail, and the sum might have no room.
     """
     field = field_of(df, schema, column)
     if not isinstance(field.dataType, (DecimalType, IntegralType)):
         found = type_text(field.dataType)
         way_out = "Cast it to a decimal first"
         raise ColumnTypeError(field.name, wanted="a decimal or an integer", found=found, way_out=way_out)
+    if isinstance(field.dataType, DecimalType) and field.dataType.precision > _DIGITS_WITH_ROOM:
+        refuse_on_sail(
+            df.sparkSession,
+            f"a sum of {type_text(field.dataType)}",
+            why="gives a wrong sum where it is too large",
+            way_out=f"Cast it to a decimal of at most {_DIGITS_WITH_ROOM} digits first",
+        )
     return field
 
 

@@ -30,7 +30,8 @@ _SPACE = r"[\s\u00A0\u2007\u2009\u202F]*"
 # A symbol, alone or after letters (US$), a code (USD), or an abbreviation that is common in files (Rs., kr).
 _CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|Rs\.?|kr\.?|zł)"
 # The marks that group thousands, by the mark of the decimals.
-_GROUPS = {".": r"[,'\u2019\u00A0\u2007\u2009\u202F ]", ",": r"[.'\u2019\u00A0\u2007\u2009\u202F ]"}
+_MARKS = ("'", r"\u2019", r"\u00A0", r"\u2007", r"\u2009", r"\u202F", " ")
+_GROUPS = {".": (",", *_MARKS), ",": (".", *_MARKS)}
 
 
 @step
@@ -137,10 +138,10 @@ def _trimmed(text: Column) -> Column:
 
 def _read(text: Column, *, to: DecimalType, mark: str) -> Column:
     """Read an amount, or null where the text is none that the type holds exactly."""
-    group, point = _GROUPS[mark], rf"\{mark}"
-    number = rf"(?:(?:[0-9]{{1,3}}(?:({group})[0-9]{{3}}(?:\1[0-9]{{3}})*)|[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)"
-    number += "(?:[eE][+-]?[0-9]{1,2})?"
-    # A back reference counts groups from the beginning of its own pattern, so that each form is matched by itself.
+    group, point = f"[{''.join(_GROUPS[mark])}]", rf"\{mark}"
+    # One and the same mark throughout. No back reference says so, since Sail's expressions have none.
+    grouped = "|".join(rf"(?:[{one}][0-9]{{3}})+" for one in _GROUPS[mark])
+    number = rf"(?:(?:[0-9]{{1,3}}(?:{grouped})|[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]{{1,2}})?"
     before, after = rf"(?:{_CURRENCY}{_SPACE})?", rf"(?:{_SPACE}{_CURRENCY})?"
     forms = [
         rf"[+-]?{_SPACE}{before}{number}{after}",
@@ -150,9 +151,7 @@ def _read(text: Column, *, to: DecimalType, mark: str) -> Column:
         rf"{_CURRENCY}{_SPACE}\({_SPACE}{number}{_SPACE}\)",
     ]
     bare = _trimmed(text)
-    written = F.lit(False)  # noqa: FBT003 - a Column
-    for form in forms:
-        written = written | bare.rlike(f"^{form}$")
+    written = bare.rlike(f"^(?:{'|'.join(forms)})$")
     digits = F.regexp_replace(F.regexp_extract(bare, number, 0), group, "")
     plain = F.regexp_replace(digits, point, ".")
     negative = bare.rlike(r"^[^0-9]*[-(]") | bare.rlike("-$")
@@ -171,6 +170,8 @@ def _holds(plain: Column, to: DecimalType) -> Column:
     # A number with an exponent is compared with itself in a wider type; both casts are sure to hold it.
     wide = DecimalType(38, 18)
     powers = plain.rlike(r"^[0-9]{1,9}(?:\.[0-9]{0,9})?[eE](?:[+]?[0-9]|-[0-9])$")
-    fits = plain.cast("double") < F.lit(10.0 ** min(whole, 20))
-    exact = plain.cast(wide) == F.round(plain.cast(wide), to.scale) if to.scale < wide.scale else F.lit(True)  # noqa: FBT003
-    return plain.rlike(short) | F.when(powers & fits, exact).otherwise(F.lit(False))  # noqa: FBT003
+    # Null where there is none: Sail evaluates both sides of an AND, and would fail to cast other text.
+    number = F.when(powers, plain)
+    fits = number.cast("double") < F.lit(10.0 ** min(whole, 20))
+    exact = number.cast(wide) == F.round(number.cast(wide), to.scale) if to.scale < wide.scale else F.lit(True)  # noqa: FBT003
+    return plain.rlike(short) | F.when(fits, exact).otherwise(F.lit(False))  # noqa: FBT003

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
+from shopsmart_etl.engine import refuse_on_sail
 from shopsmart_etl.errors import AuditIncompleteError, UnsupportedError
 from shopsmart_etl.schema import positions, quote
 
@@ -33,7 +34,7 @@ class Place:
         self._names = df.schema.names
         self._told_apart = len({name.lower() for name in self._names}) == len(self._names)
         self._rows = df if self._told_apart else df.toDF(*positions(len(self._names)))
-        self._in_passing = in_passing
+        self.in_passing = in_passing
         self._figures: list[Column] = []
         self._observation: Observation | None = None
         self._got: list[int] = []
@@ -41,7 +42,7 @@ class Place:
 
     def ends_in(self, df: DataFrame) -> bool:
         """Tell whether a DataFrame is what the last step here handed on, and has not been cached since."""
-        return df is self._end and not (self._in_passing and df.is_cached)
+        return df is self._end and not (self.in_passing and df.is_cached)
 
     def column(self, at: int) -> Column:
         """Reach a column by its position."""
@@ -53,7 +54,7 @@ class Place:
         # By position, since the report's names may be any text.
         self._figures += [figure.alias(f"figure{before + at}") for at, figure in enumerate(figures)]
         self._got = []
-        if self._in_passing:
+        if self.in_passing:
             self._observation = Observation()
             observed = self._rows.observe(self._observation, *self._figures)
             self._end = observed if self._told_apart else observed.toDF(*self._names)
@@ -67,7 +68,7 @@ class Place:
                 got = self._rows.agg(*self._figures).collect()[0].asDict()
                 # Spark's optimizer takes away what stands behind no rows, the observation with it. Where there are
                 # rows, the action had no need of them.
-                if self._in_passing and any(got.values()):
+                if self.in_passing and any(got.values()):
                     raise AuditIncompleteError(call)
             self._got = [got[f"figure{at}"] for at in range(len(self._figures))]
         return self._got
@@ -94,6 +95,13 @@ class Observed:
                 "an audit counts one batch; on a stream, use DataFrame.observe with a query listener"
             )
         place = self._find(df)
+        if place.in_passing:
+            refuse_on_sail(
+                df.sparkSession,
+                self.call,
+                why="has no observations",
+                way_out="Audit(in_passing=False) counts with aggregations of their own",
+            )
         counts = self._counts(df, place.column)
         self._place = place
         if not counts:

@@ -9,7 +9,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from shopsmart_etl.errors import HeaderMismatchError, SourceNotFoundError
 from shopsmart_etl.schema import positions, quote
-from shopsmart_etl.source import MOST_FIELDS, Extra, as_columns, load, refuse_encoding
+from shopsmart_etl.source import MOST_FIELDS, Extra, as_columns, load, refuse_encoding, refuse_sail
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -66,6 +66,7 @@ def read_csv_logs(
         InvalidArgumentError: ``schema`` is neither a StructType nor the DDL of one, or the encoding is not known or
             needs ``multiline=True``.
         ColumnClashError: The schema has a column named like one that is added.
+        UnsupportedError: The session is on Sail.
 
     Example:
         >>> lines = ["user,price,tags", 'ada,9.90,"a ""b"" c"', "bob,,", "eve,free,x"]
@@ -81,6 +82,7 @@ def read_csv_logs(
         <BLANKLINE>
     """
     refuse_encoding(encoding, multiline=multiline)
+    refuse_sail(spark, "read_csv_logs")
     extra = Extra(corrupt_record, file_path, file_modified)
     columns = as_columns(spark, schema, extra)
     options: dict[str, str | bool | int] = {"header": True, "escape": '"', "maxColumns": MOST_FIELDS}

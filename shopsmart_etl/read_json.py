@@ -9,7 +9,7 @@ from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from shopsmart_etl.schema import positions, quote, refuse_clashes
 from shopsmart_etl.session import ignores_case
-from shopsmart_etl.source import Extra, as_columns, load
+from shopsmart_etl.source import Extra, as_columns, load, refuse_sail
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -65,6 +65,7 @@ def read_json_payloads(
         SourceNotFoundError: The path does not exist or holds no file.
         InvalidArgumentError: ``schema`` is neither a StructType nor the DDL of one.
         ColumnClashError: The schema has a column named like one that is added.
+        UnsupportedError: The session is on Sail.
 
     Example:
         >>> pages = ['{"page": 1, "data": [{"id": 1, "tags": ["new"]}, {"id": 2, "tags": []}]}',
@@ -80,6 +81,7 @@ def read_json_payloads(
         +----+-----+------------------------------+
         <BLANKLINE>
     """
+    refuse_sail(spark, "read_json_payloads")
     extra = Extra(corrupt_record, file_path, file_modified)
     columns = as_columns(spark, schema, extra)
     # Read as text: Spark's JSON reader drops what stands behind the first value, and has no text of what it could read.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pyspark.sql.types import ArrayType, BooleanType, DataType, MapType, StructField, StructType
 
+from shopsmart_etl.engine import is_sail
 from shopsmart_etl.errors import ColumnClashError, ColumnNotFoundError
 
 if TYPE_CHECKING:
@@ -49,8 +50,12 @@ class Flattening(NamedTuple):
 
     def apply(self, df: DataFrame) -> DataFrame:
         """Flatten a DataFrame of the schema; the leaves keep names that may be ambiguous."""
+        hollow = bool(self.levels) and is_sail(df.sparkSession)
         for level in self.levels:
-            df = df.toDF(*positions(level.columns)).selectExpr(*level.sql)
+            df = df.toDF(*positions(level.columns))
+            if hollow:
+                df = df.selectExpr(*(f"if(`{at}` IS NULL, NULL, `{at}`) AS `{at}`" for at in range(level.columns)))
+            df = df.selectExpr(*level.sql)
         return df
 
 

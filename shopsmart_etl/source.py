@@ -6,9 +6,11 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pyspark.errors import AnalysisException, IllegalArgumentException, ParseException
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from shopsmart_etl.errors import ColumnClashError, InvalidArgumentError, SourceNotFoundError
+from shopsmart_etl.engine import refuse_on_sail
+from shopsmart_etl.errors import ColumnClashError, InvalidArgumentError, SourceNotFoundError, UnsupportedError
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
@@ -40,9 +42,36 @@ class Extra(NamedTuple):
 
     def origin(self, df: DataFrame) -> list[Column]:
         """Give the columns that say where a row of files came from; their names are by position."""
-        metadata = df.metadataColumn("_metadata")
         fields = {"file_path": self.file_path, "file_modification_time": self.file_modified}
-        return [metadata[field].alias(f"_{field}") for field, name in fields.items() if name is not None]
+        asked = [field for field, name in fields.items() if name is not None]
+        return [_metadata(df)[field].alias(f"_{field}") for field in asked]
+
+
+def _metadata(df: DataFrame) -> Column:
+    """Give what Spark knows of each row's file, a column of the files by that name or not."""
+    if hasattr(df, "metadataColumn"):
+        return df.metadataColumn("_metadata")
+    # Spark 3.5 lets a column hide it.
+    if "_metadata" in (name.lower() for name in df.columns):
+        raise UnsupportedError(
+            "before Spark 4 a column named '_metadata' hides which file a row is from; "
+            "rename it in the files, or read with file_path=None and file_modified=None"
+        )
+    return F.col("_metadata")
+
+
+def refuse_sail(spark: SparkSession, reader: str) -> None:
+    """Refuse to read on Sail what it cannot.
+
+    Raises:
+        UnsupportedError: The session is on Sail.
+    """
+    refuse_on_sail(
+        spark,
+        reader,
+        why="fails a job at the first malformed record and knows no row's file",
+        way_out="Read sound files there with spark.read",
+    )
 
 
 def as_columns(spark: SparkSession, schema: StructType | str, extra: Extra) -> StructType:

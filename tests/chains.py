@@ -1,15 +1,24 @@
-"""Chains that must give the same rows on every engine. Run as a script, on Spark Connect, it prints them as JSON."""
+"""Chains that must give the same rows on every engine. Run as a script, on the engine at an address, it says which."""
 
 from __future__ import annotations
 
+import base64
 import json
+import pickle
+import shutil
 import sys
+from datetime import datetime, timezone
+from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.types import ArrayType, DecimalType, LongType, StringType, StructType
 
 from shopsmart_etl import (
+    Audit,
+    ShopSmartError,
     cohort_retention,
     conform,
     daily_active_users,
@@ -23,6 +32,7 @@ from shopsmart_etl import (
     flatten_struct,
     impute_financials,
     in_range,
+    infer_schema,
     keep_invalid,
     keep_once,
     keep_touched,
@@ -34,6 +44,9 @@ from shopsmart_etl import (
     not_null,
     order_figures,
     parse_money,
+    quarantine,
+    read_csv_logs,
+    read_json_payloads,
     relationalize,
     revenue_by,
     session_funnel,
@@ -41,7 +54,9 @@ from shopsmart_etl import (
     top_products,
     unique,
     weekly_active_users,
+    write_partitioned,
 )
+from shopsmart_etl.engine import is_sail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,17 +83,21 @@ FIRST = (
 )
 
 
+ORDERS = (
+    "id INT, customer STRUCT<name: STRING, address: STRUCT<country: STRING>>, total STRING, "
+    "items ARRAY<STRUCT<sku: STRING, price: DECIMAL(3, 2), tags: MAP<STRING, INT>>>, at TIMESTAMP"
+)
+
+
 def orders(spark: SparkSession) -> DataFrame:
-    return spark.sql("""
-        SELECT * FROM VALUES
-            (1, named_struct('name', 'Ada', 'address', named_struct('country', 'EIRE')), '$5.00',
-             array(named_struct('sku', 'pen', 'price', 2.50BD, 'tags', map('a', 1)),
-                   named_struct('sku', 'ink', 'price', CAST(NULL AS DECIMAL(3, 2)),
-                                'tags', CAST(NULL AS MAP<STRING, INT>))),
-             TIMESTAMP'2026-01-01 10:00:00'),
-            (2, named_struct('name', 'Bob', 'address', NULL), 'free', array(), TIMESTAMP'2026-01-01 11:00:00'),
-            (3, NULL, NULL, NULL, NULL)
-        AS t (id, customer, total, items, at)""")
+    day = partial(datetime, 2026, 1, 1, tzinfo=timezone.utc)
+    pen, ink = ("pen", Decimal("2.50"), {"a": 1}), ("ink", None, None)
+    rows = [
+        (1, ("Ada", ("EIRE",)), "$5.00", [pen, ink], day(10)),
+        (2, ("Bob", None), "free", [], day(11)),
+        (3, None, None, None, None),
+    ]
+    return spark.createDataFrame(rows, ORDERS)
 
 
 def round_trip(df: DataFrame) -> DataFrame:
@@ -108,7 +127,8 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
         explode_arrays("items", position="_pos"), parse_money("total"), keep_once("total", position="items_pos")
     ),
     "maps": chained(explode_arrays("items"), flatten_struct("items"), explode_map("items_tags")),
-    "conformed": chained(conform(FIRST, on_missing="null", on_extra="rescue", on_mismatch="null")),
+    "conformed": chained(conform(FIRST, on_missing="null", on_extra="drop", on_mismatch="null")),
+    "rescued": chained(conform(FIRST, on_missing="null", on_extra="rescue", on_mismatch="null")),
     "rules": chained(flag_violations(not_null("customer"), unique("id")), keep_valid()),
     "broken": chained(parse_money("total"), flag_violations(in_range("total", least=1)), keep_invalid()),
     "latest": chained(deduplicate("id", latest_by="at")),
@@ -130,15 +150,71 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
 }
 
 
+# What Sail would do wrongly. Nothing is read or written at these paths.
+REFUSED_ON_SAIL: dict[str, Callable[[SparkSession], object]] = {
+    "read_csv_logs": lambda spark: read_csv_logs(spark, "logs", schema="id INT"),
+    "read_json_payloads": lambda spark: read_json_payloads(spark, "orders", schema="id INT"),
+    "infer_schema": lambda spark: infer_schema(spark, "logs", files="csv"),
+    "write_partitioned": lambda spark: orders(spark).transform(write_partitioned("orders", by="total")),
+    "quarantine": lambda spark: orders(spark).transform(flag_violations(not_null("id"))).transform(quarantine("bad")),
+    "Audit": lambda spark: orders(spark).transform(Audit().count("rows")),
+    "conform(on_extra='rescue')": lambda spark: CHAINS["rescued"](orders(spark)),
+    "a sum of decimal(38,2)": lambda spark: (
+        orders(spark)
+        .selectExpr("at", "CAST(id AS DECIMAL(38, 2)) AS paid")
+        .transform(daily_revenue(amount="paid", at="at"))
+    ),
+}
+
+
+def refused(spark: SparkSession) -> dict[str, str]:
+    """Try what Sail would do wrongly, and give what each says."""
+    return {name: _said(attempt, spark) for name, attempt in REFUSED_ON_SAIL.items()}
+
+
+def _said(attempt: Callable[[SparkSession], object], spark: SparkSession) -> str:
+    try:
+        attempt(spark)
+    except (ShopSmartError, PySparkException) as error:
+        return str(error)
+    return "not refused"
+
+
+def audited(spark: SparkSession) -> dict[str, Any]:
+    """Count without observations."""
+    audit = Audit(in_passing=False)
+    orders(spark).transform(audit.count("bronze")).transform(audit.missing("total", "items")).collect()
+    figures: dict[str, Any] = json.loads(audit.report().to_json())
+    return figures
+
+
+def told(value: Any) -> Any:
+    """Write a value so that JSON takes it, the same from every engine."""
+    if isinstance(value, dict):
+        return sorted(([told(key), told(one)] for key, one in value.items()), key=repr)
+    if isinstance(value, (tuple, list)):
+        return [told(one) for one in value]
+    if isinstance(value, datetime):
+        return str(value.astimezone(timezone.utc))
+    if isinstance(value, (bytes, bytearray)):
+        return value.hex()
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def result(df: DataFrame, chain: Callable[[DataFrame], DataFrame]) -> dict[str, Any]:
+    """Run a chain: its rows, in an order of their own, and their schema; or the error that it ends in."""
+    try:
+        made = df.transform(chain)
+        rows = made.collect()
+    except (ShopSmartError, PySparkException) as error:
+        return {"error": type(error).__name__, "says": str(error).partition("\n")[0]}
+    return {"schema": made.schema.jsonValue(), "rows": sorted((told(row) for row in rows), key=json.dumps)}
+
+
 def results(spark: SparkSession) -> dict[str, Any]:
-    """Run every chain; rows as sorted JSON, and the result's schema."""
+    """Run every chain."""
     df = orders(spark)
-    found = {}
-    for name, chain in CHAINS.items():
-        made = chain(df)
-        rows = made.selectExpr("to_json(struct(*), map('ignoreNullFields', 'false')) AS row").collect()
-        found[name] = {"schema": made.schema.jsonValue(), "rows": sorted(row["row"] for row in rows)}
-    return found
+    return {name: result(df, chain) for name, chain in CHAINS.items()}
 
 
 def counted(spark: Any) -> list[int]:
@@ -157,14 +233,37 @@ def counted(spark: Any) -> list[int]:
         before = asked
         df = df.transform(step)
         counts.append(asked - before)
+    client._analyze = analyze  # noqa: SLF001
     return counts
 
 
+def case(schema: StructType, rows: list[Any]) -> str:
+    """Write rows as a line of text."""
+    return base64.b64encode(pickle.dumps((schema.json(), rows))).decode()
+
+
+def result_of(spark: SparkSession, line: str) -> dict[str, Any]:
+    """Run the README's chain on the rows of such a line."""
+    schema, rows = pickle.loads(base64.b64decode(line))  # noqa: S301 - the tests' own
+    df = spark.createDataFrame(rows, StructType.fromJson(json.loads(schema)))
+    return result(df, chained(*README))
+
+
 def main() -> None:
-    spark = SparkSession.builder.remote("local[2]").config("spark.sql.session.timeZone", "UTC").getOrCreate()
+    """Say how an engine does: all chains, then the README's on each case that stands on a line of stdin."""
+    spark = SparkSession.builder.remote(sys.argv[1]).config("spark.sql.session.timeZone", "UTC").getOrCreate()
     spark.conf.set("spark.sql.shuffle.partitions", "2")
     try:
-        json.dump({"counts": counted(spark), "results": results(spark)}, sys.stdout)
+        found = {
+            "java": shutil.which("java"),
+            "counts": counted(spark),
+            "results": results(spark),
+            "audited": audited(spark),
+            "refused": refused(spark) if is_sail(spark) else {},
+        }
+        print(json.dumps(found), flush=True)
+        for line in sys.stdin:
+            print(json.dumps(result_of(spark, line)), flush=True)
     finally:
         spark.stop()
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from engines import NEEDS, session
 from hypothesis import settings
-from pyspark.sql import SparkSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from pyspark.sql import SparkSession
 
 # No deadline: a Spark job's time says nothing. `make test-properties` tries more cases than a developer waits for.
 settings.register_profile("local", max_examples=25, deadline=None)
@@ -20,19 +22,17 @@ settings.load_profile("local")
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    session = (
-        SparkSession.builder.master("local[2]")
-        .appName("shopsmart_etl tests")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.memory", "4g")  # plans of 4,000 columns
-        .config("spark.sql.shuffle.partitions", "2")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
-        .config("spark.log.level", "ERROR")
-        .getOrCreate()
-    )
-    yield session
-    session.stop()
+    with session(str(tmp_path_factory.mktemp("warehouse"))) as spark:
+        yield spark
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests that need what this engine lacks."""
+    for item in items:
+        for marker in item.iter_markers("needs"):
+            for need in (NEEDS[name] for name in marker.args):
+                if not need.met:
+                    item.add_marker(pytest.mark.skip(reason=need.reason))
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any
 
+from engines import NEEDS
 from hypothesis import strategies as st
 from pyspark.sql.types import (
     ArrayType,
@@ -44,7 +45,8 @@ _ATOMS: dict[DataType, st.SearchStrategy[Any]] = {
 
 def _structs(of: st.SearchStrategy[DataType]) -> st.SearchStrategy[StructType]:
     fields = st.builds(StructField, _NAMES, of, st.booleans())
-    return st.lists(fields, max_size=4, unique_by=lambda field: field.name.lower()).map(StructType)
+    least = 0 if NEEDS["empty structs"].met else 1
+    return st.lists(fields, min_size=least, max_size=4, unique_by=lambda field: field.name.lower()).map(StructType)
 
 
 def _nested(of: st.SearchStrategy[DataType]) -> st.SearchStrategy[DataType]:

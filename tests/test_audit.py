@@ -120,6 +120,7 @@ def test_a_report_prints_and_turns_to_json() -> None:
     assert AuditReport(rows={}).reconciled is None
 
 
+@pytest.mark.needs("jobs to count")
 def test_counting_adds_no_job(spark: SparkSession, new_path: Callable[[], str]) -> None:
     def jobs(transform: Callable[[DataFrame], DataFrame]) -> int:
         group = f"audit {transform}"

@@ -29,6 +29,8 @@ from shopsmart_etl import ColumnClashError, ColumnTypeError, InvalidArgumentErro
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.needs("variants")
+
 MONEY = DecimalType(10, 2)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from chispa import assert_df_equality
+from engines import plan_of
 from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql.types import ArrayType, IntegerType, StructField, StructType
@@ -171,5 +172,5 @@ def test_a_later_select_reads_only_the_fields_it_needs(spark: SparkSession, tmp_
     path = str(tmp_path / "orders")
     spark.sql("SELECT 1 id, array(named_struct('sku', 'a', 'price', 2)) items").write.parquet(path)
     lines = spark.read.parquet(path).transform(explode_arrays("items")).transform(flatten_struct("items"))
-    text = lines.select("items_price")._jdf.queryExecution().executedPlan().toString()  # noqa: SLF001 - no public text
+    text = plan_of(lines.select("items_price"))
     assert "ReadSchema: struct<items:array<struct<price:int>>>" in text

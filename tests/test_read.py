@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 from chispa import assert_df_equality
+from engines import VERSION
 from pyspark.sql.types import IntegerType, StructField, StructType
 
 import shopsmart_etl as etl
@@ -19,6 +20,7 @@ from shopsmart_etl import (
     HeaderMismatchError,
     InvalidArgumentError,
     SourceNotFoundError,
+    UnsupportedError,
     explode_arrays,
     flatten_struct,
     infer_schema,
@@ -313,6 +315,18 @@ def test_every_row_says_where_it_came_from(
     assert named.columns == ["id", "bad", "file", "server"]
 
 
+def test_a_column_of_the_file_does_not_pass_for_what_spark_knows_of_it(spark: SparkSession, written: Written) -> None:
+    path, schema = written(["id,_metadata", "1,x"]), "id INT, _metadata STRING"
+    if VERSION < (4, 0):
+        with pytest.raises(UnsupportedError, match="a column named '_metadata' hides which file a row is from"):
+            etl.read_csv_logs(spark, path, schema=schema)
+        rows = read_csv_logs(spark, path, schema=schema).collect()
+    else:
+        rows = etl.read_csv_logs(spark, path, schema=schema).collect()
+        assert rows[0]["_file_path"].endswith(path)
+    assert [row[:2] for row in rows] == [(1, "x")]
+
+
 @READERS
 def test_a_stream_is_read_as_a_batch_is(
     spark: SparkSession, tmp_path: Path, read: Callable[..., DataFrame], text: str
@@ -346,6 +360,7 @@ def test_a_stream_from_nowhere_is_refused(
         read(spark, str(tmp_path / "nope"), schema="id INT", stream=True)
 
 
+@pytest.mark.needs("names of unreadable files")
 @READERS
 def test_a_file_that_cannot_be_read_fails_the_job_and_is_named(
     spark: SparkSession, tmp_path: Path, read: Callable[..., DataFrame], text: str
@@ -372,6 +387,7 @@ def test_a_file_without_permission_fails_the_job_and_is_named(
         read(spark, str(tmp_path), schema="id INT").collect()
 
 
+@pytest.mark.needs("encodings that are refused")
 def test_cp850_is_read_where_the_session_allows_it_and_refused_in_a_line_elsewhere(
     spark: SparkSession, tmp_path: Path
 ) -> None:

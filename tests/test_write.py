@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from chispa import assert_df_equality
+from engines import plan_of
 from pyspark.sql import functions as F
 
 from shopsmart_etl import (
@@ -44,7 +45,7 @@ def test_the_table_comes_back_as_it_was_written(logs: DataFrame, tmp_path: Path)
 
 def test_a_filter_reads_one_partition_and_a_later_step_reads_the_table(logs: DataFrame, tmp_path: Path) -> None:
     table = logs.transform(write_partitioned(str(tmp_path / "t"), by="country"))
-    text = table.where("country = '007'")._jdf.queryExecution().executedPlan().toString()  # noqa: SLF001 - no public text
+    text = plan_of(table.where("country = '007'"))
     assert "PartitionFilters: [isnotnull(country" in text
     assert "FileScan parquet" in text
     assert len({file.rpartition("/")[0] for file in table.inputFiles()}) == 5

@@ -1,0 +1,51 @@
+"""Whether the engine is Sail, whose mistakes are gone round or refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from pyspark.errors import PySparkException
+
+from shopsmart_etl.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# What every Spark has a setting for. Sail has none, and says so in its own words; Databricks may keep it to itself.
+_ALWAYS_SET = "spark.app.id"
+_NOT_SET_ON_SAIL = "configuration not found"
+
+_known: WeakKeyDictionary[SparkSession, bool] = WeakKeyDictionary()
+
+
+def is_sail(spark: SparkSession) -> bool:
+    """Tell whether the session's server is Sail: one small request a session, none where Spark runs in the process.
+
+    Sail reads the fields of a null struct as what lies beneath: ``if(s IS NULL, NULL, s)`` puts nulls there. It has no
+    files' metadata, no observations, and no writes that leave what is there alone when they fail.
+    """
+    if ".connect." not in type(spark).__module__:
+        return False
+    if spark not in _known:
+        _known[spark] = _lacks_what_spark_has(spark)
+    return _known[spark]
+
+
+def _lacks_what_spark_has(spark: SparkSession) -> bool:
+    # A setting and not the version: declarative pipelines answer no query while they are defined.
+    try:
+        spark.conf.get(_ALWAYS_SET)
+    except PySparkException as error:
+        return _NOT_SET_ON_SAIL in str(error)
+    return False
+
+
+def refuse_on_sail(spark: SparkSession, what: str, *, why: str, way_out: str) -> None:
+    """Refuse something that Sail gets wrong.
+
+    Raises:
+        UnsupportedError: The session is on Sail.
+    """
+    if is_sail(spark):
+        raise UnsupportedError(f"{what} is refused on Sail, which {why}. {way_out}")

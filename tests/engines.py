@@ -1,0 +1,115 @@
+"""The engine that this run is on, and what a test needs that not every engine has."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from subprocess import PIPE, Popen
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyspark
+from pyspark.sql import SparkSession
+from servers import connect_server, sail_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pyspark.sql import DataFrame
+    from typing_extensions import Self
+
+# SHOPSMART_ENGINE: classic; or connect or sail, a server in a process of its own. SHOPSMART_SERVER is the server's
+# Python where that is not the client's: the pip package of Spark 3.5 has no server in it.
+ENGINE = os.environ.get("SHOPSMART_ENGINE", "classic")
+SERVER = Path(os.environ.get("SHOPSMART_SERVER", sys.executable))
+# With pyspark-client and pysail, and no JVM.
+CLIENT = Path(__file__).parents[1] / ".venv-client" / "bin" / "python"
+VERSION = tuple(int(part) for part in pyspark.__version__.split(".")[:2])
+
+
+class Need(NamedTuple):
+    """What some tests need.
+
+    Attributes:
+        met: Whether this engine has it.
+        reason: Why the tests are skipped where it has not; docs/engines.md repeats it.
+    """
+
+    met: bool
+    reason: str
+
+
+NEEDS: Mapping[str, Need] = {
+    "a server of its own": Need(VERSION >= (4, 0), "the pip package of Spark 3.5 has no Connect server in it"),
+    "jobs to count": Need(ENGINE == "classic", "Spark Connect does not say how many jobs it ran"),
+    "variants": Need(VERSION >= (4, 0), "Spark 3.5 has no variants"),
+    "encodings that are refused": Need(VERSION >= (4, 0), "Spark 3.5 reads every encoding that Java knows"),
+    "names of unreadable files": Need(VERSION >= (4, 0), "Spark 3.5 does not say which file it failed to read"),
+    "empty structs": Need(VERSION >= (4, 0), "Spark 3.5 has no columns of structs without fields"),
+}
+
+
+@contextmanager
+def session(warehouse: str) -> Iterator[SparkSession]:
+    """Give the session that a run's tests share."""
+    static = {"spark.sql.warehouse.dir": warehouse, "spark.log.level": "ERROR"}
+    settings: dict[str, Any] = {"spark.sql.shuffle.partitions": "2", "spark.sql.session.timeZone": "UTC"}
+    if ENGINE == "classic":
+        made = SparkSession.builder.master("local[2]").appName("shopsmart_etl tests")
+        # Memory for plans of 4,000 columns.
+        local = {"spark.ui.enabled": "false", "spark.driver.memory": "4g"}
+        yield from _used(made.config(map={**static, **settings, **local}))
+        return
+    with sail_server(SERVER) if ENGINE == "sail" else connect_server(SERVER, settings=static) as address:
+        yield from _used(SparkSession.builder.remote(address).config(map=settings))
+
+
+def _used(builder: SparkSession.Builder) -> Iterator[SparkSession]:
+    spark = builder.getOrCreate()
+    yield spark
+    spark.stop()
+
+
+def plan_of(df: DataFrame) -> str:
+    """Give the text of a physical plan."""
+    with redirect_stdout(io.StringIO()) as out:
+        df.explain()
+    return out.getvalue()
+
+
+class Worker:
+    """Another engine, in a process of its own: what it makes of the chains, and of the README's on any case."""
+
+    def __init__(
+        self, address: str, *, python: str = sys.executable, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start it, and wait for its results."""
+        script = str(Path(__file__).with_name("chains.py"))
+        self._process = Popen(
+            [python, "-W", "ignore", script, address],
+            env=None if environment is None else dict(environment),
+            stdin=PIPE,
+            stdout=PIPE,
+            text=True,
+        )
+        self.found = self._answer()
+
+    def result_of(self, case: str) -> dict[str, Any]:
+        """Run the README's chain on a case."""
+        assert self._process.stdin is not None
+        print(case, file=self._process.stdin, flush=True)
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=60)  # the end of its stdin is the end of its work

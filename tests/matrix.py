@@ -1,0 +1,81 @@
+"""Run the suite on every PySpark, classic and Connect, and print a table; docs/engines.md holds one such run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
+ROOT = Path(__file__).parents[1]
+VERSIONS = ["3.5", "4.0", "4.1", "4.2", "4.3"]
+CELLS = [f"{version}-{mode}" for version in VERSIONS for mode in ("classic", "connect")]
+# The pip package of Spark 3.5 has no Connect server in it; a server of Spark 4.0 serves its client.
+SERVERS = {"3.5": "4.0"}
+PAGE = ROOT / "docs" / "engines.md"
+TABLE = re.compile(r"(?<=<!-- matrix -->\n).*(?=<!-- end of matrix -->)", re.DOTALL)
+
+
+class Run(NamedTuple):
+    """What became of a suite."""
+
+    version: str
+    mode: str
+    passed: int
+    failed: int
+    skipped: int
+
+
+def run(cell: str, arguments: list[str]) -> Run:
+    """Run the suite in one cell."""
+    version, mode = cell.split("-")
+    python, server = (
+        ROOT / f".venv-spark-{one}" / "bin" / "python" for one in (version, SERVERS.get(version, version))
+    )
+    report = ROOT / "build" / "matrix" / f"{cell}.xml"
+    report.unlink(missing_ok=True)
+    subprocess.run(
+        [python, "-m", "pytest", f"--junitxml={report}", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"SHOPSMART_ENGINE": mode, "SHOPSMART_SERVER": str(server)},
+        check=False,
+    )
+    known = subprocess.run(
+        [python, "-c", "import pyspark; print(pyspark.__version__)"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    if not report.exists():
+        return Run(known, mode, 0, 1, 0)
+    counts = ET.parse(report).getroot()[0].attrib  # noqa: S314 - what pytest has just written
+    failed, skipped = int(counts["failures"]) + int(counts["errors"]), int(counts["skipped"])
+    return Run(known, mode, int(counts["tests"]) - failed - skipped, failed, skipped)
+
+
+def table(runs: list[Run]) -> str:
+    """Write the runs as Markdown."""
+    head = "| PySpark | mode | passed | failed | skipped |\n|---|---|---:|---:|---:|\n"
+    return head + "".join(f"| {' | '.join(map(str, one))} |\n" for one in runs)
+
+
+def main() -> int:
+    """Run the cells that are asked for, and fail if a test has."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS)
+    parser.add_argument("--write", action="store_true", help="put the table into docs/engines.md")
+    arguments, to_pytest = parser.parse_known_args()
+    runs = []
+    for cell in arguments.cells:
+        print(f"== PySpark {cell.replace('-', ', ')}", flush=True)
+        runs.append(run(cell, to_pytest))
+    text = table(runs)
+    print(text)
+    if arguments.write:
+        PAGE.write_text(TABLE.sub(lambda _: text, PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    return int(any(one.failed or not one.passed for one in runs))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

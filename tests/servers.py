@@ -1,0 +1,67 @@
+"""Spark Connect servers as processes of their own, on loopback, each of the environment that is named."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+# A JVM on a busy machine needs half a minute.
+_SECONDS_TO_START = 120
+
+
+@contextmanager
+def connect_server(python: Path = Path(sys.executable), *, settings: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Serve Spark Connect from the PySpark of an environment, and give the address for ``remote``."""
+    where = "import importlib.util as u; print(u.find_spec('pyspark').submodule_search_locations[0])"
+    home = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout.strip()
+    port = _free_port()
+    conf = {
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(port),
+        "spark.ui.enabled": "false",
+        **(settings or {}),
+    }
+    command = [f"{home}/bin/spark-submit", "--master", "local[2]", "--driver-memory", "4g"]
+    command += [part for name, value in conf.items() for part in ("--conf", f"{name}={value}")]
+    command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
+    environment = {**os.environ, "SPARK_HOME": home, "PYSPARK_PYTHON": str(python)}
+    with _serving(command, environment, port):
+        yield f"sc://127.0.0.1:{port}"
+
+
+@contextmanager
+def sail_server(python: Path = Path(sys.executable)) -> Iterator[str]:
+    """Serve Sail from the command that its package brings, and give the address for ``remote``."""
+    port = _free_port()
+    command = [str(python.parent / "sail"), "spark", "server", "--ip", "127.0.0.1", "--port", str(port)]
+    with _serving(command, dict(os.environ), port):
+        yield f"sc://127.0.0.1:{port}"
+
+
+@contextmanager
+def _serving(command: list[str], environment: dict[str, str], port: int) -> Iterator[None]:
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                grpc.channel_ready_future(channel).result(timeout=_SECONDS_TO_START)
+            yield
+        finally:
+            server.terminate()
+            server.wait(timeout=60)
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port

@@ -1,0 +1,89 @@
+"""Steps on streams give the rows that they give in batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from chains import CHAINS, orders, told
+from pyspark.errors import AnalysisException
+
+from shopsmart_etl import ShopSmartError, explode_arrays, relationalize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from pyspark.sql import DataFrame, SparkSession
+
+STREAMED = ["readme", "nested again", "inside", "once", "maps", "conformed", "rescued", "broken"]
+# A stream has no last row, so that what needs all rows at once has none to give.
+NEED_ALL_ROWS = ["round trip", "rules", "latest", "median"]
+
+
+@pytest.fixture(scope="module")
+def source(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = str(tmp_path_factory.mktemp("orders") / "parquet")
+    orders(spark).repartition(3).write.parquet(path)
+    return path
+
+
+@pytest.fixture
+def streamed(spark: SparkSession, source: str, new_path: Callable[[], str]) -> Callable[..., list[Any]]:
+    """Run a step on the orders as a stream, a file at a time, to the end."""
+
+    def run(step: Callable[[DataFrame], DataFrame]) -> list[Any]:
+        stream = spark.readStream.schema(orders(spark).schema).option("maxFilesPerTrigger", 1).parquet(source)
+        made = stream.transform(step)
+        assert made.isStreaming
+        path, checkpoint = new_path(), new_path() + "-checkpoint"
+        writer = made.writeStream.format("parquet").option("checkpointLocation", checkpoint)
+        query = writer.trigger(availableNow=True).start(path)
+        assert query.awaitTermination(120)
+        return rows(spark.read.schema(made.schema).parquet(path))
+
+    return run
+
+
+def rows(df: DataFrame) -> list[Any]:
+    return sorted((told(row) for row in df.collect()), key=repr)
+
+
+@pytest.mark.parametrize("chain", STREAMED)
+def test_a_chain_gives_the_rows_of_the_batch(
+    chain: str, spark: SparkSession, streamed: Callable[..., list[Any]]
+) -> None:
+    made = streamed(CHAINS[chain])
+    assert made == rows(orders(spark).transform(CHAINS[chain]))
+    assert made
+
+
+def test_the_readme_s_chain_gives_these_rows(streamed: Callable[..., list[Any]]) -> None:
+    first, second = "2026-01-01 10:00:00+00:00", "2026-01-01 11:00:00+00:00"
+    assert streamed(CHAINS["readme"]) == [
+        [1, "Ada", "EIRE", "$5.00", "ink", "0.00", None, first, True],
+        [1, "Ada", "EIRE", "$5.00", "pen", "2.50", [["a", 1]], first, False],
+        [2, "Bob", None, "free", None, "0.00", None, second, True],
+        [3, None, None, None, None, "0.00", None, None, True],
+    ]
+
+
+def test_arrays_are_zipped(streamed: Callable[..., list[Any]]) -> None:
+    def zipped(df: DataFrame) -> DataFrame:
+        both = df.selectExpr("id", "transform(items, one -> one.sku) AS skus", "array(1, 2, 3) AS numbers")
+        return both.transform(explode_arrays("skus", "numbers", siblings="zip")).where("id = 1")
+
+    assert streamed(zipped) == [[1, "ink", 2], [1, "pen", 1], [1, None, 3]]
+
+
+def test_each_table_of_the_documents_is_a_stream(streamed: Callable[..., list[Any]]) -> None:
+    def lines(df: DataFrame) -> DataFrame:
+        return relationalize(df, root="orders", key="id")["orders_items"]
+
+    assert streamed(lines) == [[1, 0, "pen", "2.50", 1], [1, 1, "ink", None, None]]
+
+
+@pytest.mark.parametrize("chain", NEED_ALL_ROWS)
+def test_what_needs_all_rows_refuses_a_stream(chain: str, streamed: Callable[..., list[Any]]) -> None:
+    with pytest.raises((ShopSmartError, AnalysisException)):
+        streamed(CHAINS[chain])
