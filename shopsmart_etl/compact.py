@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 from typing_extensions import override
 
+from shopsmart_etl.engine import refuse_writing_on_sail
 from shopsmart_etl.errors import InvalidArgumentError, SourceNotFoundError, TargetMismatchError, UnsupportedError
 from shopsmart_etl.parquet_folder import DELTA_LOG, STREAM_LOG, ParquetFolder
 from shopsmart_etl.schema import quote
@@ -82,7 +83,7 @@ def compact_partitions(
     Raises:
         SourceNotFoundError: There is no table.
         TargetMismatchError: It has other partition columns.
-        UnsupportedError: It is a Delta table, or one that a stream writes.
+        UnsupportedError: It is a Delta table, or one that a stream writes; or the session is on Sail.
         InvalidArgumentError: An argument is wrong.
 
     Example:
@@ -101,6 +102,7 @@ def compact_partitions(
     inside = [sort_by] if isinstance(sort_by, str) else list(sort_by)
     if target_file_size < 1:
         raise InvalidArgumentError("target_file_size", wanted="a number of bytes", found=target_file_size)
+    refuse_writing_on_sail(spark, "compact_partitions")
     table = _table(spark, path, names)
     survey = _survey(table, names, target_file_size)
     small = [one for one in survey if one["files"] > one["wanted"] and one["small"] >= _FEW]

@@ -49,3 +49,17 @@ def refuse_on_sail(spark: SparkSession, what: str, *, why: str, way_out: str) ->
     """
     if is_sail(spark):
         raise UnsupportedError(f"{what} is refused on Sail, which {why}. {way_out}")
+
+
+def refuse_writing_on_sail(spark: SparkSession, what: str) -> None:
+    """Refuse to write files there.
+
+    Raises:
+        UnsupportedError: The session is on Sail.
+    """
+    refuse_on_sail(
+        spark,
+        what,
+        why="deletes partitions that it should not, and leaves part of the rows when a write fails",
+        way_out="Write there with DataFrame.write, where a failure can be undone",
+    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.errors import AnalysisException
 
-from shopsmart_etl.engine import refuse_on_sail
+from shopsmart_etl.engine import refuse_writing_on_sail
 from shopsmart_etl.errors import TargetExistsError, UnsupportedError
 from shopsmart_etl.rules import find_violations, valid
 from shopsmart_etl.step import step
@@ -63,12 +63,7 @@ def quarantine(path: str, *, violations: str = "_violations", through: Transform
             raise UnsupportedError(
                 "quarantine writes one batch; on a stream, write keep_invalid() and keep_valid() as two queries"
             )
-        refuse_on_sail(
-            df.sparkSession,
-            "quarantine",
-            why="leaves part of the rows behind when a write fails",
-            way_out="Take keep_invalid() and keep_valid(), and write them where a failure can be undone",
-        )
+        refuse_writing_on_sail(df.sparkSession, "quarantine")
         name = find_violations(df, violations)
         try:
             invalid = df.where(f"NOT {valid(name)}")

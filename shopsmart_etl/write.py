@@ -15,7 +15,7 @@ from pyspark.sql.types import (
 
 from shopsmart_etl.catalog_table import CatalogTable
 from shopsmart_etl.delta_folder import DeltaFolder
-from shopsmart_etl.engine import refuse_on_sail
+from shopsmart_etl.engine import refuse_writing_on_sail
 from shopsmart_etl.errors import (
     ColumnTypeError,
     InvalidArgumentError,
@@ -147,12 +147,7 @@ def write_partitioned(
         if len(layout.partitions) == len(schema.fields):
             raise InvalidArgumentError("by", wanted="at least one column left to write", found=by)
         _refuse_stream(streaming=df.isStreaming, checkpoint=checkpoint)
-        refuse_on_sail(
-            df.sparkSession,
-            "write_partitioned",
-            why="deletes other partitions when it replaces some, and leaves part of the rows when a write fails",
-            way_out="Write there with DataFrame.write, where a failure can be undone",
-        )
+        refuse_writing_on_sail(df.sparkSession, "write_partitioned")
         place = _place(df.sparkSession, path, table, format)
         with told(place.name):
             there = place.find()
