@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+import pyspark
 from pyspark.errors import PySparkException
 
 from shopsmart_etl.errors import UnsupportedError
@@ -25,11 +26,15 @@ def is_sail(spark: SparkSession) -> bool:
     Sail reads the fields of a null struct as what lies beneath: ``if(s IS NULL, NULL, s)`` puts nulls there. It has no
     files' metadata, no observations, and no writes that leave what is there alone when they fail.
     """
-    if ".connect." not in type(spark).__module__:
+    if not _on_connect(spark):
         return False
     if spark not in _known:
         _known[spark] = _lacks_what_spark_has(spark)
     return _known[spark]
+
+
+def _on_connect(spark: SparkSession) -> bool:
+    return ".connect." in type(spark).__module__
 
 
 def _lacks_what_spark_has(spark: SparkSession) -> bool:
@@ -49,6 +54,18 @@ def refuse_on_sail(spark: SparkSession, what: str, *, why: str, way_out: str) ->
     """
     if is_sail(spark):
         raise UnsupportedError(f"{what} is refused on Sail, which {why}. {way_out}")
+
+
+def refuse_to_observe(spark: SparkSession, what: str) -> None:
+    """Refuse to count in passing where there are no observations: on Sail, and on Connect before Spark 4.
+
+    Raises:
+        UnsupportedError: There are none.
+    """
+    way_out = "Audit(in_passing=False) counts with aggregations of their own"
+    if _on_connect(spark) and pyspark.__version__.startswith("3."):
+        raise UnsupportedError(f"{what} is refused on Spark Connect before 4.0, which has no observations. {way_out}")
+    refuse_on_sail(spark, what, why="has no observations", way_out=way_out)
 
 
 def refuse_writing_on_sail(spark: SparkSession, what: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
-from shopsmart_etl.engine import refuse_on_sail
+from shopsmart_etl.engine import refuse_to_observe
 from shopsmart_etl.errors import AuditIncompleteError, UnsupportedError
 from shopsmart_etl.schema import positions, quote
 
@@ -96,12 +96,7 @@ class Observed:
             )
         place = self._find(df)
         if place.in_passing:
-            refuse_on_sail(
-                df.sparkSession,
-                self.call,
-                why="has no observations",
-                way_out="Audit(in_passing=False) counts with aggregations of their own",
-            )
+            refuse_to_observe(df.sparkSession, self.call)
         counts = self._counts(df, place.column)
         self._place = place
         if not counts:

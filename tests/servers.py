@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,10 @@ import grpc
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# A JVM on a busy machine needs half a minute.
-_SECONDS_TO_START = 120
+# A JVM on a busy machine needs minutes.
+_SECONDS_TO_START = 300
+# gRPC by itself would wait longer and longer between its tries.
+_PATIENCE = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]
 
 
 @contextmanager
@@ -50,14 +52,23 @@ def sail_server(python: Path = Path(sys.executable)) -> Iterator[str]:
 
 @contextmanager
 def _serving(command: list[str], environment: dict[str, str], port: int) -> Iterator[None]:
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as server:
         try:
-            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-                grpc.channel_ready_future(channel).result(timeout=_SECONDS_TO_START)
+            with grpc.insecure_channel(f"127.0.0.1:{port}", options=_PATIENCE) as channel:
+                _wait(server, grpc.channel_ready_future(channel))
             yield
         finally:
             server.terminate()
             server.wait(timeout=60)
+
+
+def _wait(server: subprocess.Popen[bytes], ready: grpc.Future) -> None:
+    for _ in range(_SECONDS_TO_START):
+        with suppress(grpc.FutureTimeoutError):
+            ready.result(timeout=1)
+            return
+        assert server.poll() is None, f"the server ended with {server.returncode}"
+    raise TimeoutError(f"the server did not answer in {_SECONDS_TO_START} s")
 
 
 def _free_port() -> int:

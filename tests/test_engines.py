@@ -79,7 +79,7 @@ def test_such_a_client_looks_the_schema_up_once_a_step(connect: Worker) -> None:
     assert connect.found["counts"] == [1] * len(README)
 
 
-@pytest.mark.parametrize("chain", CHAINS.keys() - SAIL_LACKS.keys())
+@pytest.mark.parametrize("chain", [name for name in CHAINS if name not in SAIL_LACKS])
 def test_sail_gives_the_same_rows_and_columns(chain: str, sail: Worker, here: dict[str, Any]) -> None:
     found = sail.found["results"][chain]
     assert "error" not in found
