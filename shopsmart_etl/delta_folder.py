@@ -66,4 +66,4 @@ def _outcome(writer: DataFrameWriter, if_exists: IfExists) -> DataFrameWriter:
         # Said, since a session may have made dynamic its default, which would keep the other partitions.
         return writer.mode("overwrite").option("partitionOverwriteMode", "static").option("overwriteSchema", "true")
     # Rows have no columns more than the table but those that the call takes.
-    return writer.mode("errorifexists" if if_exists == "error" else "append").option("mergeSchema", "true")
+    return writer.mode("error" if if_exists == "error" else "append").option("mergeSchema", "true")

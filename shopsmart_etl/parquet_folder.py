@@ -72,7 +72,8 @@ class ParquetFolder:
             writer = rows.write.mode("overwrite").option("partitionOverwriteMode", "dynamic")
         else:
             # Where nothing was there, a table that has come since is not added to.
-            writer = rows.write.mode("append" if self._exists else "errorifexists")
+            # The one name of it that Spark Connect knows.
+            writer = rows.write.mode("append" if self._exists else "error")
         try:
             writer.partitionBy(*by).option("compression", "zstd").options(**options).parquet(self.name)
         except AnalysisException as error:

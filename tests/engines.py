@@ -48,6 +48,7 @@ NEEDS: Mapping[str, Need] = {
     "variants": Need(VERSION >= (4, 0), "Spark 3.5 has no variants"),
     "encodings that are refused": Need(VERSION >= (4, 0), "Spark 3.5 reads every encoding that Java knows"),
     "names of unreadable files": Need(VERSION >= (4, 0), "Spark 3.5 does not say which file it failed to read"),
+    "declarative pipelines": Need(VERSION >= (4, 1), "Spark before 4.1 has no declarative pipelines"),
     "empty structs": Need(VERSION >= (4, 0), "Spark 3.5 has no columns of structs without fields"),
 }
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from runpy import run_path
 from typing import TYPE_CHECKING, Any
 
-import pyspark
 import pytest
 import yaml
 from chispa import assert_df_equality
@@ -28,9 +27,7 @@ HERE = EXAMPLES / "databricks"
 NOTEBOOK = HERE / "logs_notebook.py"
 BUNDLE: dict[str, Any] = yaml.safe_load((HERE / "databricks.yml").read_text(encoding="utf-8"))
 JOB = BUNDLE["resources"]["jobs"]["orders"]
-no_server = pytest.mark.skipif(
-    pyspark.__version__.startswith("3."), reason="before Spark 4 the pip package has no Connect server in it"
-)
+no_server = pytest.mark.needs("a server of its own")
 TABLES = ["silver", "quarantine", "gold/daily_active_users", "gold/daily_revenue"]
 DEFAULTS = """\
 spark.log.level ERROR

@@ -9,7 +9,6 @@ from pathlib import Path
 from runpy import run_path
 from typing import TYPE_CHECKING
 
-import pyspark
 import pytest
 from chispa import assert_df_equality
 from pyspark.sql import functions as F
@@ -21,9 +20,7 @@ import shopsmart_etl as etl
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-pytestmark = pytest.mark.skipif(
-    tuple(map(int, pyspark.__version__.split(".")[:2])) < (4, 1), reason="Spark before 4.1 has no declarative pipelines"
-)
+pytestmark = pytest.mark.needs("declarative pipelines")
 PAGE = (ROOT / "docs" / "pipelines.md").read_text(encoding="utf-8")
 ORDER = """order_id STRING, placed_at TIMESTAMP, customer STRUCT<id: STRING, address: STRUCT<country: STRING>>,
     items ARRAY<STRUCT<sku: STRING, quantity: INT, price: DECIMAL(10, 2)>>, payment STRUCT<amount: DECIMAL(10, 2)>"""
