@@ -172,12 +172,12 @@ def _refuse_target(path: str | None, table: str | None, table_format: TableForma
         raise InvalidArgumentError("path", wanted="either a path or table=, a name in a catalog", found=path)
     if table_format is not None and table_format not in _FORMATS:
         raise InvalidArgumentError("format", wanted=f"one of {', '.join(_FORMATS)}", found=table_format)
-    if path is not None and table_format == "iceberg":
+    if path and table_format == "iceberg":
         raise UnsupportedError(
             "format='iceberg': an Iceberg table has a name in a catalog; say table='catalog.schema.table' in place of "
             "a path"
         )
-    if table is not None and table_format == "parquet":
+    if table and table_format == "parquet":
         raise UnsupportedError(
             "format='parquet': a Parquet table of a catalog cannot replace partitions safely; give a path, or use "
             "format='delta' or 'iceberg'"
@@ -187,7 +187,7 @@ def _refuse_target(path: str | None, table: str | None, table_format: TableForma
 def _refuse_outcome(if_exists: IfExists, path: str | None, table_format: TableFormat | None) -> None:
     if if_exists not in _OUTCOMES:
         raise InvalidArgumentError("if_exists", wanted=f"one of {', '.join(_OUTCOMES)}", found=if_exists)
-    if if_exists == "replace_all" and path is not None and table_format != "delta":
+    if if_exists == "replace_all" and path and table_format != "delta":
         raise UnsupportedError(
             "if_exists='replace_all': on Parquet it would delete the table before the new one is there. Write to a new "
             "path, or use if_exists='replace_partitions', or format='delta'"
@@ -224,9 +224,9 @@ def _partition(field: StructField) -> StructField:
 
 
 def _place(spark: SparkSession, path: str | None, table: str | None, table_format: TableFormat | None) -> Place:
-    if table is not None:
+    if table:
         return CatalogTable(spark, table, table_format)
-    assert path is not None  # noqa: S101 - narrows the type; _refuse_target said so
+    assert path  # noqa: S101 - narrows the type; _refuse_target said so
     return (DeltaFolder if table_format == "delta" else ParquetFolder)(spark, path)
 
 
