@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
 from shopsmart_etl.errors import TargetExistsError, UnsupportedError
 from shopsmart_etl.schema import quote, type_sql
@@ -16,12 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructField, StructType
 
     from shopsmart_etl.typing import IfExists, TableFormat
 
 
 class CatalogTable:
-    """A table of Delta Lake, Iceberg or another format that commits atomically."""
+    """A table of Delta Lake or Iceberg."""
 
     def __init__(self, spark: SparkSession, name: str, table_format: TableFormat | None) -> None:
         """Keep its name, and the format that it is made in."""
@@ -34,10 +34,15 @@ class CatalogTable:
         """Look at what is there."""
         if not self._spark.catalog.tableExists(self.name):
             return None
+        self._refuse_others()
         schema = self._spark.table(self.name).schema
         self._columns = schema.names
         partitions = [one.name for one in self._spark.catalog.listColumns(self.name) if one.isPartition]
-        return There(StructType([field for field in schema if field.name not in partitions]), partitions)
+        return There(schema, partitions)
+
+    def misfits(self, partitions: Sequence[StructField]) -> list[str]:  # noqa: ARG002 - as for Parquet
+        """Find none: the schema has the types of these columns too."""
+        return []
 
     def write(self, rows: DataFrame, by: Sequence[str], if_exists: IfExists, options: dict[str, str]) -> None:
         """Write rows that fit, in one commit."""
@@ -56,17 +61,16 @@ class CatalogTable:
                 else:
                     writer.options(**self._since()).overwritePartitions()
         except AnalysisException as error:
-            if "TABLE_OR_VIEW_ALREADY_EXISTS" in str(error):
-                raise TargetExistsError(self.name) from None
-            if "v1 table" not in str(error) and "UNSUPPORTED_FEATURE.TABLE_OPERATION" not in str(error):
+            if "TABLE_OR_VIEW_ALREADY_EXISTS" not in str(error):
                 raise
-            raise UnsupportedError(
-                f"{self.name!r} is a table whose format does not commit atomically; nothing was written: "
-                "make it with format='delta' or 'iceberg', or write Parquet by path"
-            ) from None
+            raise TargetExistsError(self.name) from None
 
     def stream(self, rows: DataFrame, by: Sequence[str], options: dict[str, str]) -> None:
         """Write what is new of a stream; a batch and its number are one commit."""
+        if self._columns:
+            self._add_columns(rows.schema)
+        elif self._format is None:
+            raise UnsupportedError(f"{self.name!r} is to be made by a stream: say format='delta' or 'iceberg'")
         writer = rows.writeStream.partitionBy(*by).options(**options)
         # Iceberg else wants each task's rows sorted by partition, which a stream's are not.
         writer = writer.option("fanout-enabled", "true")
@@ -83,9 +87,17 @@ class CatalogTable:
             main = self._spark.table(f"{self.name}.refs").where("name = 'main'").select("snapshot_id").collect()
         except AnalysisException:
             return {}
-        if not main:
-            return {}
-        return {"isolation-level": "serializable", "validate-from-snapshot-id": str(main[0][0])}
+        since = {"validate-from-snapshot-id": str(main[0][0])} if main else {}
+        return {"isolation-level": "serializable", **since}
+
+    def _refuse_others(self) -> None:
+        """Other formats replace a table by dropping it, or lose sight of its rows when a stream writes to it."""
+        detail = self._spark.sql(f"DESCRIBE TABLE EXTENDED {self.name}").where("col_name = 'Provider'").collect()
+        if not detail or detail[-1]["data_type"].lower() not in ("delta", "iceberg"):
+            raise UnsupportedError(
+                f"{self.name!r} is a table whose format does not commit atomically; nothing was written: "
+                "make it with format='delta' or 'iceberg', or write Parquet by path"
+            )
 
     def _add_columns(self, schema: StructType) -> None:
         # Ahead of the write: a column of nulls, should that fail.

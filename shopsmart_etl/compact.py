@@ -14,6 +14,7 @@ from shopsmart_etl.engine import refuse_writing_on_sail
 from shopsmart_etl.errors import InvalidArgumentError, SourceNotFoundError, TargetMismatchError, UnsupportedError
 from shopsmart_etl.parquet_folder import DELTA_LOG, STREAM_LOG, ParquetFolder
 from shopsmart_etl.schema import quote
+from shopsmart_etl.tables import refuse_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,6 +103,7 @@ def compact_partitions(
     inside = [sort_by] if isinstance(sort_by, str) else list(sort_by)
     if target_file_size < 1:
         raise InvalidArgumentError("target_file_size", wanted="a number of bytes", found=target_file_size)
+    refuse_pattern(path)
     refuse_writing_on_sail(spark, "compact_partitions")
     table = _table(spark, path, names)
     survey = _survey(table, names, target_file_size)
@@ -135,18 +137,19 @@ def _table(spark: SparkSession, path: str, names: Sequence[str]) -> DataFrame:
     there = folder.find()
     if there is None:
         raise SourceNotFoundError(path, "there is no table of Parquet files")
-    if list(there.partitions or ()) != list(names):
-        found = ", ".join(there.partitions or ())
+    if list(there.partitions) != list(names):
+        found = ", ".join(there.partitions)
         raise TargetMismatchError(path, [f"partition columns: the table has ({found}), the call ({', '.join(names)})"])
     texts = [StructField(name, StringType()) for name in names]
-    return spark.read.schema(StructType([*there.columns.fields, *texts])).parquet(path)
+    # A file that cannot be read must not be left out: it would go with the old ones.
+    reader = spark.read.option("ignoreCorruptFiles", value=False).option("ignoreMissingFiles", value=False)
+    return reader.schema(StructType([*there.columns.fields, *texts])).parquet(path)
 
 
 def _survey(table: DataFrame, names: Sequence[str], target: int) -> list[Row]:
     """Count each partition's files, bytes and rows, by the files' footers."""
-    metadata = table.metadataColumn("_metadata")
     keys = [F.col(quote(name)) for name in names]
-    files = table.groupBy(*keys, metadata["file_path"], metadata["file_size"].alias("bytes")).agg(
+    files = table.groupBy(*keys, "_metadata.file_path", F.col("_metadata.file_size").alias("bytes")).agg(
         F.count(F.lit(1)).alias("rows")
     )
     return (
@@ -168,9 +171,8 @@ def _rewrite(table: DataFrame, names: Sequence[str], inside: Sequence[str], smal
         [(*(one[name] for name in names), one["wanted"]) for one in small],
         StructType([*keys, StructField(f"{own}wanted", LongType())]),
     )
-    metadata = table.metadataColumn("_metadata")
     # By where a row is, which is the same if a task is run again.
-    at = F.xxhash64(metadata["file_path"], metadata["row_index"])
+    at = F.xxhash64("_metadata.file_path", "_metadata.row_index")
     placed = table.select("*", at.alias(f"{own}at"))
     same = [placed[quote(name)].eqNullSafe(chosen[key.name]) for name, key in zip(names, keys, strict=True)]
     part = F.pmod(f"{own}at", f"{own}wanted")

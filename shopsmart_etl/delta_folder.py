@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyspark.errors import AnalysisException
-from pyspark.sql.types import StructType
 
-from shopsmart_etl.errors import TargetExistsError
+from shopsmart_etl.errors import TargetExistsError, UnsupportedError
+from shopsmart_etl.parquet_folder import ParquetFolder
 from shopsmart_etl.schema import quote
 from shopsmart_etl.tables import There
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+    from pyspark.sql.types import StructField, StructType
 
     from shopsmart_etl.typing import IfExists
 
@@ -32,12 +33,20 @@ class DeltaFolder:
         try:
             schema = self._spark.read.format("delta").load(self.name).schema
         except AnalysisException as error:
-            if "PATH_NOT_FOUND" in str(error) or "DELTA_TABLE_NOT_FOUND" in str(error):
-                return None
-            raise
+            if "PATH_NOT_FOUND" not in str(error) and "DELTA_TABLE_NOT_FOUND" not in str(error):
+                raise
+            if ParquetFolder(self._spark, self.name).find() is not None:
+                raise UnsupportedError(
+                    f"{self.name!r} holds Parquet files and no log of Delta Lake, which would not see their rows: "
+                    f"run CONVERT TO DELTA parquet.`{self.name}` first, or write to another path"
+                ) from None
+            return None
         detail = self._spark.sql(f"DESCRIBE DETAIL delta.{quote(self.name)}").select("partitionColumns").collect()
-        partitions = detail[0][0]
-        return There(StructType([field for field in schema if field.name not in partitions]), partitions)
+        return There(schema, detail[0][0])
+
+    def misfits(self, partitions: Sequence[StructField]) -> list[str]:  # noqa: ARG002 - as for Parquet
+        """Find none: the schema has the types of these columns too."""
+        return []
 
     def write(self, rows: DataFrame, by: Sequence[str], if_exists: IfExists, options: dict[str, str]) -> None:
         """Write rows that fit, in one commit of the log."""
@@ -51,7 +60,7 @@ class DeltaFolder:
 
     def stream(self, rows: DataFrame, by: Sequence[str], options: dict[str, str]) -> None:
         """Write what is new of a stream; a batch and its number are one commit of the log."""
-        writer = rows.writeStream.format("delta").partitionBy(*by).options(**options)
+        writer = rows.writeStream.format("delta").partitionBy(*by).options(**options).option("mergeSchema", "true")
         writer.trigger(availableNow=True).start(self.name).awaitTermination()
 
     def read(self, schema: StructType) -> DataFrame:
@@ -60,10 +69,11 @@ class DeltaFolder:
 
 
 def _outcome(writer: DataFrameWriter, if_exists: IfExists) -> DataFrameWriter:
+    # Rows have no columns more than the table but those that the call takes.
+    writer = writer.option("mergeSchema", "true")
     if if_exists == "replace_partitions":
         return writer.mode("overwrite").option("partitionOverwriteMode", "dynamic")
     if if_exists == "replace_all":
         # Said, since a session may have made dynamic its default, which would keep the other partitions.
         return writer.mode("overwrite").option("partitionOverwriteMode", "static").option("overwriteSchema", "true")
-    # Rows have no columns more than the table but those that the call takes.
-    return writer.mode("error" if if_exists == "error" else "append").option("mergeSchema", "true")
+    return writer.mode("error" if if_exists == "error" else "append")

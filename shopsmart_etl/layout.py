@@ -22,7 +22,7 @@ from pyspark.sql.types import (
 )
 
 from shopsmart_etl.schema import literal, positions, quote
-from shopsmart_etl.tables import STOPPED
+from shopsmart_etl.tables import NULL_FOLDER, STOPPED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
     from pyspark.sql.types import StructField
 
-# What Spark names the folder of null. As a value it would come back as null, and so would the empty string.
-_NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 # What file systems take for one name, in bytes.
 _LONGEST_FOLDER = 255
 # What Spark writes as three signs in the name of a folder.
@@ -118,7 +116,7 @@ def _fit_for_folders(field: StructField) -> Column:
     """Stop the job, before it commits, at a value that a folder's name cannot hold."""
     name = quote(field.name)
     blank = (
-        f"{STOPPED} partition column {field.name!r} holds an empty string or the text {_NULL_FOLDER}, which folders "
+        f"{STOPPED} partition column {field.name!r} holds an empty string or the text {NULL_FOLDER}, which folders "
         "cannot tell from null; nothing was written: replace it first, say by null or 'unknown'"
     )
     long = (
@@ -130,7 +128,7 @@ def _fit_for_folders(field: StructField) -> Column:
     # The length is looked at first, since to escape every value would take longer than to write it.
     too_long = f"octet_length({name}) * 3 > {room} AND octet_length({folder}) > {room}"
     return F.expr(
-        f"CASE WHEN {name} IN ('', '{_NULL_FOLDER}') THEN raise_error({literal(blank)}) "
+        f"CASE WHEN {name} IN ('', '{NULL_FOLDER}') THEN raise_error({literal(blank)}) "
         f"WHEN {too_long} THEN raise_error(concat({literal(long)}, left({name}, 20))) ELSE {name} END"
     )
 

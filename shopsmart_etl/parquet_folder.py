@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
+from uuid import uuid4
 
 from pyspark.errors import AnalysisException
+from pyspark.sql.types import StringType
 
 from shopsmart_etl.errors import TargetExistsError, UnsupportedError
 from shopsmart_etl.schema import quote
-from shopsmart_etl.tables import There
+from shopsmart_etl.tables import NULL_FOLDER, There
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.types import StructType
+    from pyspark.sql.types import StructField, StructType
 
     from shopsmart_etl.typing import IfExists
 
@@ -61,6 +64,26 @@ class ParquetFolder:
             return False
         return True
 
+    def misfits(self, partitions: Sequence[StructField]) -> list[str]:
+        """List values of folders that the types do not have: ``007`` is no int, since that is written as 7."""
+        typed = [(at, field) for at, field in enumerate(partitions) if not isinstance(field.dataType, StringType)]
+        files = self._spark.read.parquet(self.name).inputFiles() if typed else []
+        # Encoded twice: by Spark in the folder's name, and that in the file's address.
+        folders = {
+            tuple(unquote(unquote(part)) for part in file.split("/")[-1 - len(partitions) : -1]) for file in files
+        }
+        lines = []
+        for at, field in typed:
+            values = {folder[at].partition("=")[2] for folder in folders} - {NULL_FOLDER}
+            rows = self._spark.createDataFrame([(value,) for value in sorted(values)], "value string")
+            kind = field.dataType.simpleString()
+            strange = rows.where(f"NOT (CAST(try_cast(value AS {kind}) AS STRING) <=> value)").limit(1).collect()
+            lines += [
+                f"partition column {field.name!r} is {kind} in the rows, and the table has {row['value']!r}"
+                for row in strange
+            ]
+        return lines
+
     def write(self, rows: DataFrame, by: Sequence[str], if_exists: IfExists, options: dict[str, str]) -> None:
         """Write rows that fit; a partition is replaced when all rows are written, and no sooner."""
         if self.holds(STREAM_LOG):
@@ -73,7 +96,7 @@ class ParquetFolder:
         else:
             # Where nothing was there, a table that has come since is not added to.
             # The one name of it that Spark Connect knows.
-            writer = rows.write.mode("append" if self._exists else "error")
+            writer = rows.write.mode("append" if self._exists else "error").options(**_own_attempt())
         try:
             writer.partitionBy(*by).option("compression", "zstd").options(**options).parquet(self.name)
         except AnalysisException as error:
@@ -83,7 +106,15 @@ class ParquetFolder:
 
     def stream(self, rows: DataFrame, by: Sequence[str], options: dict[str, str]) -> None:
         """Write what is new of a stream; the files are in the table when the log of the stream lists them."""
-        if self._exists and not self.holds(STREAM_LOG) and self.find() is not None:
+        ours = self.holds(STREAM_LOG)
+        begun, done = (self._has_entries(f"{options['checkpointLocation']}/{log}") for log in ("offsets", "commits"))
+        # A stream notes a batch's offsets, then its files in the table's log, then its commit.
+        if (ours and not begun and self._has_entries(self.name)) or (done and not ours):
+            raise UnsupportedError(
+                f"{self.name!r} and the checkpoint are not of one stream, whose batches Spark would take for written: "
+                "give the checkpoint that the table was written with, or a new one and a new path"
+            )
+        if self._exists and not ours and self.find() is not None:
             raise UnsupportedError(
                 f"{self.name!r} was not written by a stream: once its log of files is there, Spark would not see the "
                 "rows that are. Write to another path, or use format='delta'"
@@ -91,7 +122,27 @@ class ParquetFolder:
         writer = rows.writeStream.format("parquet").partitionBy(*by).option("compression", "zstd").options(**options)
         writer.trigger(availableNow=True).start(self.name).awaitTermination()
 
+    def _has_entries(self, folder: str) -> bool:
+        try:
+            return bool(self._spark.read.format("binaryFile").load(folder).inputFiles())
+        except AnalysisException as error:
+            if "PATH_NOT_FOUND" not in str(error):
+                raise
+            return False
+
     def read(self, schema: StructType) -> DataFrame:
         """Give the table; with its schema, or Spark would guess the partition columns' types from the folders."""
         table = self._spark.read.schema(schema).parquet(self.name)
         return table if table.columns == schema.names else table.selectExpr(*map(quote, schema.names))
+
+
+def _own_attempt() -> dict[str, str]:
+    """Keep a job from the files of one that was killed: Hadoop's committer takes all in its folder for its own.
+
+    Under a number of its own the folder is its own. In version 2 of the committer the files of a task are in the table
+    before the job has succeeded.
+    """
+    return {
+        "mapreduce.job.application.attempt.id": str(1 + uuid4().int % (2**31 - 2)),
+        "mapreduce.fileoutputcommitter.algorithm.version": "1",
+    }

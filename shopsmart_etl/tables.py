@@ -6,17 +6,20 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from shopsmart_etl.errors import PartitionError, UnsupportedError, WriteConflictError
+from shopsmart_etl.errors import InvalidArgumentError, PartitionError, UnsupportedError, WriteConflictError
 from shopsmart_etl.schema import type_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pyspark.sql import DataFrame
-    from pyspark.sql.types import StructType
+    from pyspark.sql.types import StructField, StructType
 
     from shopsmart_etl.typing import IfExists
 
+
+# What Spark names the folder of null. As a value it would come back as null, and so would the empty string.
+NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 
 # Begins every text with which a write stops its own job.
 STOPPED = "write_partitioned stopped:"
@@ -31,12 +34,12 @@ class There(NamedTuple):
     """A table that is there.
 
     Attributes:
-        columns: Its columns in their order, without those it is partitioned by.
-        partitions: The names of the columns it is partitioned by; None where the format tells by itself.
+        columns: Its columns in their order; of Parquet without those it is partitioned by, whose types nothing keeps.
+        partitions: The names of the columns it is partitioned by.
     """
 
     columns: StructType
-    partitions: Sequence[str] | None
+    partitions: Sequence[str]
 
 
 class Place(Protocol):
@@ -47,6 +50,9 @@ class Place(Protocol):
     def find(self) -> There | None:
         """Look at what is there; None for no table."""
 
+    def misfits(self, partitions: Sequence[StructField]) -> list[str]:
+        """Compare partition values that are there with the types of those that come, where no schema keeps them."""
+
     def write(self, rows: DataFrame, by: Sequence[str], if_exists: IfExists, options: dict[str, str]) -> None:
         """Write rows that fit."""
 
@@ -55,6 +61,12 @@ class Place(Protocol):
 
     def read(self, schema: StructType) -> DataFrame:
         """Give the table, with these columns and types."""
+
+
+def refuse_pattern(path: str) -> None:
+    """Refuse a path that Spark takes for a pattern when it reads, and not when it writes."""
+    if found := sorted(set(path) & set("*?[]{}\\")):
+        raise InvalidArgumentError("path", wanted=f"a folder's name without {' '.join(found)}", found=path)
 
 
 def differences(there: There, schema: StructType, by: Sequence[str], *, add_columns: bool) -> list[str]:
@@ -70,23 +82,28 @@ def differences(there: There, schema: StructType, by: Sequence[str], *, add_colu
         A line for each difference that is not taken.
     """
     lines = []
-    if there.partitions is not None and list(there.partitions) != list(by):
+    if list(there.partitions) != list(by):
         lines.append(f"partition columns: the table has ({', '.join(there.partitions)}), the rows ({', '.join(by)})")
-    apart = {*by, *(there.partitions or ())}
-    table = {field.name: type_text(field.dataType) for field in there.columns if field.name not in by}
-    rows = {field.name: type_text(field.dataType) for field in schema if field.name not in apart}
-    lines += [f"column {name!r} ({kind}) is missing from the rows" for name, kind in table.items() if name not in rows]
-    new = {name: kind for name, kind in rows.items() if name not in table}
+    apart = {*by, *there.partitions}
+    have = {field.name: field.dataType for field in there.columns}
+    comes = {field.name: field.dataType for field in schema}
+    table = [name for name in have if name not in apart]
+    rows = [name for name in comes if name not in apart]
+    new = [name for name in rows if name not in have]
+    lines += [
+        f"column {name!r} ({type_text(have[name])}) is missing from the rows" for name in table if name not in comes
+    ]
     if not add_columns:
         lines += [
-            f"column {name!r} ({kind}) is not in the table; new_columns='add' adds it" for name, kind in new.items()
+            f"column {name!r} ({type_text(comes[name])}) is not in the table; new_columns='add' adds it" for name in new
         ]
+    # Whole: what is shown of a long type is cut.
     lines += [
-        f"column {name!r} is {table[name]} in the table and {kind} in the rows"
-        for name, kind in rows.items()
-        if name in table and table[name] != kind
+        f"column {name!r} is {type_text(have[name])} in the table and {type_text(kind)} in the rows"
+        for name, kind in comes.items()
+        if name in have and have[name].simpleString() != kind.simpleString()
     ]
-    if not lines and list(rows) != [*table, *new]:
+    if not lines and rows != [*table, *new]:
         lines.append(f"the table's columns are in the order {', '.join(table)}; the rows' are {', '.join(rows)}")
     return lines
 

@@ -28,7 +28,7 @@ from shopsmart_etl.parquet_folder import ParquetFolder
 from shopsmart_etl.schema import find_column, type_text
 from shopsmart_etl.session import ignores_case
 from shopsmart_etl.step import step
-from shopsmart_etl.tables import differences, told
+from shopsmart_etl.tables import differences, refuse_pattern, told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,14 +138,7 @@ def write_partitioned(
 
     def write(df: DataFrame) -> DataFrame:
         schema = df.schema
-        find = partial(find_column, schema, ignores_case=partial(ignores_case, df))
-        layout = Layout(
-            [_partition(schema.fields[find(column)]) for column in columns],
-            [schema.names[find(column)] for column in inside],
-            max_partitions,
-        )
-        if len(layout.partitions) == len(schema.fields):
-            raise InvalidArgumentError("by", wanted="at least one column left to write", found=by)
+        layout = _layout(df, schema, columns, inside, max_partitions)
         _refuse_stream(streaming=df.isStreaming, checkpoint=checkpoint)
         refuse_writing_on_sail(df.sparkSession, "write_partitioned")
         place = _place(df.sparkSession, path, table, format)
@@ -155,6 +148,7 @@ def write_partitioned(
                 raise TargetExistsError(place.name)
             if there is not None and if_exists != "replace_all":
                 lines = differences(there, schema, layout.names, add_columns=new_columns == "add")
+                lines = lines or place.misfits(layout.partitions)
                 if lines:
                     raise TargetMismatchError(place.name, lines)
             rows, options = layout.arrange(df), _options(schema, target_file_size)
@@ -170,6 +164,7 @@ def write_partitioned(
 def _refuse_target(path: str | None, table: str | None, table_format: TableFormat | None) -> None:
     if bool(path) == bool(table):
         raise InvalidArgumentError("path", wanted="either a path or table=, a name in a catalog", found=path)
+    refuse_pattern(path or "")
     if table_format is not None and table_format not in _FORMATS:
         raise InvalidArgumentError("format", wanted=f"one of {', '.join(_FORMATS)}", found=table_format)
     if path and table_format == "iceberg":
@@ -208,6 +203,19 @@ def _refuse_stream(*, streaming: bool, checkpoint: str | None) -> None:
         )
     if checkpoint is not None and not streaming:
         raise UnsupportedError("write_partitioned: checkpoint= is for streams; read with stream=True, or leave it out")
+
+
+def _layout(
+    df: DataFrame, schema: StructType, by: Sequence[str], sort_by: Sequence[str], max_partitions: int | None
+) -> Layout:
+    find = partial(find_column, schema, ignores_case=partial(ignores_case, df))
+    partitions = [_partition(schema.fields[find(column)]) for column in by]
+    layout = Layout(partitions, [schema.names[find(column)] for column in sort_by], max_partitions)
+    if len(set(layout.names)) < len(layout.names):
+        raise InvalidArgumentError("by", wanted="each partition column once", found=by)
+    if len(layout.names) == len(schema.fields):
+        raise InvalidArgumentError("by", wanted="at least one column left to write", found=by)
+    return layout
 
 
 def _partition(field: StructField) -> StructField:

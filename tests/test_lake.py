@@ -101,6 +101,20 @@ def test_append_adds_rows_and_columns_where_the_call_says_so(logs: DataFrame, wr
     assert (table.count(), table.where("text IS NULL").count()) == (15, 10)
 
 
+def test_columns_are_added_by_a_replacement_and_by_a_stream(
+    lake: SparkSession, logs: DataFrame, write: Callable[..., Transform], tmp_path: Path
+) -> None:
+    logs.transform(write())
+    wider = logs.where("country = '01'").withColumn("text", F.lit("x"))
+    table = wider.transform(write(if_exists="replace_partitions", new_columns="add"))
+    assert (table.count(), table.where("text = 'x'").count()) == (5, 1)
+    wider.withColumn("more", F.lit(1)).write.parquet(str(tmp_path / "source"))
+    stream = lake.readStream.schema("id INT, country STRING, tags ARRAY<INT>, text STRING, more INT")
+    arguments = {"if_exists": "append", "new_columns": "add", "checkpoint": str(tmp_path / "checkpoint")}
+    table = stream.parquet(str(tmp_path / "source")).transform(write(**arguments))
+    assert (table.count(), table.where("more = 1").count()) == (6, 1)
+
+
 def test_rows_that_do_not_fit_are_refused(logs: DataFrame, write: Callable[..., Transform]) -> None:
     table = logs.transform(write())
     with pytest.raises(TargetMismatchError, match="column 'id' is int in the table and string in the rows"):
@@ -187,6 +201,18 @@ def test_a_delta_table_is_left_to_its_own_compaction(lake: SparkSession, logs: D
     logs.transform(write_partitioned(str(tmp_path / "t"), by="country", format="delta"))
     with pytest.raises(UnsupportedError, match=r"run OPTIMIZE delta\."):
         compact_partitions(lake, str(tmp_path / "t"), by="country")
+
+
+def test_parquet_files_are_not_hidden_by_a_delta_log(logs: DataFrame, tmp_path: Path) -> None:
+    logs.transform(write_partitioned(str(tmp_path / "t"), by="country"))
+    with pytest.raises(UnsupportedError, match="holds Parquet files and no log of Delta Lake"):
+        logs.transform(write_partitioned(str(tmp_path / "t"), by="country", format="delta", if_exists="append"))
+
+
+def test_partition_columns_of_another_type_are_refused(logs: DataFrame, write: Callable[..., Transform]) -> None:
+    logs.selectExpr("id", "7 AS country").transform(write())
+    with pytest.raises(TargetMismatchError, match="column 'country' is int in the table and string in the rows"):
+        logs.selectExpr("id", "'7' AS country").transform(write(if_exists="replace_partitions"))
 
 
 def test_a_table_whose_format_commits_file_by_file_is_refused(lake: SparkSession, logs: DataFrame) -> None:

@@ -19,6 +19,7 @@ from shopsmart_etl import (
     TargetExistsError,
     TargetMismatchError,
     UnsupportedError,
+    compact_partitions,
     write_partitioned,
 )
 
@@ -308,9 +309,56 @@ def test_new_columns_are_added_and_null_in_older_rows(logs: DataFrame, tmp_path:
 
 
 def test_what_a_killed_first_write_left_is_no_table(logs: DataFrame, tmp_path: Path) -> None:
-    (tmp_path / "t" / "_temporary" / "0").mkdir(parents=True)
+    # With a task of it that was done.
+    task = tmp_path / "t" / "_temporary" / "0" / "task_202601010000000000000_0001_m_000000"
+    logs.write.partitionBy("country").parquet(str(task))
     table = logs.transform(write_partitioned(str(tmp_path / "t"), by="country"))
     assert_df_equality(table, logs, ignore_row_order=True)
+
+
+@pytest.mark.parametrize("if_exists", ["append", "replace_partitions"])
+def test_a_difference_far_inside_a_struct_is_seen(spark: SparkSession, tmp_path: Path, if_exists: Any) -> None:
+    fields = ", ".join(f"'a_field_with_a_long_name_{at}', {at}" for at in range(30))
+    rows = spark.sql(f"SELECT named_struct({fields}) AS s, 'EIRE' AS country")
+    other = spark.sql(f"SELECT named_struct({fields[:-2]}'29') AS s, 'EIRE' AS country")
+    rows.transform(write_partitioned(str(tmp_path / "t"), by="country"))
+    with pytest.raises(TargetMismatchError, match="column 's' is struct"):
+        other.transform(write_partitioned(str(tmp_path / "t"), by="country", if_exists=if_exists))
+
+
+@pytest.mark.parametrize(
+    ("there", "kind", "found"),
+    [("'007'", "INT", "007"), ("'abc'", "INT", "abc"), ("1.5", "INT", "1.5"), ("'2026-1-2'", "DATE", "2026-1-2")],
+)
+def test_partition_values_that_the_rows_type_does_not_have_are_refused(
+    spark: SparkSession, tmp_path: Path, there: str, kind: str, found: str
+) -> None:
+    path = str(tmp_path / "t")
+    spark.sql(f"SELECT 1 AS id, {there} AS part").transform(write_partitioned(path, by="part"))
+    rows = spark.sql(f"SELECT 2 AS id, CAST(NULL AS {kind}) AS part")
+    with pytest.raises(TargetMismatchError, match=f"column 'part' is {kind.lower()} in the rows.*has '{found}'"):
+        rows.transform(write_partitioned(path, by="part", if_exists="replace_partitions"))
+
+
+@pytest.mark.parametrize("value", ["7", "DATE'2026-01-02'", "true", "1.50BD", "TIMESTAMP_NTZ'2026-01-02 03:04:05.5'"])
+def test_typed_partition_values_are_taken_again(spark: SparkSession, tmp_path: Path, value: str) -> None:
+    rows = spark.sql(f"SELECT 1 AS id, {value} AS part UNION ALL SELECT 2, NULL")
+    step = write_partitioned(str(tmp_path / "t"), by="part", if_exists="replace_partitions")
+    rows.transform(step)
+    assert_df_equality(rows.transform(step), rows, ignore_row_order=True, ignore_nullable=True)
+
+
+@pytest.mark.parametrize("path", ["t/g[1]", "t*", "{a,b}", "a?", "a\\b"])
+def test_a_path_that_is_a_pattern_is_refused(spark: SparkSession, path: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="path: wanted a folder's name without"):
+        write_partitioned(path, by="country")
+    with pytest.raises(InvalidArgumentError, match="path: wanted a folder's name without"):
+        compact_partitions(spark, path, by="country")
+
+
+def test_a_partition_column_is_named_once(logs: DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgumentError, match="by: wanted each partition column once"):
+        logs.transform(write_partitioned(str(tmp_path / "t"), by=["country", "COUNTRY"]))
 
 
 def test_a_delta_table_is_not_written_to_as_parquet(logs: DataFrame, tmp_path: Path) -> None:
@@ -376,6 +424,22 @@ def test_a_stream_does_not_hide_the_rows_of_a_table_that_is_there(spark: SparkSe
     with pytest.raises(UnsupportedError, match="was not written by a stream"):
         stream.transform(step)
     assert spark.read.parquet(path).count() == 10
+
+
+def test_a_stream_with_the_checkpoint_of_another_table_is_refused(spark: SparkSession, tmp_path: Path) -> None:
+    def write(table: str, checkpoint: str) -> DataFrame:
+        stream = spark.readStream.schema("id INT, country STRING").parquet(str(tmp_path / "source"))
+        where = {"checkpoint": str(tmp_path / checkpoint), "if_exists": "append"}
+        return stream.transform(write_partitioned(str(tmp_path / table), by="country", **where))  # type: ignore[arg-type]
+
+    new_rows(spark, tmp_path / "source", 0)
+    assert write("one", "first").count() == 10
+    new_rows(spark, tmp_path / "source", 10)
+    with pytest.raises(UnsupportedError, match="the checkpoint are not of one stream"):
+        write("one", "second")
+    with pytest.raises(UnsupportedError, match="the checkpoint are not of one stream"):
+        write("other", "first")
+    assert write("one", "first").count() == 20
 
 
 def test_a_stream_without_a_checkpoint_and_a_batch_with_one_are_refused(spark: SparkSession, tmp_path: Path) -> None:
