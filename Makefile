@@ -4,8 +4,9 @@ PY := .venv/bin/python
 SPARK = export JAVA_HOME="$$(cat $(CURDIR)/.venv/java_home)" SPARK_LOCAL_IP=127.0.0.1 \
 	SPARK_CONF_DIR="$(CURDIR)/examples/conf";
 DEMO := demo-output
+CASES := 200
 QUICK := not heavy and not engines and not hypothesis
-SLOW := cluster connect docs examples real_data
+SLOW := cluster connect databricks declarative docs examples faults gold_duckdb real_data report
 
 .PHONY: help setup demo test test-properties test-heavy test-faults test-lake test-wheel test-engines test-oldest test-matrix \
 	bench-nested bench-quality bench-write bench-gold format clean
@@ -13,7 +14,7 @@ SLOW := cluster connect docs examples real_data
 help:
 	@echo "make demo        simulate web servers and run both pipelines, from raw files to a report"
 	@echo "make test        the checks and the tests"
-	@echo "make test-properties  the generated tests, with 200 cases each"
+	@echo "make test-properties  the generated tests, with 200 cases each; CASES=50 sets how many"
 	@echo "make test-heavy  the tests that take minutes"
 	@echo "make test-faults  writers killed at thirty moments, executors too; full disks"
 	@echo "make test-lake   writes to the real Delta Lake and Iceberg"
@@ -57,8 +58,8 @@ test: setup
 	@$(SPARK) $(PY) -m pytest
 
 test-properties: setup
-	@echo "== Generated tests, 200 cases each"
-	@$(SPARK) $(PY) -m pytest -m "hypothesis and not engines" --hypothesis-profile=ci
+	@echo "== Generated tests, $(CASES) cases each"
+	@$(SPARK) SHOPSMART_CASES=$(CASES) $(PY) -m pytest -m "hypothesis and not engines" --hypothesis-profile=ci
 
 test-heavy: setup
 	@echo "== Tests that take minutes"
@@ -73,7 +74,7 @@ test-lake: setup
 	@echo "== Delta Lake and Iceberg"
 	@$(SPARK) SHOPSMART_JARS="$(CURDIR)/build/jars" .venv-lake/bin/python -m pytest tests/test_lake.py
 
-# In a folder without the package's source, so that only the wheel can be imported.
+# In a folder without the package's source, so that only the wheel can be imported; without what starts Sparks of its own.
 test-wheel: setup
 	@echo "== Building the wheel"
 	@rm -rf build/wheel && mkdir -p build/wheel
@@ -86,7 +87,7 @@ test-wheel: setup
 	@cd build/wheel && ../../.venv-wheel/bin/python -c 'import shopsmart_etl as e; assert "site-packages" in e.__file__'
 	@echo "== Tests, against the wheel"
 	@$(SPARK) cd build/wheel && SHOPSMART_DATA="$${SHOPSMART_DATA:-$(CURDIR)/../shared/data}" \
-		../../.venv-wheel/bin/python -m pytest -m "not heavy and not hypothesis and not engines"
+		../../.venv-wheel/bin/python -m pytest -m "$(QUICK)" $(SLOW:%=--ignore tests/test_%.py)
 
 # Servers in processes of their own, and a client without a JVM.
 test-engines: setup
@@ -122,4 +123,4 @@ format: setup
 	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
 
 clean:
-	rm -rf .venv .venv-wheel .venv-client .venv-spark-* build dist $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-wheel .venv-lake .venv-client .venv-spark-* build dist $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -75,7 +75,7 @@ class Layout(NamedTuple):
         """
         texts = {field.name: _fit_for_folders(field) for field in self.partitions if _is_text(field)}
         names = [quote(name) for name in self.names]
-        rows = df.withColumns(texts)
+        rows = df.withColumns(texts) if texts else df  # which Spark Connect refuses to do with none
         # PySpark 3.5 takes no column in a hint. There a large partition stays with one task.
         old = pyspark.__version__.startswith("3.")
         rows = rows.repartition(*names) if old else rows.hint("rebalance", *names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 # No deadline: a Spark job's time says nothing. `make test-properties` tries more cases than a developer waits for.
 settings.register_profile("local", max_examples=25, deadline=None)
-settings.register_profile("ci", max_examples=200, deadline=None, print_blob=True)
+CASES = int(os.environ.get("SHOPSMART_CASES", "200"))
+settings.register_profile("ci", max_examples=CASES, deadline=None, print_blob=True)
 settings.load_profile("local")
 
 

@@ -45,6 +45,8 @@ class Need(NamedTuple):
 NEEDS: Mapping[str, Need] = {
     "a server of its own": Need(VERSION >= (4, 0), "the pip package of Spark 3.5 has no Connect server in it"),
     "jobs to count": Need(ENGINE == "classic", "Spark Connect does not say how many jobs it ran"),
+    "accumulators": Need(ENGINE == "classic", "Spark Connect has no accumulators"),
+    "columns in hints": Need(VERSION >= (4, 0), "PySpark 3.5 takes no column in a hint"),
     "variants": Need(VERSION >= (4, 0), "Spark 3.5 has no variants"),
     "encodings that are refused": Need(VERSION >= (4, 0), "Spark 3.5 reads every encoding that Java knows"),
     "names of unreadable files": Need(VERSION >= (4, 0), "Spark 3.5 does not say which file it failed to read"),

@@ -200,6 +200,7 @@ def test_more_partitions_than_allowed_stop_the_job_before_it_writes(logs: DataFr
     assert logs.transform(write_partitioned(f"{path}2", by=["country", "id"], max_partitions=None)).count() == 5
 
 
+@pytest.mark.needs("accumulators")
 def test_the_source_is_read_once_though_partitions_are_counted(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,9 +230,8 @@ def test_a_large_partition_is_split_and_small_ones_are_not(spark: SparkSession, 
     assert table.where("country = 'UK'").count() == 28_000
 
 
+@pytest.mark.needs("columns in hints")
 def test_adaptive_execution_splits_a_large_partition_over_several_tasks(spark: SparkSession, tmp_path: Path) -> None:
-    if spark.version < "4":
-        pytest.skip("PySpark 3.5 takes no column in a hint, so a large partition stays with one task")
     name = "spark.sql.adaptive.advisoryPartitionSizeInBytes"
     before = spark.conf.get(name) or ""
     spark.conf.set(name, "200KB")
