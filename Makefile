@@ -70,6 +70,7 @@ test-faults: setup
 	@$(SPARK) SHOPSMART_KILLS=10 $(PY) -m pytest tests/test_faults.py
 
 test-lake: setup
+	@.ci/environment lake
 	@.ci/lake
 	@echo "== Delta Lake and Iceberg"
 	@$(SPARK) SHOPSMART_JARS="$(CURDIR)/build/jars" .venv-lake/bin/python -m pytest tests/test_lake.py
