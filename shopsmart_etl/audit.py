@@ -7,20 +7,19 @@ from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DoubleType, FloatType
 from typing_extensions import override
 
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.observed import Counts, Observed, Place
-from shopsmart_etl.schema import find_column
+from shopsmart_etl.schema import find_column, literal
 from shopsmart_etl.session import ignores_case
 from shopsmart_etl.step import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
     from pyspark.sql.types import StructType
 
     from shopsmart_etl.rules import Rule
@@ -164,7 +163,7 @@ class Audit:
         for name in columns:
             self._take(name, "missing")
 
-        def counts(df: DataFrame, column: Callable[[int], Column]) -> dict[str, Column]:
+        def counts(df: DataFrame, column: Callable[[int], str]) -> dict[str, str]:
             schema = df.schema
             found = {name: find_column(schema, name, ignores_case=lambda: ignores_case(df)) for name in columns}
             return {name: _count(_is_missing(schema, at, column)) for name, at in found.items()}
@@ -181,7 +180,7 @@ class Audit:
             A step that changes nothing.
         """
 
-        def counts(df: DataFrame, column: Callable[[int], Column]) -> dict[str, Column]:
+        def counts(df: DataFrame, column: Callable[[int], str]) -> dict[str, str]:
             return {
                 one.name.removesuffix(flag_suffix): _count(column(at))
                 for at, one in enumerate(df.schema.fields)
@@ -205,10 +204,10 @@ class Audit:
         for rule in rules:
             self._take(rule.name, "violations")
 
-        def counts(df: DataFrame, column: Callable[[int], Column]) -> dict[str, Column]:
+        def counts(df: DataFrame, column: Callable[[int], str]) -> dict[str, str]:
             broken = column(find_column(df.schema, violations, ignores_case=lambda: ignores_case(df)))
-            some = F.size(broken) > 0
-            return {rule.name: _count(some & F.array_contains(broken, rule.name)) for rule in rules}
+            some = f"size({broken}) > 0"
+            return {rule.name: _count(f"{some} AND array_contains({broken}, {literal(rule.name)})") for rule in rules}
 
         return self._step("violations", f"violations({', '.join(map(repr, rules))})", counts)
 
@@ -259,15 +258,15 @@ class Audit:
 
 
 def _rows(name: str) -> Counts:
-    return lambda _, __: {name: F.count(F.lit(1))}
+    return lambda _, __: {name: "count(1)"}
 
 
-def _count(condition: Column) -> Column:
+def _count(condition: str) -> str:
     # Not count_if, for which Spark copies every row with the condition as one column more.
-    return F.count(F.when(condition, 1))
+    return f"count(CASE WHEN {condition} THEN 1 END)"
 
 
-def _is_missing(schema: StructType, at: int, reach: Callable[[int], Column]) -> Column:
+def _is_missing(schema: StructType, at: int, reach: Callable[[int], str]) -> str:
     column = reach(at)
     floating = isinstance(schema.fields[at].dataType, (FloatType, DoubleType))
-    return column.isNull() | F.isnan(column) if floating else column.isNull()
+    return f"{column} IS NULL OR isnan({column})" if floating else f"{column} IS NULL"

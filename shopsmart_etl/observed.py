@@ -16,8 +16,8 @@ from shopsmart_etl.schema import positions, quote
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Makes the figures of a DataFrame, given what reaches a column by its position.
-Counts: TypeAlias = Callable[[DataFrame, Callable[[int], Column]], dict[str, Column]]
+# Writes the figures of a DataFrame in SQL, given what reaches a column by its position.
+Counts: TypeAlias = Callable[[DataFrame, Callable[[int], str]], dict[str, str]]
 
 # Spark hands the figures over a moment after the action has ended.
 _SECONDS_TO_ARRIVE = 30
@@ -44,15 +44,15 @@ class Place:
         """Tell whether a DataFrame is what the last step here handed on, and has not been cached since."""
         return df is self._end and not (self.in_passing and df.is_cached)
 
-    def column(self, at: int) -> Column:
-        """Reach a column by its position."""
-        return F.col(quote(self._names[at]) if self._told_apart else str(at))
+    def column(self, at: int) -> str:
+        """Reach a column by its position, in SQL."""
+        return quote(self._names[at] if self._told_apart else str(at))
 
-    def count(self, figures: Sequence[Column]) -> tuple[DataFrame, range]:
+    def count(self, figures: Sequence[str]) -> tuple[DataFrame, range]:
         """Count more; give the DataFrame to hand on, and where these figures will be among all of this place."""
         before = len(self._figures)
         # By position, since the report's names may be any text.
-        self._figures += [figure.alias(f"figure{before + at}") for at, figure in enumerate(figures)]
+        self._figures += [F.expr(f"{figure} AS figure{at}") for at, figure in enumerate(figures, before)]
         self._got = []
         if self.in_passing:
             self._observation = Observation()

@@ -42,14 +42,20 @@ class ParquetFolder:
             return None
         if self.holds(DELTA_LOG):
             raise UnsupportedError(f"{self.name!r} is a Delta table: files of Parquet beside it would be lost in it")
+        return self._look()
+
+    def _look(self, tries: int = 3) -> There | None:
         try:
             table = self._spark.read.parquet(self.name).schema
             # Without the folders: what the files themselves hold, of which some may be older than a column.
             reader = self._spark.read.option("recursiveFileLookup", value=True).option("mergeSchema", value=True)
             files = reader.parquet(self.name).schema
-        except AnalysisException as error:
+        except Exception as error:
             if "UNABLE_TO_INFER_SCHEMA" in str(error):
                 return None
+            # Another writer has replaced a file since Spark listed it.
+            if tries > 1 and any(sign in str(error) for sign in ("FILE_NOT_EXIST", "FileNotFoundException")):
+                return self._look(tries - 1)
             raise
         return There(files, [name for name in table.names if name not in files.names])
 

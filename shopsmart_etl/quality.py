@@ -73,7 +73,7 @@ def flag_violations(*rules: Rule, into: str = "_violations") -> Transform:
             ignores_case=partial(ignores_case, df),
             way_out="Give another into=, or keep_valid() what was flagged before",
         )
-        kept = [F.coalesce(rule.column(), F.lit(False)) for rule in rules]  # noqa: FBT003 - a Column
+        kept = [rule.kept() for rule in rules]
         # Sound rows, which are most, get by without the array of every rule; nor is array_filter, or array_compact
         # which is made of it, compiled by Spark.
         broken = F.array(*(F.when(~one, F.lit(rule.name)) for one, rule in zip(kept, rules, strict=True)))

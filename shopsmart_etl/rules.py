@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from pyspark.sql.types import ArrayType, StringType
 from typing_extensions import override
 
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
-from shopsmart_etl.schema import find_column, quote, type_text
+from shopsmart_etl.schema import find_column, literal, quote, type_text
 from shopsmart_etl.session import ignores_case
 
 if TYPE_CHECKING:
@@ -62,11 +63,13 @@ class Rule:
         ):
             raise InvalidArgumentError("condition", wanted="SQL text, a Column, or a function of one", found=condition)
 
-    def column(self) -> Column:
-        """Make the condition's Column."""
+    def kept(self) -> Column:
+        """Make the Column that is true where the rule is kept, and never null."""
         if isinstance(self.condition, str):
-            return F.expr(self.condition)
-        return self.condition() if callable(self.condition) else self.condition
+            # One call to the engine, where Columns take one for each of their parts.
+            return F.expr(f"coalesce(({self.condition}), false)")
+        condition = self.condition() if callable(self.condition) else self.condition
+        return F.coalesce(condition, F.lit(False))  # noqa: FBT003 - a Column
 
     @override
     def __repr__(self) -> str:
@@ -105,14 +108,18 @@ def in_range(column: str, *, least: object = None, most: object = None) -> Rule:
     """
     if least is None and most is None:
         raise InvalidArgumentError("least", wanted="at least one of least= and most=", found=None)
-    bounds = [f">= {least}"] * (least is not None) + [f"<= {most}"] * (most is not None)
+    bounds = {sign: value for sign, value in {">=": least, "<=": most}.items() if value is not None}
+    name = f"{column} {' and '.join(f'{sign} {value}' for sign, value in bounds.items())}"
+    if all(map(_can_be_written, bounds.values())):
+        written = (f"{quote(column)} {sign} {_written(value)}" for sign, value in bounds.items())
+        return Rule(name, " AND ".join(written), (column,))
 
     def condition() -> Column:
         value = F.col(quote(column))
         over = F.lit(True) if least is None else value >= F.lit(least)  # noqa: FBT003 - a Column
         return over if most is None else over & (value <= F.lit(most))
 
-    return Rule(f"{column} {' and '.join(bounds)}", condition, (column,))
+    return Rule(name, condition, (column,))
 
 
 def one_of(column: str, *values: object) -> Rule:
@@ -125,8 +132,10 @@ def one_of(column: str, *values: object) -> Rule:
     """
     if not values:
         raise InvalidArgumentError("values", wanted="at least one value", found=values)
-    shown = ", ".join(map(str, values))
-    return Rule(f"{column} is one of {shown}", lambda: F.col(quote(column)).isin(*values), (column,))
+    name = f"{column} is one of {', '.join(map(str, values))}"
+    if all(map(_can_be_written, values)):
+        return Rule(name, f"{quote(column)} IN ({', '.join(map(_written, values))})", (column,))
+    return Rule(name, lambda: F.col(quote(column)).isin(*values), (column,))
 
 
 def matches(column: str, pattern: str) -> Rule:
@@ -137,7 +146,8 @@ def matches(column: str, pattern: str) -> Rule:
         >>> df.transform(flag_violations(matches("sku", "[A-Z][0-9]"))).transform(keep_valid()).collect()
         [Row(sku='A1', tags=['x'])]
     """
-    return Rule(f"{column} matches {pattern}", lambda: F.col(quote(column)).rlike(rf"\A(?:{pattern})\z"), (column,))
+    whole = literal(rf"\A(?:{pattern})\z")
+    return Rule(f"{column} matches {pattern}", f"{quote(column)} RLIKE {whole}", (column,))
 
 
 def unique(*columns: str) -> Rule:
@@ -177,9 +187,8 @@ def country_code(column: str) -> Rule:
         >>> df.transform(flag_violations(country_code("country"))).transform(keep_valid()).collect()
         [Row(country='IE', tags=['x'])]
     """
-    return Rule(
-        f"{column} is an ISO 3166 country code", lambda: F.col(quote(column)).isin(*_COUNTRIES.split()), (column,)
-    )
+    codes = ", ".join(map(literal, _COUNTRIES.split()))
+    return Rule(f"{column} is an ISO 3166 country code", f"{quote(column)} IN ({codes})", (column,))
 
 
 def valid(violations: str) -> str:
@@ -194,6 +203,19 @@ def find_violations(df: DataFrame, name: str) -> str:
     if not isinstance(field.dataType, ArrayType) or not isinstance(field.dataType.elementType, StringType):
         raise ColumnTypeError(field.name, wanted="the array that flag_violations adds", found=type_text(field.dataType))
     return field.name
+
+
+def _can_be_written(value: object) -> bool:
+    """Tell whether a value has the same meaning as SQL text; for a time, that depends on the session."""
+    return (isinstance(value, (int, str)) and not isinstance(value, bool)) or (
+        isinstance(value, Decimal) and value.is_finite()
+    )
+
+
+def _written(value: object) -> str:
+    if isinstance(value, str):
+        return literal(value)
+    return f"{value:f}BD" if isinstance(value, Decimal) else str(value)
 
 
 # ISO 3166-1 alpha-2, the 249 codes assigned.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # No deadline: a Spark job's time says nothing. `make test-properties` tries more cases than a developer waits for.
-settings.register_profile("local", max_examples=25, deadline=None)
+settings.register_profile("local", max_examples=10, deadline=None)
 CASES = int(os.environ.get("SHOPSMART_CASES", "200"))
 settings.register_profile("ci", max_examples=CASES, deadline=None, print_blob=True)
 settings.load_profile("local")

@@ -60,6 +60,9 @@ def session(warehouse: str) -> Iterator[SparkSession]:
     """Give the session that a run's tests share."""
     static = {"spark.sql.warehouse.dir": warehouse, "spark.log.level": "ERROR"}
     settings: dict[str, Any] = {"spark.sql.shuffle.partitions": "2", "spark.sql.session.timeZone": "UTC"}
+    if VERSION < (4, 0):
+        # As from 4.0 on. Before, a day that is none fails the job that should keep its line as corrupt.
+        settings["spark.sql.legacy.timeParserPolicy"] = "CORRECTED"
     if ENGINE == "classic":
         made = SparkSession.builder.master("local[2]").appName("shopsmart_etl tests")
         # Memory for plans of 4,000 columns.

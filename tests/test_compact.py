@@ -44,7 +44,7 @@ def table(spark: SparkSession, tmp_path: Path) -> DataFrame:
 
 
 def test_small_files_become_few_and_the_rows_stay(spark: SparkSession, table: DataFrame, tmp_path: Path) -> None:
-    before, rows = files(tmp_path / "t"), table.toPandas()
+    before, rows = files(tmp_path / "t"), table.collect()
     done = compact_partitions(spark, str(tmp_path / "t"), by="country")
     assert done.partitions == 5
     assert done.compacted == {

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+NEEDS = {"dirt.md": [pytest.mark.needs("names of unreadable files")]}
 CHECKER = doctest.OutputChecker()
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [pytest.param(page, marks=NEEDS.get(page.name, ()), id=page.name) for page in PAGES])
 def test_the_blocks_of_a_page_run_and_print_what_it_shows(spark: SparkSession, page: Path) -> None:
     names = {"spark": spark}
     printed = ""
