@@ -48,7 +48,7 @@ def run(spark: SparkSession, source: str, output: str) -> None:
         .transform(etl.pipeline(audit.count("bronze"), etl.flag_violations(READABLE), audit.violations(READABLE)))
         .transform(etl.quarantine(f"{output}/quarantine", through=audit.count("quarantined")))
         .drop("_corrupt_record")
-        .withColumns({} if "Revenue" in names else {"Revenue": F.expr(REVENUE)})
+        .selectExpr("*", *([] if "Revenue" in names else [f"{REVENUE} AS Revenue"]))
         .transform(etl.impute_financials(*amounts))
         .transform(etl.pipeline(audit.filled(), audit.count("silver")))
         .transform(etl.write_partitioned(f"{output}/silver", by="Country"))

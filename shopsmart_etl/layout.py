@@ -137,11 +137,13 @@ def _counted(rows: DataFrame, names: Sequence[str], most: int) -> DataFrame:
     """Stop the job, before it writes, where the rows have more partitions.
 
     The partitions are counted from the shuffled rows that the write reads too: Spark reuses the exchange, so the
-    source is read once. For that the count must need every column, or its exchange would be another one.
+    source is read once. For that the count must need every column, or its exchange would be another one. It groups by
+    a struct, since by the columns themselves the rows of a large partition would be counted in one task.
     """
+    key = f"struct({', '.join(names)})"
     unused = f"count_if(xxhash64({', '.join(names)}) = 0 AND to_json(struct(*)) IS NULL)"
-    each = rows.groupBy(*names).agg(F.expr(unused)).toDF(*positions(len(names) + 1))
-    seen = each.agg(F.expr(f"count(1) + sum(`{len(names)}`) AS partitions"))
+    each = rows.groupBy(F.expr(key)).agg(F.expr(unused)).toDF(*positions(2))
+    seen = each.agg(F.expr("count(1) + sum(`1`) AS partitions"))
     by = ", ".join(names).replace("`", "")
     why = literal(
         f"{STOPPED} wanted at most {most:,} partitions by {by}; nothing was written: partition by columns of fewer "

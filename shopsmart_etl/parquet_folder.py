@@ -51,7 +51,7 @@ class ParquetFolder:
             reader = self._spark.read.option("recursiveFileLookup", value=True).option("mergeSchema", value=True)
             files = reader.parquet(self.name).schema
         except Exception as error:
-            if "UNABLE_TO_INFER_SCHEMA" in str(error):
+            if "Unable to infer schema" in str(error):
                 return None
             # Another writer has replaced a file since Spark listed it.
             if tries > 1 and any(sign in str(error) for sign in ("FILE_NOT_EXIST", "FileNotFoundException")):

@@ -124,7 +124,7 @@ def load(reader: DataFrameReader | DataStreamReader, path: str) -> DataFrame:
     except AnalysisException as error:
         if "PATH_NOT_FOUND" in str(error):
             raise SourceNotFoundError(path, "there is no such file or folder") from None
-        if "UNABLE_TO_INFER_SCHEMA" not in str(error):
+        if "Unable to infer schema" not in str(error):
             raise
         files = []
     except IllegalArgumentException as error:

@@ -15,6 +15,7 @@ from threading import Thread, Timer
 from typing import TYPE_CHECKING
 
 import pyspark
+from engines import surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +84,7 @@ def _daemon(processes: ExitStack, folder: Path, name: str, *arguments: str) -> s
             *("--host", "127.0.0.1", "--port", "0", "--webui-port", "0"),
             *arguments,
         ],
-        env=os.environ | settings,
+        env=surroundings(**settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

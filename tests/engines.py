@@ -79,6 +79,13 @@ def _used(builder: SparkSession.Builder) -> Iterator[SparkSession]:
     spark.stop()
 
 
+def surroundings(**given: str) -> dict[str, str]:
+    """Give the environment of a process with an engine of its own, and this Python's commands on its path."""
+    # Set by PySpark once this process is on Connect, and then so is any other that inherits it.
+    inherited = {name: value for name, value in os.environ.items() if name != "SPARK_CONNECT_MODE_ENABLED"}
+    return inherited | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | given
+
+
 def plan_of(df: DataFrame) -> str:
     """Give the text of a physical plan."""
     with redirect_stdout(io.StringIO()) as out:
@@ -111,11 +118,16 @@ class Worker:
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        line = self._process.stdout.readline()
+        assert line, "the other engine's process has ended"
+        answer: dict[str, Any] = json.loads(line)
         return answer
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=60)  # the end of its stdin is the end of its work
+        try:
+            self._process.communicate(timeout=60)  # the end of its stdin is the end of its work
+        finally:
+            self._process.kill()

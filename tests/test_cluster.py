@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from runpy import run_path
@@ -18,6 +19,7 @@ import pytest
 import typing_extensions
 from chispa import assert_df_equality
 from cluster import BOUND, SPARK, Cluster, cluster
+from engines import surroundings
 from test_docs import BLOCK, ROOT
 from test_examples import EXAMPLES
 
@@ -102,17 +104,16 @@ def submit(running: Cluster, bronze: Path, wheels: Path, tmp_path: Path) -> Subm
     (tmp_path / "spark-defaults.conf").write_text(DEFAULTS, encoding="utf-8")
     (tmp_path / "installed").mkdir()
     shutil.copy(str(typing_extensions.__file__), tmp_path / "installed")
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYSPARK_PYTHON": str(Path(sys.base_prefix) / "bin" / "python3"),
-        "PYTHONPATH": str(tmp_path / "installed"),
-        "SPARK_CONF_DIR": str(tmp_path),
-        "SPARK_HOME": str(SPARK),
-        "MASTER": running.url,
-        "WHEELS": str(wheels),
-        "BRONZE": str(bronze),
-        "OUT": str(tmp_path),
-    }
+    environment = surroundings(
+        PYSPARK_PYTHON=str(Path(sys.base_prefix) / "bin" / "python3"),
+        PYTHONPATH=str(tmp_path / "installed"),
+        SPARK_CONF_DIR=str(tmp_path),
+        SPARK_HOME=str(SPARK),
+        MASTER=running.url,
+        WHEELS=str(wheels),
+        BRONZE=str(bronze),
+        OUT=str(tmp_path),
+    )
 
     def start(example: str) -> tuple[subprocess.Popen[str], Path]:
         submitted = ["bash", "-c", command("spark-submit", example)]
@@ -131,8 +132,9 @@ def said(account: str) -> str:
 
 def kill_executors(running: Cluster, job: subprocess.Popen[str]) -> None:
     """Kill all executors once they hold shuffled rows, which are lost with them."""
-    others = running.shuffled()
+    others, until = running.shuffled(), time.monotonic() + BOUND
     while not running.shuffled() - others:
+        assert time.monotonic() < until, "no executor has shuffled rows"
         with suppress(subprocess.TimeoutExpired):
             job.wait(0.05)
             pytest.fail(f"the job ended before it had shuffled rows: {job.communicate()[1]}")
@@ -169,12 +171,8 @@ def test_an_example_gives_on_a_cluster_what_it_gives_on_one_machine(
 @pytest.mark.heavy
 @pytest.mark.skipif(bool(list(ROOT.glob("*.whl"))), reason="run against a wheel, there is no source to make one of")
 def test_the_page_makes_wheels_of_the_package_and_of_what_it_needs(tmp_path: Path) -> None:
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "WHEELS": str(tmp_path),
-    }
     make = ["bash", "-c", command("pip wheel")]
-    subprocess.run(make, cwd=ROOT, env=environment, check=True, timeout=BOUND)
+    subprocess.run(make, cwd=ROOT, env=surroundings(WHEELS=str(tmp_path)), check=True, timeout=BOUND)
     assert sorted(wheel.name.partition("-")[0] for wheel in tmp_path.iterdir()) == [
         "shopsmart_etl",
         "typing_extensions",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from chains import CHAINS, README, results
-from engines import Worker
+from engines import Worker, surroundings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.needs("a server of its own")
 def connect() -> dict[str, Any]:
     # A process of its own: a session of Spark Connect and a classic one do not live in one. SPARK_TESTING is PySpark's
     # way to a free port.
-    with Worker("local[2]", environment=os.environ | {"SPARK_TESTING": "1"}) as worker:
+    with Worker("local[2]", environment=surroundings(SPARK_TESTING="1")) as worker:
         return worker.found
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import shutil
 import subprocess
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
 from runpy import run_path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +15,13 @@ import pytest
 import yaml
 from chispa import assert_df_equality
 from databricks.bundles.jobs import Job
+from engines import surroundings
 from test_docs import BLOCK, ROOT
 from test_examples import EXAMPLES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import SparkSession
 
 HERE = EXAMPLES / "databricks"
@@ -58,8 +59,8 @@ def bronze(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def on_connect(*command: str | Path, folder: Path, **given: str) -> str:
     """Run a command whose sessions are of Spark Connect, in a process of its own, and give what it prints."""
     (folder / "spark-defaults.conf").write_text(DEFAULTS, encoding="utf-8")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "SPARK_REMOTE": "local[2]", "SPARK_CONF_DIR": str(folder)} | given
+    # SPARK_TESTING has the server take a port that is free.
+    environment = surroundings(SPARK_REMOTE="local[2]", SPARK_TESTING="1", SPARK_CONF_DIR=str(folder), **given)
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stdout
@@ -103,10 +104,7 @@ def test_the_wheel_task_gives_on_connect_what_the_example_gives(
     expected = ran_locally(spark, "nested_json_parser.py", pages, tmp_path / "expected", "data")
     project = shutil.copytree(EXAMPLES, tmp_path / "examples") / "databricks"
     build = ["bash", "-c", BUNDLE["artifacts"]["orders"]["build"]]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(
-        build, cwd=project / BUNDLE["artifacts"]["orders"]["path"], env=os.environ | {"PATH": path}, check=True
-    )
+    subprocess.run(build, cwd=project / BUNDLE["artifacts"]["orders"]["path"], env=surroundings(), check=True)
     (dependency,) = JOB["environments"][0]["spec"]["dependencies"]
     (wheel,) = project.glob(dependency)
     task = JOB["tasks"][0]["python_wheel_task"]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 from runpy import run_path
 from typing import TYPE_CHECKING
 
 import pytest
 from chispa import assert_df_equality
+from engines import surroundings
 from pyspark.sql import functions as F
 from test_docs import BLOCK, ROOT
 from test_examples import EXAMPLES
@@ -18,6 +17,8 @@ from test_examples import EXAMPLES
 import shopsmart_etl as etl
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = pytest.mark.needs("declarative pipelines")
@@ -42,13 +43,13 @@ def pages(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path
 def tables(pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run the pipeline with the page's command."""
     tables = tmp_path_factory.mktemp("tables")
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYSPARK_PYTHON": sys.executable,
-        "SPARK_CONF_DIR": str(EXAMPLES / "conf"),
-        "BRONZE": str(pages.parents[1]),
-        "TABLES": str(tables),
-    }
+    environment = surroundings(
+        PYSPARK_PYTHON=sys.executable,
+        SPARK_CONF_DIR=str(EXAMPLES / "conf"),
+        SPARK_TESTING="1",  # a port that is free
+        BRONZE=str(pages.parents[1]),
+        TABLES=str(tables),
+    )
     (command,) = (text for language, text in BLOCK.findall(PAGE) if language == "sh")
     shell = ["bash", "-c", command]
     done = subprocess.run(shell, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600)

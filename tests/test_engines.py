@@ -138,9 +138,19 @@ def orders(draw: st.DrawFn) -> tuple[StructType, list[Any]]:
     return schema, draw(st.lists(rows(schema), min_size=1, max_size=4))
 
 
-@given(orders())
+@given(documents=orders())
 def test_any_documents_give_the_same_rows_and_schema_on_spark_connect(
     spark: SparkSession, connect: Worker, documents: tuple[StructType, list[Any]]
 ) -> None:
     line = case(*documents)
     assert connect.result_of(line) == json.loads(json.dumps(result_of(spark, line)))
+
+
+@given(documents=orders())
+def test_any_documents_give_the_same_rows_and_types_on_sail(
+    spark: SparkSession, sail: Worker, documents: tuple[StructType, list[Any]]
+) -> None:
+    line = case(*documents)
+    found, wanted = sail.result_of(line), json.loads(json.dumps(result_of(spark, line)))
+    assert columns(found["schema"]) == columns(wanted["schema"])
+    assert found["rows"] == wanted["rows"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from chispa import assert_df_equality
+from engines import surroundings
 from pyspark.sql import functions as F
 from test_real_data import DATA
 
@@ -23,12 +23,7 @@ PIPELINES = ["shopsmart_pipeline.py", "nested_json_parser.py"]
 
 
 def run(example: str, *arguments: str | Path, command: str = sys.executable) -> subprocess.CompletedProcess[str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {
-        "PATH": path,
-        "PYSPARK_PYTHON": sys.executable,
-        "SPARK_CONF_DIR": str(EXAMPLES / "conf"),
-    }
+    environment = surroundings(PYSPARK_PYTHON=sys.executable, SPARK_CONF_DIR=str(EXAMPLES / "conf"))
     return subprocess.run(
         [command, EXAMPLES / example, *arguments], env=environment, capture_output=True, text=True, check=False
     )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cluster import cluster
+from engines import surroundings
 from writer import COUNTRIES, ROWS, rows
 
 from shopsmart_etl import write_partitioned
@@ -36,6 +37,7 @@ def killed(kind: str, path: Path, after: float) -> bool:
     script = str(Path(__file__).parent / "writer.py")
     writer = subprocess.Popen(
         [sys.executable, script, kind, str(path)],
+        env=surroundings(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -126,7 +128,7 @@ def test_an_executor_that_is_killed_costs_no_row(spark: SparkSession, tmp_path: 
     with cluster(tmp_path / "cluster") as machines:
         script = str(Path(__file__).parent / "writer.py")
         command = [sys.executable, script, "replace", str(path), machines.url]
-        environment = os.environ | {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+        environment = surroundings(SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable)
         writer = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )

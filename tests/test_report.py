@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from axe_core_python.selenium import Axe
+from engines import surroundings
 from pyspark.sql import functions as F
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -80,8 +81,7 @@ def shown(bronze: Path, runs: Path) -> str:
     job = subprocess.Popen(
         [sys.executable, EXAMPLES / "shopsmart_pipeline.py", "--input", bronze / "logs", "--output", runs / "logs"],
         # On one core, so that stages last.
-        env=os.environ
-        | {"SPARK_CONF_DIR": str(EXAMPLES / "conf"), "PYSPARK_SUBMIT_ARGS": "--master local[1] pyspark-shell"},
+        env=surroundings(SPARK_CONF_DIR=str(EXAMPLES / "conf"), PYSPARK_SUBMIT_ARGS="--master local[1] pyspark-shell"),
         stdout=inside,
         stderr=inside,
     )

@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
-STREAMED = ["readme", "nested again", "inside", "once", "maps", "conformed", "rescued", "broken"]
+STREAMED = [
+    "readme",
+    "nested again",
+    "inside",
+    "once",
+    "maps",
+    "conformed",
+    "rescued",
+    "broken",
+    "rules of all kinds",
+    "sound",
+]
 # A stream has no last row, so that what needs all rows at once has none to give.
 NEED_ALL_ROWS = ["round trip", "rules", "latest", "median"]
 

@@ -415,6 +415,15 @@ def test_a_stream_writes_what_is_new_once(spark: SparkSession, tmp_path: Path) -
     assert spark.read.parquet(path).count() == 30
 
 
+def test_a_stream_that_was_killed_before_its_first_commit_can_be_run_again(spark: SparkSession, tmp_path: Path) -> None:
+    source, path = tmp_path / "source", tmp_path / "t"
+    new_rows(spark, source, 0)
+    (path / "_spark_metadata").mkdir(parents=True)
+    stream = spark.readStream.schema("id INT, country STRING").parquet(str(source))
+    step = write_partitioned(str(path), by="country", if_exists="append", checkpoint=str(tmp_path / "checkpoint"))
+    assert stream.transform(step).count() == 10
+
+
 def test_a_stream_does_not_hide_the_rows_of_a_table_that_is_there(spark: SparkSession, tmp_path: Path) -> None:
     source, path = tmp_path / "source", str(tmp_path / "t")
     new_rows(spark, source, 0)
