@@ -28,7 +28,6 @@ ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {"PATH": str(CLIENT.parent)}
 SAIL_LACKS = {
     "rescued": "conform(on_extra='rescue') is refused on Sail",
-    "funnel": "function: session_window",
 }
 
 
