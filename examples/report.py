@@ -15,6 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from charts import bars, over_time
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     Days = list[tuple[date, Any]]
 
 BARS = 10
+DATES, COUNTS = {"day", "cohort"}, {"active_users", "rank", "months_since", "cohort_size", "users"}
+TYPES = dict.fromkeys(DATES, pa.date32()) | dict.fromkeys(COUNTS, pa.int64())
+AUDIT = {"rows", "violations", "filled", "missing", "dropped", "rows_in", "rows_out", "reconciled"}
 
 
 class ReportError(Exception):
@@ -65,12 +70,28 @@ class Report:
     missing: list[str] = field(default_factory=list)
 
 
-def rows_of(gold: Path, name: str, *columns: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Read a gold table that has these columns: all of its columns, and its rows in the order of its columns."""
-    table = pq.read_table(gold / name)
-    if lacking := [column for column in columns if column not in table.column_names]:
-        raise ReportError(f"{name}: wanted the column {lacking[0]!r}, found {', '.join(table.column_names)}")
-    return table.column_names, list(zip(*table.to_pydict().values(), strict=True))
+def table_of(path: Path) -> pa.Table:
+    """Read a gold table. Columns that are folders are text, lest the store 07 be taken for a number."""
+    folders = [column.name for column in pq.ParquetDataset(path).schema if pa.types.is_dictionary(column.type)]
+    text = pa.schema([(name, pa.string()) for name in folders])
+    return pq.read_table(path, partitioning=ds.partitioning(text, flavor="hive"))
+
+
+def rows_of(table: pa.Table, *columns: str, others: int | None = 0) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Take these columns, and after them the others, of which so many are wanted (None: any); names and rows."""
+    names = [*columns, *(name for name in table.column_names if name not in columns)]
+    if len(names) > table.num_columns or others not in (None, len(names) - len(columns)):
+        more = {None: " and any more", 0: " alone", 1: " and one more"}[others]
+        found = ", ".join(table.column_names) or "none"
+        raise ReportError(f"wanted the columns {', '.join(columns)}{more}, found {found}")
+    for column in columns:
+        values = table[column].cast(TYPES.get(column, table[column].type))
+        if column not in TYPES and not (pa.types.is_decimal(values.type) or pa.types.is_integer(values.type)):
+            raise ReportError(f"wanted decimals or integers in {column}, found {values.type}")
+        if values.null_count and column != "day":
+            raise ReportError(f"wanted no nulls in {column}, found {values.null_count:,}")
+        table = table.set_column(table.column_names.index(column), column, values)
+    return names, list(zip(*(table[name].to_pylist() for name in names), strict=True))
 
 
 def named(value: object, column: str) -> str:
@@ -88,11 +109,9 @@ def daily(title: str, caption: Callable[[Days], str], days: Mapping[date | None,
     return Panel(title, caption(known), ["day", name], [*known, *undated], chart)
 
 
-def users_by_day(gold: Path, report: Report) -> None:
+def users_by_day(table: pa.Table, report: Report) -> None:
     """Show how many users there were each day."""
-    columns, rows = rows_of(gold, "daily_active_users", "day", "active_users")
-    if len(columns) > 2:  # noqa: PLR2004 - users of groups do not add up
-        raise ReportError(f"daily_active_users: wanted a row a day, found groups by {', '.join(columns[1:-1])}")
+    _, rows = rows_of(table, "day", "active_users")  # and no groups, whose users do not add up
 
     def caption(days: Days) -> str:
         last, users = days[-1]
@@ -100,16 +119,18 @@ def users_by_day(gold: Path, report: Report) -> None:
         fewest, most = (pick(days, key=lambda one: one[1]) for pick in (min, max))
         return f"From {fewest[1]:,} on {fewest[0]} to {most[1]:,} on {most[0]}, in {len(days):,} days."
 
-    report.panels.append(daily("Daily active users", caption, dict(rows), name="active users"))
+    days = dict(rows)
+    if len(days) < len(rows):
+        raise ReportError(f"wanted a row a day, found {len(rows):,} of {len(days):,} days")
+    report.panels.append(daily("Daily active users", caption, days, name="active users"))
 
 
-def revenue_by_day(gold: Path, report: Report) -> None:
+def revenue_by_day(table: pa.Table, report: Report) -> None:
     """Show the revenue of each day, all groups together."""
-    columns, rows = rows_of(gold, "daily_revenue", "day", "revenue")
+    _, rows = rows_of(table, "day", "revenue", others=None)
     days: dict[date | None, Decimal] = defaultdict(Decimal)
-    for row in rows:
-        one = dict(zip(columns, row, strict=True))
-        days[one["day"]] += one["revenue"]
+    for day, revenue, *_ in rows:
+        days[day] += revenue
     total = sum(days.values(), Decimal())
     report.headline["revenue"] = f"{total:,}"
 
@@ -120,11 +141,11 @@ def revenue_by_day(gold: Path, report: Report) -> None:
     report.panels.append(daily("Daily revenue", caption, days, name="revenue"))
 
 
-def revenue_by_country(gold: Path, report: Report) -> None:
+def revenue_by_country(table: pa.Table, report: Report) -> None:
     """Show the revenue of each country; those beyond the first ten share a bar."""
-    (dimension, *_), rows = rows_of(gold, "revenue_by_country", "revenue")
+    (_, dimension), rows = rows_of(table, "revenue", others=1)
     ranked = sorted(
-        ((named(country, dimension), revenue) for country, revenue in rows), key=lambda one: (-one[1], one[0])
+        ((named(country, dimension), revenue) for revenue, country in rows), key=lambda one: (-one[1], one[0])
     )
     shown, others = (ranked, []) if len(ranked) <= BARS else (ranked[: BARS - 1], ranked[BARS - 1 :])
     drawn = [*shown, (f"{len(others)} others", sum(revenue for _, revenue in others))] if others else shown
@@ -138,10 +159,11 @@ def revenue_by_country(gold: Path, report: Report) -> None:
     report.panels.append(Panel("Revenue by country", caption, [dimension, "revenue"], ranked, chart))
 
 
-def best_products(gold: Path, report: Report) -> None:
+def best_products(table: pa.Table, report: Report) -> None:
     """Show the products that sell best."""
-    (_, product, measure), rows = rows_of(gold, "top_products", "rank")
-    ranked = sorted((rank, named(one, product), sold) for rank, one, sold in rows)
+    measure = next((one for one in ("revenue", "units") if one in table.column_names), "revenue or units")
+    (*_, product), rows = rows_of(table, "rank", measure, others=1)
+    ranked = sorted((rank, named(one, product), sold) for rank, sold, one in rows)
     if not ranked:
         report.panels.append(Panel("Top products", "No rows.", ["rank", product, measure], []))
         return
@@ -151,14 +173,12 @@ def best_products(gold: Path, report: Report) -> None:
     report.panels.append(Panel("Top products", caption, ["rank", product, measure], ranked, chart))
 
 
-def retention(gold: Path, report: Report) -> None:
+def retention(table: pa.Table, report: Report) -> None:
     """Show which share of each month's new users came back in each later month."""
-    names = "cohort", "months_since", "cohort_size", "retention"
-    columns, rows = rows_of(gold, "cohort_retention", *names)
-    cells = [tuple(row[columns.index(name)] for name in names) for row in rows]
-    sizes = {cohort: size for cohort, _, size, _ in cells}
-    shares = {(cohort, since): share for cohort, since, _, share in cells}
-    months = range(max((since for _, since, _, _ in cells), default=-1) + 1)
+    _, rows = rows_of(table, "cohort", "months_since", "cohort_size", "users", "retention")
+    sizes = {cohort: size for cohort, _, size, *_ in rows}
+    shares = {(cohort, since): share for cohort, since, *_, share in rows}
+    months = range(max((since for _, since, *_ in rows), default=-1) + 1)
     cohorts = [(cohort, sizes[cohort], [shares.get((cohort, since)) for since in months]) for cohort in sorted(sizes)]
     report.retention = Retention(months, cohorts)
 
@@ -175,11 +195,13 @@ TABLES = {
 def audit_of(path: Path) -> Mapping[str, Any]:
     """Read the JSON of an AuditReport, from a file or from the folder that Spark wrote it to."""
     files = sorted(path.glob("part-*")) if path.is_dir() else [path]
-    text = "".join(file.read_text(encoding="utf-8") for file in files)
+    text = "".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
     try:
-        audit: Mapping[str, Any] = json.loads(text)
+        audit: Any = json.loads(text)
     except json.JSONDecodeError:
-        raise ReportError(f"{path}: wanted the JSON of an audit's report, found {text[:40]!r}") from None
+        audit = None
+    if not (isinstance(audit, dict) and audit.keys() >= AUDIT):
+        raise ReportError(f"{path}: wanted the JSON of an audit's report, found {text[:40]!r}")
     return audit
 
 
@@ -190,7 +212,10 @@ def make(gold: Path, audit: Path | None, title: str) -> str:
         raise ReportError(f"{gold}: none of the tables {', '.join(TABLES)}")
     for name, show in TABLES.items():
         if name not in report.missing:
-            show(gold, report)
+            try:
+                show(table_of(gold / name), report)
+            except (ReportError, pa.ArrowException) as error:
+                raise ReportError(f"{name}: {str(error).splitlines()[0]}") from None
     report.audit = audit_of(audit) if audit else None
     if report.audit and report.audit["rows_in"] is not None:
         report.headline["rows in"] = f"{report.audit['rows_in']:,}"

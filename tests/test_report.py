@@ -28,6 +28,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from test_examples import EXAMPLES, ran, run
 
+from shopsmart_etl import write_partitioned
 from shopsmart_etl.audit import AuditReport
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+    Report = dict[str, Any]
+
 pytest.importorskip("matplotlib", reason="the extra report is not installed")
 
 BROWSER, DRIVER = (shutil.which("chromium") or shutil.which("google-chrome")), shutil.which("chromedriver")
@@ -43,7 +46,7 @@ FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-DAYS = 33
+DAYS, DAY = 33, date(2026, 1, 1)
 PAGES = ["logs", "orders"]
 BY = {"logs": "Country", "orders": "customer_address_country"}
 PRODUCT = {"logs": "StockCode", "orders": "items_sku"}
@@ -114,6 +117,14 @@ def page(spark: SparkSession, shown: str, bronze: Path, runs: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
+def report() -> Report:
+    """Give what the script has, without a process of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(EXAMPLES)
+        return run_path(str(EXAMPLES / "report.py"))
+
+
+@pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     if not (BROWSER and DRIVER):
         pytest.skip("Chromium and its driver are not here: .ci/browser installs them on Debian")
@@ -136,7 +147,7 @@ def opened(browser: webdriver.Chrome, page: Path, *, width: int = 1000, scheme: 
     return browser
 
 
-def saved(folder: Path, **tables: dict[str, list[Any]]) -> Path:
+def saved(folder: Path, **tables: dict[str, Any]) -> Path:
     """Save gold tables as Spark would, each in a folder, and give the folder that they are in."""
     for name, columns in tables.items():
         (folder / name).mkdir(parents=True)
@@ -361,14 +372,40 @@ def test_nulls_refunds_single_days_and_strange_names_are_shown_as_they_are(
     assert browser.find_elements(By.TAG_NAME, "script") == []
 
 
+@pytest.mark.parametrize(
+    ("name", "by", "columns"),
+    [
+        ("daily_active_users", "day", {"day": [DAY, date(2026, 1, 4)], "active_users": [2, 3]}),
+        ("daily_revenue", "day", {"day": [DAY, DAY, None], "land": ["A", None, "A"], "revenue": [5, 4, 3]}),
+        ("revenue_by_country", "land", {"land": ["A", "07", None], "revenue": [5, 4, 3]}),
+        ("revenue_by_country", "store", {"store": [7, 8, None], "revenue": [5, 4, 3]}),
+        ("top_products", "sku", {"rank": [1, 2, 2], "sku": [12, 3, None], "units": [5, 4, 4]}),
+        (
+            "cohort_retention",
+            "cohort",
+            {"cohort": [DAY], "months_since": [0], "cohort_size": [5], "users": [5], "retention": [Decimal(1)]},
+        ),
+    ],
+)
+def test_a_table_in_folders_is_the_same_page(
+    spark: SparkSession, report: Report, tmp_path: Path, name: str, by: str, columns: dict[str, list[Any]]
+) -> None:
+    gold = saved(tmp_path / "gold", **{name: columns})
+    table = spark.read.parquet(str(gold / name))
+    table.transform(write_partitioned(f"{tmp_path}/folders/{name}", by=by))
+    assert len(list((tmp_path / "folders" / name).glob(f"{by}=*"))) == len(set(columns[by]))
+    assert report["make"](tmp_path / "folders", None, "Gold") == report["make"](gold, None, "Gold")
+
+
 def test_gold_tables_without_a_row_make_a_page(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    none = pa.array([], pa.decimal128(20, 2))
     gold = saved(
         tmp_path / "gold",
         daily_active_users={"day": [], "active_users": []},
-        daily_revenue={"day": [], "revenue": []},
-        revenue_by_country={"land": [], "revenue": []},
-        top_products={"rank": [], "item": [], "revenue": []},
-        cohort_retention={"cohort": [], "months_since": [], "cohort_size": [], "users": [], "retention": []},
+        daily_revenue={"day": [], "revenue": none},
+        revenue_by_country={"land": [], "revenue": none},
+        top_products={"rank": [], "item": [], "revenue": none},
+        cohort_retention={"cohort": [], "months_since": [], "cohort_size": [], "users": [], "retention": none},
     )
     ran("report.py", "--gold", gold, "--output", tmp_path / "page.html")
     opened(browser, tmp_path / "page.html")
@@ -376,20 +413,86 @@ def test_gold_tables_without_a_row_make_a_page(browser: webdriver.Chrome, tmp_pa
     assert captions == ["No days.", "No days.", "No rows.", "No rows."]
 
 
-def test_what_the_report_cannot_show_is_one_line(tmp_path: Path) -> None:
-    day, users = [date(2026, 1, 1)], {"active_users": [1]}
-    (tmp_path / "audit").write_text("rows  5", encoding="utf-8")
-    fine = saved(tmp_path / "fine", daily_active_users={"day": day, **users})
-    for gold, message in [
-        (tmp_path / "nope", f"{tmp_path}/nope: none of the tables daily_active_users, "),
-        (saved(tmp_path / "a", daily_active_users={"day": day, "land": ["A"], **users}), "found groups by land"),
-        (saved(tmp_path / "b", daily_active_users={"at": day, **users}), "wanted the column 'day', found at, active_u"),
-        (fine, f"{tmp_path}/audit: wanted the JSON of an audit's report, found 'rows  5'"),
-    ]:
-        done = run("report.py", "--gold", gold, "--audit", tmp_path / "audit", "--output", tmp_path / "page.html")
-        assert done.returncode == 1
-        last = done.stderr.splitlines()[-1]
-        assert last.startswith("report.py: ")
-        assert message in last
-        assert "Traceback" not in done.stderr
+def refused(report: Report, *arguments: str | Path) -> str:
+    """Run the report in this process, and give the line that it ends with."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["report.py", *map(str, arguments), "--output", "page.html"])
+        with pytest.raises(SystemExit) as stopped:
+            report["main"]()
+    [line] = str(stopped.value).splitlines()
+    assert line.startswith("report.py: ")
+    return line.removeprefix("report.py: ")
+
+
+def test_what_is_refused_is_one_line_and_makes_no_page(tmp_path: Path) -> None:
+    done = run("report.py", "--gold", tmp_path / "nope", "--output", tmp_path / "page.html")
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"report.py: {tmp_path}/nope: none of the tables daily_active_users, ")
     assert not (tmp_path / "page.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "message"),
+    [
+        (
+            "daily_active_users",
+            {"day": [DAY], "land": ["A"], "active_users": [1]},
+            "wanted the columns day, active_users alone, found day, land, active_users",
+        ),
+        (
+            "daily_active_users",
+            {"at": [DAY], "active_users": [1]},
+            "wanted the columns day, active_users alone, found at, active_users",
+        ),
+        (
+            "daily_active_users",
+            {"day": ["soon"], "active_users": [1]},
+            "Failed to parse string: 'soon'",
+        ),
+        ("daily_active_users", {"day": [DAY], "active_users": [None]}, "wanted no nulls in active_users, found 1"),
+        ("daily_active_users", {"day": [DAY, DAY], "active_users": [1, 2]}, "wanted a row a day, found 2 of 1 days"),
+        ("daily_revenue", {"day": [DAY]}, "wanted the columns day, revenue and any more, found day"),
+        ("daily_revenue", {"day": [DAY], "revenue": [0.1]}, "wanted decimals or integers in revenue, found double"),
+        (
+            "revenue_by_country",
+            {"land": ["A"], "town": ["B"], "revenue": [5]},
+            "wanted the columns revenue and one more, found land, town, revenue",
+        ),
+        (
+            "top_products",
+            {"land": ["A"], "rank": [1], "item": ["B"], "units": [5]},
+            "wanted the columns rank, units and one more, found land, rank, item, units",
+        ),
+        (
+            "top_products",
+            {"rank": [1], "item": ["B"], "sold": [5]},
+            "wanted the columns rank, revenue or units and one more, found rank, item, sold",
+        ),
+        (
+            "cohort_retention",
+            {"cohort": [DAY], "users": [1]},
+            "wanted the columns cohort, months_since, cohort_size, users, retention alone, found cohort, users",
+        ),
+    ],
+)
+def test_a_table_of_other_columns_is_refused_in_one_line(
+    report: Report, tmp_path: Path, name: str, columns: dict[str, list[Any]], message: str
+) -> None:
+    assert refused(report, "--gold", saved(tmp_path, **{name: columns})).startswith(f"{name}: {message}")
+
+
+def test_a_corrupt_file_is_refused_in_one_line(report: Report, tmp_path: Path) -> None:
+    gold = saved(tmp_path, daily_revenue={"day": [DAY], "revenue": [5]})
+    (gold / "daily_revenue" / "part-1.parquet").write_text("cut off", encoding="utf-8")
+    assert re.match(r"daily_revenue: .*part-1\.parquet", refused(report, "--gold", gold))
+
+
+@pytest.mark.parametrize("content", [b"rows  5", b"5", b"", b"[]", b'{"rows_in": 5}', b"\xff"])
+def test_an_audit_that_is_none_is_refused_in_one_line(report: Report, tmp_path: Path, content: bytes) -> None:
+    gold = saved(tmp_path, daily_active_users={"day": [DAY], "active_users": [1]})
+    (tmp_path / "audit").write_bytes(content)
+    found = repr(content.decode(errors="replace"))
+    assert refused(report, "--gold", gold, "--audit", tmp_path / "audit") == (
+        f"{tmp_path}/audit: wanted the JSON of an audit's report, found {found}"
+    )
