@@ -152,10 +152,13 @@ def test_rows_that_do_not_fit_are_refused_with_the_difference(
 
 
 def test_the_session_is_left_as_it_was(spark: SparkSession, logs: DataFrame, tmp_path: Path) -> None:
-    names = ["spark.sql.sources.partitionOverwriteMode", "spark.sql.parquet.compression.codec"]
-    before = [spark.conf.get(name) for name in names]
-    logs.transform(write_partitioned(str(tmp_path / "t"), by="country", if_exists="replace_partitions"))
-    assert [spark.conf.get(name) for name in names] == before
+    before = spark.sql("SET").collect()
+    step = write_partitioned(str(tmp_path / "t"), by="country", if_exists="replace_partitions")
+    logs.transform(step)
+    assert spark.sql("SET").collect() == before
+    with pytest.raises(Exception, match="nothing was written"):
+        logs.withColumn("country", F.lit("")).transform(step)
+    assert spark.sql("SET").collect() == before
 
 
 @pytest.mark.parametrize(
