@@ -61,7 +61,7 @@ def cohort_retention(*, user: str, at: str, zone: str | None = None) -> Transfor
         schema = df.schema
         one = F.col(quote(field_of(df, schema, user).name))
         month = period(field_of(df, schema, at), every="month", zone=zone)
-        active = df.select(one.alias("user"), month.alias("month")).where("user IS NOT NULL AND month IS NOT NULL")
+        active = df.select(one.alias("user"), month.alias("month")).where("`user` IS NOT NULL AND month IS NOT NULL")
         cohort = F.min("month").over(Window.partitionBy("user"))
         cells = active.distinct().select(cohort.alias("cohort"), "month").groupBy("cohort", "month").count()
         # One row with all of the cells, of which there are few, so that the last month is known to each cohort.

@@ -110,9 +110,9 @@ def total(field: StructField, *, where: Column | None = None) -> Column:
     value = F.col(quote(field.name))
     amount = value if where is None else F.when(where, value)
     zero = F.expr(f"0E-{field.dataType.scale}BD" if isinstance(field.dataType, DecimalType) else "0L")
-    # Without ANSI a sum that overflows is null, which must not be taken for a group of unknown amounts.
+    # Null where it overflows, ANSI or not (sum wraps integers around without), which is no group of unknown amounts.
     too_large = F.raise_error(F.lit("the sum is too large for its type"))
-    return F.coalesce(F.sum(amount), F.when(F.count(amount) > 0, too_large), zero)
+    return F.coalesce(F.try_sum(amount), F.when(F.count(amount) > 0, too_large), zero)
 
 
 def total_type(field: StructField) -> str:

@@ -29,6 +29,9 @@ SERVER = Path(os.environ.get("SHOPSMART_SERVER", sys.executable))
 CLIENT = Path(__file__).parents[1] / ".venv-client" / "bin" / "python"
 VERSION = tuple(int(part) for part in pyspark.__version__.split(".")[:2])
 
+# Where SQL takes ``user`` for a function, as the standard has it.
+RESERVED_WORDS = {"spark.sql.ansi.enabled": "true", "spark.sql.ansi.enforceReservedKeywords": "true"}
+
 
 class Need(NamedTuple):
     """What some tests need.
@@ -77,6 +80,19 @@ def _used(builder: SparkSession.Builder) -> Iterator[SparkSession]:
     spark = builder.getOrCreate()
     yield spark
     spark.stop()
+
+
+@contextmanager
+def configured(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+    """Set a session's settings, and set them back."""
+    before = {name: str(spark.conf.get(name)) for name in settings}
+    try:
+        for name, value in settings.items():
+            spark.conf.set(name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            spark.conf.set(name, value)
 
 
 def surroundings(**given: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from engines import RESERVED_WORDS, configured
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -56,6 +57,12 @@ def test_months_are_those_of_the_zone(orders: DataFrame) -> None:
 
 def test_no_orders_have_no_cohorts(orders: DataFrame) -> None:
     assert table(orders.where("user IS NULL OR at IS NULL").transform(cohort_retention(user="user", at="at"))) == []
+
+
+def test_orders_of_nobody_have_no_cohort_where_user_is_a_reserved_word(spark: SparkSession, orders: DataFrame) -> None:
+    nobody = orders.where("user IS NULL")
+    with configured(spark, RESERVED_WORDS):
+        assert table(nobody.transform(cohort_retention(user="user", at="at"))) == []
 
 
 @settings(max_examples=30)  # three shuffles each

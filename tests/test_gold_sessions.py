@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from engines import RESERVED_WORDS, configured
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,6 +45,12 @@ def test_other_events_lie_between_and_keep_a_session_going(spark: SparkSession) 
 def test_steps_count_in_their_order_only(spark: SparkSession) -> None:
     df = logs(spark, ("ada", 0, "buy"), ("ada", 1, "cart"), ("ada", 2, "view"), ("ada", 3, "buy"), ("ada", 4, "cart"))
     assert sessions(df.transform(FUNNEL)) == [1, 1, 0]
+
+
+def test_rows_without_user_are_in_no_session_where_user_is_a_reserved_word(spark: SparkSession) -> None:
+    df = logs(spark, (None, 0, "view"), ("ada", 0, "view"))
+    with configured(spark, RESERVED_WORDS):
+        assert sessions(df.transform(FUNNEL)) == [1, 0, 0]
 
 
 def test_steps_of_one_moment_count_in_order_and_users_apart(spark: SparkSession) -> None:
