@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import warnings
 from datetime import timedelta
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 INK, GRID, ACCENT = "#010203", "#010204", "#010205"
 STYLE = {
     "svg.fonttype": "none",  # text that stays text
-    "svg.hashsalt": "report",  # the same page from the same figures
     "text.parse_math": False,  # a product may have dollars in its name
     "font.size": 12,
     "text.color": INK,
@@ -44,9 +44,16 @@ STYLE = {
 WIDTH = 320  # of a chart, in CSS pixels: that of a phone, so that text keeps its size there
 
 
+class Short(EngFormatter):
+    """Write 1500 as 1.5k, but 0.5 as it is, and not as the 500m of engineers, which reads as millions."""
+
+    ENG_PREFIXES = {power: prefix for power, prefix in EngFormatter.ENG_PREFIXES.items() if power >= 0}  # noqa: RUF012
+
+
 def draw(plot: Callable[[Axes], object], *, height: int, label: str) -> Markup:
     """Draw a chart as SVG in the page's colours."""
-    with mpl.rc_context(STYLE), warnings.catch_warnings():  # type: ignore[arg-type] # names checked by matplotlib itself
+    salt = {"svg.hashsalt": label}  # ids that no other chart of the page has, and the same ones the next time
+    with mpl.rc_context(STYLE | salt), warnings.catch_warnings():  # type: ignore[arg-type] # names checked by matplotlib itself
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has more fonts
         figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
         plot(figure.add_subplot())
@@ -64,15 +71,21 @@ def draw(plot: Callable[[Axes], object], *, height: int, label: str) -> Markup:
 
 
 def over_time(days: Sequence[date], values: Sequence[Decimal | int], *, name: str) -> Markup:
-    """Draw a line over days."""
+    """Draw a line, broken where days have no value; up to a month all days have marks, beyond it those between gaps."""
+    one, known = timedelta(1), dict(zip(days, map(float, values), strict=True))
+    points = sorted(({day + one: math.nan for day in days[:-1]} | known).items())
+    marked = [
+        at
+        for at, (day, _) in enumerate(points)
+        if day in known and (len(days) <= 31 or not known.keys() & {day - one, day + one})  # noqa: PLR2004 - a month
+    ]
 
     def plot(axes: Axes) -> None:
-        (line,) = axes.plot(days, [float(value) for value in values], color=ACCENT, linewidth=1.8)  # type: ignore[arg-type]
+        (line,) = axes.plot(*zip(*points, strict=True), color=ACCENT, linewidth=1.8, clip_on=False)
         line.set_gid(f"{name.replace(' ', '-')}-line")
-        line.set_marker("o" if len(days) <= 31 else "")  # noqa: PLR2004 - a month
-        line.set_markersize(4)
+        line.set(marker="o", markevery=marked, markersize=4)
         axes.set_ylim(bottom=min(0.0, *map(float, values)))
-        axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.yaxis.set_major_formatter(Short(sep=""))
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         if len(days) == 1:
             axes.set_xlim(days[0] - timedelta(1), days[0] + timedelta(1))  # type: ignore[arg-type]
@@ -95,7 +108,7 @@ def bars(labels: Sequence[str], values: Sequence[Decimal], *, name: str) -> Mark
         short = [label if len(label) <= 18 else f"{label[:17]}…" for label in labels]  # noqa: PLR2004 - half the width
         axes.set_yticks(range(len(values)), short)
         axes.invert_yaxis()
-        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_major_formatter(Short(sep=""))
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.grid(visible=False, axis="y")
 

@@ -11,7 +11,7 @@ import json
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +94,11 @@ def rows_of(table: pa.Table, *columns: str, others: int | None = 0) -> tuple[lis
     return names, list(zip(*(table[name].to_pylist() for name in names), strict=True))
 
 
+def figure(value: Decimal | int) -> str:
+    """Write a number with all of its digits; Python alone would write small ones as 0E-18."""
+    return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
+
+
 def named(value: object, column: str) -> str:
     """Write a value of a dimension; null is a group of its own."""
     return f"no {column}" if value is None else str(value)
@@ -132,11 +137,11 @@ def revenue_by_day(table: pa.Table, report: Report) -> None:
     for day, revenue, *_ in rows:
         days[day] += revenue
     total = sum(days.values(), Decimal())
-    report.headline["revenue"] = f"{total:,}"
+    report.headline["revenue"] = figure(total)
 
     def caption(known: Days) -> str:
         best, most = max(known, key=lambda one: one[1])
-        return f"{total:,} in all; most on {best}, with {most:,}."
+        return f"{figure(total)} in all; most on {best}, with {figure(most)}."
 
     report.panels.append(daily("Daily revenue", caption, days, name="revenue"))
 
@@ -154,7 +159,7 @@ def revenue_by_country(table: pa.Table, report: Report) -> None:
         return
     total, (first, most) = sum(revenue for _, revenue in ranked), ranked[0]
     share = f", {most / total:.1%} of all" if total > 0 else ""
-    caption = f"Most in {first}: {most:,}{share}; countries in all: {len(ranked):,}."
+    caption = f"Most in {first}: {figure(most)}{share}; countries in all: {len(ranked):,}."
     chart = bars(*zip(*drawn, strict=True), name="revenue-by-country")
     report.panels.append(Panel("Revenue by country", caption, [dimension, "revenue"], ranked, chart))
 
@@ -168,7 +173,7 @@ def best_products(table: pa.Table, report: Report) -> None:
         report.panels.append(Panel("Top products", "No rows.", ["rank", product, measure], []))
         return
     _, first, most = ranked[0]
-    caption = f"Best by {measure}: {first}, with {most:,}."
+    caption = f"Best by {measure}: {first}, with {figure(most)}."
     chart = bars([one for _, one, _ in ranked], [sold for *_, sold in ranked], name="top-products")
     report.panels.append(Panel("Top products", caption, ["rank", product, measure], ranked, chart))
 
@@ -210,12 +215,13 @@ def make(gold: Path, audit: Path | None, title: str) -> str:
     report = Report(title, missing=[name for name in TABLES if not (gold / name).is_dir()])
     if len(report.missing) == len(TABLES):
         raise ReportError(f"{gold}: none of the tables {', '.join(TABLES)}")
-    for name, show in TABLES.items():
-        if name not in report.missing:
-            try:
-                show(table_of(gold / name), report)
-            except (ReportError, pa.ArrowException) as error:
-                raise ReportError(f"{name}: {str(error).splitlines()[0]}") from None
+    with localcontext(Context(prec=76)):  # twice the digits of a Spark decimal: sums of any number of rows are exact
+        for name, show in TABLES.items():
+            if name not in report.missing:
+                try:
+                    show(table_of(gold / name), report)
+                except (ReportError, pa.ArrowException) as error:
+                    raise ReportError(f"{name}: {str(error).splitlines()[0]}") from None
     report.audit = audit_of(audit) if audit else None
     if report.audit and report.audit["rows_in"] is not None:
         report.headline["rows in"] = f"{report.audit['rows_in']:,}"
@@ -226,7 +232,7 @@ def make(gold: Path, audit: Path | None, title: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["words"] = lambda name: name.replace("_", " ")
+    environment.filters |= {"figure": figure, "words": lambda name: name.replace("_", " ")}
     return environment.get_template("report.html.j2").render(report=report)
 
 

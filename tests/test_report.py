@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import redirect_stdout
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from runpy import run_path
 from typing import TYPE_CHECKING, Any
@@ -395,6 +395,58 @@ def test_a_table_in_folders_is_the_same_page(
     table.transform(write_partitioned(f"{tmp_path}/folders/{name}", by=by))
     assert len(list((tmp_path / "folders" / name).glob(f"{by}=*"))) == len(set(columns[by]))
     assert report["make"](tmp_path / "folders", None, "Gold") == report["make"](gold, None, "Gold")
+
+
+def test_money_of_38_digits_is_shown_and_summed_to_the_last_one(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    most, least = Decimal("12345678901234567890.123456789012345678"), Decimal("1E-18")
+    money = pa.array([most, least, Decimal(0)], pa.decimal128(38, 18))
+    gold = saved(
+        tmp_path / "gold",
+        daily_revenue={"day": [DAY] * 3, "land": ["A", "B", "C"], "revenue": money},
+        revenue_by_country={"land": ["A", "B", "C"], "revenue": money},
+    )
+    ran("report.py", "--gold", gold, "--output", tmp_path / "page.html")
+    opened(browser, tmp_path / "page.html")
+    total = "12,345,678,901,234,567,890.123456789012345679"
+    assert figures(browser, "daily-revenue-figures") == [["2026-01-01", total]]
+    assert [revenue for _, revenue in figures(browser, "revenue-by-country-figures")] == [
+        "12,345,678,901,234,567,890.123456789012345678",
+        "0.000000000000000001",
+        "0.000000000000000000",
+    ]
+    assert browser.find_element(By.TAG_NAME, "dd").text == total
+
+
+@pytest.mark.parametrize(("days", "marks"), [(2, 3), (40, 1)])
+def test_a_line_has_a_gap_where_days_have_no_row_and_a_mark_where_a_day_stands_alone(
+    report: Report, days: int, marks: int
+) -> None:
+    known = [*(DAY + timedelta(at) for at in range(days)), DAY + timedelta(days + 29)]
+    svg = report["over_time"](known, range(days, -1, -1), name="users")
+    line = svg[svg.index('id="users-line"') :].split("</g>")[0]
+    [path] = re.findall(r'<path d="([^"]+)"', line.split("<defs>")[0])
+    assert re.findall("[ML]", path) == ["M", *["L"] * (days - 1), "M"]
+    assert line.count("<use ") == marks
+
+
+def test_the_axes_of_a_chart_read_as_money_does(report: Report) -> None:
+    def texts(*values: str) -> list[str]:
+        return re.findall(r"<text [^>]+>(.+)</text>", report["bars"](["A"], list(map(Decimal, values)), name="x"))
+
+    assert texts("0.50") == ["0", "0.15", "0.3", "0.45", "A"]
+    assert texts("5000000") == ["0", "1.5M", "3M", "4.5M", "A"]
+
+
+@pytest.mark.parametrize("days", [1, 31, 32])
+def test_ids_of_a_page_of_few_days_are_unique_and_found(report: Report, tmp_path: Path, days: int) -> None:
+    column = [DAY + timedelta(at) for at in range(days)]
+    tables = {
+        name: {"day": column, name.split("_", 1)[1]: range(days)} for name in ("daily_active_users", "daily_revenue")
+    }
+    page = report["make"](saved(tmp_path, **tables), None, "Gold")
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'(?:href="|url\()#([^")]+)', page)) < set(ids)
 
 
 def test_gold_tables_without_a_row_make_a_page(browser: webdriver.Chrome, tmp_path: Path) -> None:
