@@ -51,10 +51,16 @@ def step(build: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(build)
     def built(*args: P.args, **kwargs: P.kwargs) -> T:
-        arguments = [repr(arg) for arg in args] + [f"{name}={value!r}" for name, value in kwargs.items()]
+        arguments = [_text(arg) for arg in args] + [f"{name}={_text(value)}" for name, value in kwargs.items()]
         transform = build(*args, **kwargs)
         made = transform if isinstance(transform, Step) else Step(transform)
         made.built_by(f"{build.__name__}({', '.join(arguments)})")
         return cast("T", made)
 
     return built
+
+
+def _text(value: object) -> str:
+    # A DataFrame's own text may be its rows, found by a job (spark.sql.repl.eagerEval.enabled). By name, since classic
+    # Spark and Connect have classes of their own.
+    return "DataFrame" if type(value).__name__ == "DataFrame" else repr(value)

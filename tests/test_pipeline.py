@@ -5,8 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from engines import configured
 
-from shopsmart_etl import InvalidArgumentError, explode_arrays, flatten_struct, impute_financials, pipeline
+from shopsmart_etl import (
+    InvalidArgumentError,
+    explode_arrays,
+    flatten_struct,
+    impute_financials,
+    keep_touched,
+    pipeline,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -15,6 +23,13 @@ if TYPE_CHECKING:
 def test_a_step_prints_as_the_call_that_made_it() -> None:
     assert repr(flatten_struct("a", "b", sep=".")) == "flatten_struct('a', 'b', sep='.')"
     assert repr(pipeline(flatten_struct(), explode_arrays("x"))) == "pipeline(flatten_struct(), explode_arrays('x'))"
+
+
+def test_a_frame_among_the_arguments_prints_without_its_data(spark: SparkSession) -> None:
+    df = spark.sql("SELECT 'secret' AS country")
+    with configured(spark, {"spark.sql.repl.eagerEval.enabled": "true"}):
+        assert repr(keep_touched(df, by="country")) == "keep_touched(DataFrame, by='country')"
+        assert repr(keep_touched(new_rows=df, by="country")) == "keep_touched(new_rows=DataFrame, by='country')"
 
 
 def test_steps_run_from_left_to_right(spark: SparkSession) -> None:
