@@ -5,10 +5,18 @@ from __future__ import annotations
 from functools import cache, reduce
 from math import prod
 from operator import and_
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyspark.sql import functions as F
-from pyspark.sql.types import DateType, TimestampNTZType, TimestampType
+from pyspark.sql.types import (
+    BooleanType,
+    DateType,
+    IntegralType,
+    NumericType,
+    StringType,
+    TimestampNTZType,
+    TimestampType,
+)
 
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
 from shopsmart_etl.measures import field_of
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pyspark.sql import Column, DataFrame
-    from pyspark.sql.types import StructField
+    from pyspark.sql.types import DataType, StructField
 
     from shopsmart_etl.typing import Every, Transform
 
@@ -41,10 +49,15 @@ def keep_touched(
     back: ``new_and_returning_users``, ``cohort_retention`` and ``session_funnel``, which are to be made from all of
     silver. A group that has lost its last row is not touched by any: delete it from gold.
 
+    ``by`` must be columns that gold is partitioned by, no others, or what replaces a partition is a part of it. Where
+    gold cuts a timestamp, the groups must be the same periods in the same zone, ``by="at", every="day", zone=...``: a
+    day of silver's partitions, cut in another zone, holds parts of two.
+
     Args:
         new_rows: The rows that silver got. Which groups they are in is found once, when the step is first applied, and
             kept for further gold tables.
-        by: The columns that tell the groups, in the new rows and in silver alike, of few values: dates, countries.
+        by: The columns that tell the groups, in the new rows and in silver alike, of few values: dates, strings,
+            numbers or booleans, of one type in both (integers of any size are one).
         every: Keeps whole days, weeks (from Monday) or months of the columns that are dates or timestamps. None takes
             dates as they are.
         zone: The time zone that timestamps are cut in, such as ``"Europe/London"``; None: the session's.
@@ -59,7 +72,8 @@ def keep_touched(
         UnsupportedError: The new rows are a stream.
         ColumnNotFoundError: A column is not there.
         ColumnTypeError: A column is a timestamp and ``every`` is not given; ``every`` is given and no column is a date
-            or a timestamp; a zone is given for one that is no timestamp.
+            or a timestamp; a zone is given for one that is no timestamp; a column is of no type that can tell groups,
+            or of another one in silver than in the new rows.
 
     Example:
         >>> silver = spark.sql('''SELECT * FROM VALUES (DATE'2026-01-05', 'ada', array('a')),
@@ -85,18 +99,30 @@ def keep_touched(
         raise UnsupportedError("keep_touched needs the new rows whole: call it for each batch, in foreachBatch")
 
     @cache
+    def new_groups() -> list[_Group]:
+        return _groups(new_rows, names, every, zone)
+
+    @cache
     def touched() -> list[tuple[object, ...]]:
-        groups = _groups(new_rows, names, every, zone)
+        groups = [group.column for group in new_groups()]
         numbered = [group.alias(name) for group, name in zip(groups, positions(len(groups)), strict=True)]
         return [tuple(row) for row in new_rows.select(*numbered).distinct().collect()]
 
     def keep(df: DataFrame) -> DataFrame:
-        return df.where(_is_one_of(_groups(df, names, every, zone), touched()))
+        groups = _groups(df, names, every, zone)
+        _refuse_other_types(groups, new_groups())
+        return df.where(_is_one_of([group.column for group in groups], touched()))
 
     return keep
 
 
-def _groups(df: DataFrame, names: Sequence[str], every: Every | None, zone: str | None) -> list[Column]:
+class _Group(NamedTuple):
+    name: str
+    column: Column
+    type: DataType
+
+
+def _groups(df: DataFrame, names: Sequence[str], every: Every | None, zone: str | None) -> list[_Group]:
     schema = df.schema
     fields = [field_of(df, schema, name) for name in names]
     times = [field for field in fields if isinstance(field.dataType, (DateType, TimestampType, TimestampNTZType))]
@@ -106,13 +132,25 @@ def _groups(df: DataFrame, names: Sequence[str], every: Every | None, zone: str 
     return [_group(field, every if field in times else None, zone) for field in fields]
 
 
-def _group(field: StructField, every: Every | None, zone: str | None) -> Column:
+def _group(field: StructField, every: Every | None, zone: str | None) -> _Group:
     if every is not None:
-        return period(field, every=every, zone=zone)
+        return _Group(field.name, period(field, every=every, zone=zone), DateType())
+    found = type_text(field.dataType)
     if isinstance(field.dataType, (TimestampType, TimestampNTZType)):
-        found = type_text(field.dataType)
         raise ColumnTypeError(field.name, wanted="a date", found=found, way_out="Say every='day' to keep its day")
-    return F.col(quote(field.name))
+    if not isinstance(field.dataType, (DateType, StringType, NumericType, BooleanType)):
+        raise ColumnTypeError(field.name, wanted="a date, a string, a number or a boolean, to tell groups", found=found)
+    return _Group(field.name, F.col(quote(field.name)), field.dataType)
+
+
+def _refuse_other_types(groups: Sequence[_Group], new: Sequence[_Group]) -> None:
+    # Without ANSI the text '2026-1-5' equals no date, and nothing would be touched.
+    for old, other in zip(groups, new, strict=True):
+        integers = isinstance(old.type, IntegralType) and isinstance(other.type, IntegralType)
+        if old.type != other.type and not integers:
+            wanted = f"{type_text(old.type)} in the new rows too"
+            way_out = "Cast it there first"
+            raise ColumnTypeError(other.name, wanted=wanted, found=type_text(other.type), way_out=way_out)
 
 
 def _is_one_of(groups: Sequence[Column], values: Sequence[tuple[object, ...]]) -> Column:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyspark.sql import functions as F
 
 from shopsmart_etl import (
     ColumnNotFoundError,
     ColumnTypeError,
     InvalidArgumentError,
     UnsupportedError,
+    daily_revenue,
     keep_touched,
     order_figures,
     pipeline,
@@ -112,6 +114,38 @@ def test_days_of_timestamps_are_those_of_the_zone(spark: SparkSession) -> None:
     assert [row["id"] for row in silver.transform(touched).orderBy("id").collect()] == [2, 3]
 
 
+def test_gold_cut_in_another_zone_than_silver_is_brought_up_to_date(
+    spark: SparkSession, new_path: Callable[[], str]
+) -> None:
+    # 15:00 UTC is midnight in Tokyo: silver's day of the 1st has rows of two of gold's days, and the 2nd of both has.
+    silver = spark.sql("""SELECT DATE(at) AS day, TIMESTAMP(at || 'Z') AS at, amount FROM VALUES
+        ('2026-01-01 14:00:00', 1), ('2026-01-01 16:00:00', 2), ('2026-01-02 14:00:00', 4), ('2026-01-02 16:00:00', 8)
+        AS t (at, amount)""")
+    revenue = daily_revenue(amount="amount", at="at", zone="Asia/Tokyo")
+    write = write_partitioned(new_path(), by="day", if_exists="replace_partitions")
+    silver.transform(pipeline(revenue, write))
+    late = silver.where("amount = 4").withColumn("amount", F.lit(16))
+    silver = silver.union(late)
+    touched = keep_touched(late, by="at", every="day", zone="Asia/Tokyo")
+    gold = silver.transform(pipeline(touched, revenue, write))
+    assert table(gold) == table(silver.transform(revenue).select(gold.columns))
+
+
+def test_integers_of_any_size_tell_the_same_groups(spark: SparkSession) -> None:
+    silver = spark.sql("SELECT CAST(id AS INT) AS year FROM range(2025, 2027)")
+    new = spark.sql("SELECT 2026L AS year")
+    assert [row["year"] for row in silver.transform(keep_touched(new, by="year")).collect()] == [2026]
+
+
+def test_a_column_of_another_type_in_the_new_rows_is_refused_and_touches_not_nothing(spark: SparkSession) -> None:
+    silver = silver_of(spark, [(4, "GB", "a", None)])
+    new = silver.withColumn("day", F.lit("2026-1-5"))
+    with pytest.raises(ColumnTypeError, match="'day': wanted date in the new rows too; found string"):
+        silver.transform(keep_touched(new, by=["country", "day"]))
+    moments = silver.withColumn("day", F.col("day").cast("timestamp"))
+    assert silver.transform(keep_touched(moments, by="day", every="day")).count() == 1
+
+
 def test_not_every_combination_of_touched_values_is_touched(spark: SparkSession) -> None:
     silver = silver_of(spark, [(day, country, "a", None) for day in (0, 1, None) for country in ("GB", "IE", None)])
     new = silver_of(spark, [(0, "GB", "b", None), (None, "IE", "b", None), (1, None, "b", None)])
@@ -146,12 +180,14 @@ def test_what_is_touched_is_found_once(spark: SparkSession, new_path: Callable[[
         ({"by": "country", "every": "week"}, ColumnTypeError, "wanted a date or timestamp, to keep every week"),
         ({"by": "at"}, ColumnTypeError, "wanted a date; found timestamp. Say every='day'"),
         ({"by": "day", "every": "day", "zone": "Asia/Tokyo"}, ColumnTypeError, "leave zone out"),
+        ({"by": "tags"}, ColumnTypeError, "wanted a date, a string, .* to tell groups; found array<string>"),
+        ({"by": "key"}, ColumnTypeError, "'key': wanted a date, a string, .* found binary"),
     ],
 )
 def test_a_wrong_column_is_named(
     spark: SparkSession, options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
-    silver = silver_of(spark, []).selectExpr("*", "TIMESTAMP(day) AS at")
+    silver = silver_of(spark, []).selectExpr("*", "TIMESTAMP(day) AS at", "array(user) AS tags", "X'00' AS key")
     with pytest.raises(error, match=message):
         silver.transform(keep_touched(silver, **options))
 
