@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType
 
+from shopsmart_etl.engine import is_sail
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.measures import exact_field, field_of, groups_of, refuse_text, total, total_type
 from shopsmart_etl.periods import check_period
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructField
 
     from shopsmart_etl.typing import Every, Transform
+
+# The quotient of a sum of such amounts has ten digits or more behind theirs, so that rounding it once more, to their
+# own scale, is right for billions of orders. Of wider ones too on Sail, which cuts quotients off.
+_DIGITS_ROUNDED_TWICE = 18
+# What is left of a quotient's digits behind the point, however many are before it.
+_LEAST_SCALE = 6
 
 
 @step
@@ -90,7 +97,7 @@ def revenue_by(*dimensions: str, amount: str) -> Transform:
         amount's and the same scale, or long; not null). Rows are in no order.
 
     Raises:
-        InvalidArgumentError: No dimension is named.
+        InvalidArgumentError: No dimension is named, or one is no name.
         ColumnNotFoundError: A column is not there.
         ColumnTypeError: ``amount`` is neither decimal nor integer.
         ColumnClashError: A dimension is named ``revenue``, or twice.
@@ -107,7 +114,7 @@ def revenue_by(*dimensions: str, amount: str) -> Transform:
         +-------+-------+
         <BLANKLINE>
     """
-    if not dimensions:
+    if not dimensions or not all(isinstance(one, str) for one in dimensions):
         raise InvalidArgumentError("dimensions", wanted="the columns to group by, at least one", found=dimensions)
 
     def add(df: DataFrame) -> DataFrame:
@@ -186,7 +193,7 @@ def order_figures(
         ordered = sale & order_id.isNotNull()
         orders = F.count_distinct(order_id if refund is None else F.when(sale, order_id))
         apart = {} if refund is None else {"gross_revenue": total(one, where=sale), "refunds": total(one, where=~sale)}
-        average = _average(total(one, where=ordered), orders, one)
+        average = _average(df, total(one, where=ordered), orders, one)
         measures = {"orders": orders, **apart, "revenue": total(one), "average_order_value": average}
         groups = groups_of(df, schema, at=at, every=every, by=by, zone=zone, results=list(measures))
         return df.groupBy(*groups.named()).agg(*(column.alias(name) for name, column in measures.items()))
@@ -198,9 +205,15 @@ def _condition(condition: str | Column) -> Column:
     return F.expr(condition) if isinstance(condition, str) else condition
 
 
-def _average(amounts: Column, orders: Column, of: StructField) -> Column:
-    # Spark's quotient has ten digits or more behind those of an amount of up to decimal(18), so that rounding it once
-    # more, to the amount's own scale, is right for billions of orders.
-    exact = amounts if isinstance(of.dataType, DecimalType) else amounts.cast("decimal(20, 0)")
-    scale = of.dataType.scale if isinstance(of.dataType, DecimalType) else 0
-    return F.round(exact / F.when(orders > 0, orders), scale).cast(total_type(of))
+def _average(df: DataFrame, amounts: Column, orders: Column, of: StructField) -> Column:
+    some = F.when(orders > 0, orders)
+    if not isinstance(of.dataType, DecimalType):
+        return F.round(amounts.cast("decimal(20, 0)") / some).cast("bigint")
+    scale = of.dataType.scale
+    if of.dataType.precision <= _DIGITS_ROUNDED_TWICE or is_sail(df.sparkSession):
+        return F.round(amounts / some, scale).cast(total_type(of))
+    # Spark rounds a quotient of 38 digits to the scale of the dividend or to six, the larger. So that this is the only
+    # time, the six are made those that the scale has.
+    shift = 10 ** max(_LEAST_SCALE - scale, 0)
+    shifted: Column = amounts.cast(DecimalType(38, scale)) / (some * shift)
+    return (shifted * shift if shift > 1 else shifted).cast(total_type(of))

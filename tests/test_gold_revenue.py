@@ -168,6 +168,25 @@ def test_the_average_is_rounded_half_up_to_the_cent(spark: SparkSession, rows: l
     assert [tuple(row) for row in figures] == [(len(orders), revenue, average)]
 
 
+@pytest.mark.parametrize(
+    ("amounts", "paid", "orders", "average"),
+    [
+        ("decimal(38, 2)", "50", 10_001, "0.00"),  # 0.0049995
+        ("decimal(38, 2)", "-50", 10_001, "0.00"),
+        ("decimal(38, 2)", "-50", 10_000, "-0.01"),
+        ("decimal(20, 2)", "50", 10_000, "0.01"),
+        ("decimal(27, 8)", "0.00050000", 100_001, "0.00000000"),  # 0.00000000499995
+        ("decimal(38, 18)", "50", 3, "16.666666666666666667"),
+    ],
+)
+def test_the_average_of_wide_amounts_is_rounded_once(
+    spark: SparkSession, amounts: str, paid: str, orders: int, average: str
+) -> None:
+    df = spark.range(orders).selectExpr("id", f"CAST(if(id = 0, {paid}BD, 0) AS {amounts}) AS amount")
+    figures = df.transform(order_figures(order="id", amount="amount"))
+    assert [row["average_order_value"] for row in figures.collect()] == [Decimal(average)]
+
+
 def test_the_average_of_integer_amounts_is_an_integer_rounded_half_up(spark: SparkSession) -> None:
     df = spark.sql("SELECT * FROM VALUES (1, 2), (2, 3), (3, NULL), (4, 5) AS t (id, cents)")
     figures = df.transform(order_figures(order="id", amount="cents"))
@@ -200,6 +219,8 @@ def test_a_wrong_argument_is_refused_where_the_step_is_built() -> None:
         daily_revenue(amount="a", at="at", by="country")
     with pytest.raises(InvalidArgumentError, match="dimensions: wanted the columns to group by"):
         revenue_by(amount="a")
+    with pytest.raises(InvalidArgumentError, match="dimensions: wanted the columns to group by"):
+        revenue_by(["country"], amount="a")  # type: ignore[arg-type]
     with pytest.raises(InvalidArgumentError, match="every: wanted one of day, week, month; found 'quarter'"):
         order_figures(order="o", amount="a", at="at", every="quarter")  # type: ignore[arg-type]
     with pytest.raises(InvalidArgumentError, match="at: wanted the time to cut into periods"):
