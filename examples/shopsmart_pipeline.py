@@ -30,7 +30,7 @@ GOLD = {
     "revenue_by_country": etl.revenue_by("Country", amount="Revenue"),
     "top_products": etl.top_products(10, product="StockCode", amount="Revenue", ties="break"),
     "cohort_retention": etl.pipeline(
-        lambda lines: lines.where("InvoiceNo NOT LIKE 'C%'"),  # cancellations are no orders
+        lambda lines: lines.where("NOT coalesce(InvoiceNo LIKE 'C%', false)"),  # cancellations are no orders
         etl.cohort_retention(user="CustomerID", at="InvoiceDate"),
     ),
 }

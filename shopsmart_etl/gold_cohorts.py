@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 def cohort_retention(*, user: str, at: str, zone: str | None = None) -> Transform:
     """Count, for the users whose first order is of one month, how many order again in each later month.
 
-    Every cohort has a row for each month from its own (where all of its users are there) to the last month of the data,
-    with 0 where nobody came. The input must be the whole history, and of orders alone: leave cancellations out first
-    where they are no orders. Rows without a user or a time are in no cohort. A row that comes late may move a user
-    to another cohort.
+    Every cohort has a row for each month from its own (where all of its users are there) to the last in which any
+    user ordered, with 0 where nobody came. The input must be the whole history, and of orders alone: leave
+    cancellations out first where they are no orders. Rows without a user or a time are in no cohort. A row that comes
+    late may move a user to another cohort.
 
     Args:
         user: The column that identifies a user, of any type that can be grouped.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
-from pyspark.sql.types import BinaryType
+from pyspark.sql.types import ArrayType, BinaryType, DateType, MapType, StructType
 
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 from shopsmart_etl.measures import field_of, groups_of, refuse_text
@@ -40,7 +40,7 @@ def sketch_users(
     sketch of the day it is of.
 
     Args:
-        user: The column that identifies a user, of any type that can be hashed: all but maps.
+        user: The column that identifies a user, of any type but structs, arrays and maps.
         at: When the user was active: a timestamp, cut into days in ``zone``, or a date.
         by: Further columns to keep apart, such as a country; null is a group of its own.
         zone: The time zone whose days are meant, such as ``"Europe/London"``; None: the session's.
@@ -54,7 +54,8 @@ def sketch_users(
         InvalidArgumentError: ``by`` is a string in place of a sequence of them, ``zone`` is no time zone, or
             ``precision`` is out of its bounds.
         ColumnNotFoundError: A column is not there.
-        ColumnTypeError: ``at`` is neither a timestamp nor a date, or is no timestamp and a zone is given.
+        ColumnTypeError: ``at`` is neither a timestamp nor a date, or is no timestamp and a zone is given; ``user`` is a
+            struct, an array or a map.
         ColumnClashError: A ``by`` column is named like a column of the result.
 
     Example:
@@ -77,10 +78,15 @@ def sketch_users(
 
     def sketch(df: DataFrame) -> DataFrame:
         schema = df.schema
-        one = F.col(quote(field_of(df, schema, user).name))
+        one = field_of(df, schema, user)
+        if isinstance(one.dataType, (ArrayType, MapType, StructType)):
+            # Their hash leaves nulls out, wherever they are: two users would be one.
+            found = type_text(one.dataType)
+            raise ColumnTypeError(one.name, wanted="no nested type", found=found, way_out="Make it text first: to_json")
         groups = groups_of(df, schema, at=at, by=by, zone=zone, results=["user_sketch"])
         # By its hash: a sketch of text leaves out the empty one, and takes no other types than text and integers.
-        hashed = F.when(one.isNotNull(), F.xxhash64(one))
+        value = F.col(quote(one.name))
+        hashed = F.when(value.isNotNull(), F.xxhash64(value))
         return df.groupBy(*groups.named()).agg(F.hll_sketch_agg(hashed, precision).alias("user_sketch"))
 
     return sketch
@@ -132,6 +138,9 @@ def estimate_users(
         one = field_of(df, schema, sketch)
         if not isinstance(one.dataType, BinaryType):
             raise ColumnTypeError(one.name, wanted="binary, from sketch_users", found=type_text(one.dataType))
+        day = field_of(df, schema, at)
+        if not isinstance(day.dataType, DateType):
+            raise ColumnTypeError(day.name, wanted="a date, from sketch_users", found=type_text(day.dataType))
         groups = groups_of(df, schema, at=at, every=every, by=by, results=["estimated_users"])
         merged = F.hll_union_agg(F.col(quote(one.name)))
         users = F.coalesce(F.hll_sketch_estimate(merged), F.lit(0).cast("long"))

@@ -153,8 +153,8 @@ def new_and_returning_users(
 
     Returns:
         A Transform whose result has one row a period and group: ``day``, ``week`` or ``month`` (date, its first day),
-        the ``by`` columns, ``new_users`` and ``returning_users`` (long, not null), which add up to the active users.
-        Rows are in no order.
+        the ``by`` columns, ``new_users`` and ``returning_users`` (long, not null), which add up to the active users;
+        for the null period both are 0. Rows are in no order.
 
     Raises:
         InvalidArgumentError: ``by`` is a string in place of a sequence of them, ``every`` is no period or ``zone`` no

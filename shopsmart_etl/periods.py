@@ -32,11 +32,11 @@ def check_period(every: Every, zone: str | None) -> None:
         return
     try:
         ZoneInfo(zone)
-    except (LookupError, OSError, ValueError):
+    except (LookupError, OSError, TypeError, ValueError):
         zones = available_timezones()
-        if not zones:
+        if not zones and isinstance(zone, str):
             return  # this machine knows no zones; Spark's Java does
-        close = get_close_matches(zone, zones, n=1)
+        close = get_close_matches(str(zone), zones, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise InvalidArgumentError("zone", wanted=f"a time zone such as 'Europe/London'{hint}", found=zone) from None
 

@@ -121,13 +121,27 @@ def test_a_larger_precision_is_nearer(spark: SparkSession) -> None:
         (sketch_users(user="usr", at="at"), ColumnNotFoundError, "did you mean 'user'"),
         (sketch_users(user="user", at="user"), ColumnTypeError, "wanted a timestamp or a date"),
         (sketch_users(user="user", at="at", by=["day"]), ColumnClashError, "the result's day"),
+        (
+            sketch_users(user="both", at="at"),
+            ColumnTypeError,
+            "wanted no nested type; found struct<.*Make it text first",
+        ),
+        (sketch_users(user="tags", at="at"), ColumnTypeError, "found array<string>"),
+        (estimate_users(sketch="bytes", at="moment"), ColumnTypeError, "wanted a date, from .* found timestamp"),
         (estimate_users(sketch="user"), ColumnTypeError, "wanted binary, from sketch_users; found string"),
         (estimate_users(sketch="sketch"), ColumnNotFoundError, "no column 'sketch'"),
     ],
 )
 def test_a_wrong_column_is_named(logs: DataFrame, step: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        logs.selectExpr("*", "at AS day").transform(step)
+        logs.selectExpr(
+            "*",
+            "at AS day",
+            "TIMESTAMP(at) AS moment",
+            "struct(user, country) AS both",
+            "array(user) AS tags",
+            "CAST(user AS BINARY) AS bytes",
+        ).transform(step)
 
 
 def test_a_wrong_argument_is_refused_where_the_step_is_built() -> None:

@@ -95,3 +95,5 @@ def test_a_zone_that_is_none_is_refused_where_the_step_is_built() -> None:
         daily_revenue(amount="a", at="at", zone="Europe/Londn")
     with pytest.raises(InvalidArgumentError, match="zone: wanted a time zone"):
         order_figures(order="o", amount="a", at="at", zone="")
+    with pytest.raises(InvalidArgumentError, match=r"did you mean 'Europe/London'\?\); found zoneinfo.ZoneInfo"):
+        daily_revenue(amount="a", at="at", zone=ZoneInfo("Europe/London"))  # type: ignore[arg-type]
