@@ -99,9 +99,7 @@ def test_a_sound_table_is_not_checked_row_by_row(spark: SparkSession, capsys: py
 
 def test_it_prints_as_the_call(spark: SparkSession) -> None:
     like = spark.createDataFrame([], "id int")
-    assert repr(plan_ahead(impute_financials("id"), like=like)) == (
-        "plan_ahead(impute_financials('id'), like=DataFrame[id: int])"
-    )
+    assert repr(plan_ahead(impute_financials("id"), like=like)) == "plan_ahead(impute_financials('id'), like=DataFrame)"
 
 
 @pytest.mark.parametrize("steps", [(), (1,), (pipeline(),)])
