@@ -76,7 +76,7 @@ def session_funnel(
         +----+-----+--------+----------+
         <BLANKLINE>
     """
-    if not steps or len(set(steps)) < len(steps):
+    if not steps or not all(isinstance(one, str) for one in steps) or len(set(steps)) < len(steps):
         raise InvalidArgumentError("steps", wanted="the events on the way, at least one, each once", found=steps)
     if gap <= timedelta(0):
         raise InvalidArgumentError("gap", wanted="a positive timedelta", found=gap)

@@ -136,7 +136,8 @@ def test_a_wrong_column_is_named(
 
 
 def test_a_wrong_argument_is_refused_where_the_step_is_built() -> None:
-    for steps in ((), ("view", "view")):
+    wrong: list[Any] = [(), ("view", "view"), (["view", "cart"],)]
+    for steps in wrong:
         with pytest.raises(InvalidArgumentError, match="steps: wanted the events on the way"):
             session_funnel(*steps, user="u", at="at", event="e")
     with pytest.raises(InvalidArgumentError, match="gap: wanted a positive timedelta"):
