@@ -66,8 +66,8 @@ class Rule:
     def kept(self) -> Column:
         """Make the Column that is true where the rule is kept, and never null."""
         if isinstance(self.condition, str):
-            # One call to the engine, where Columns take one for each of their parts.
-            return F.expr(f"coalesce(({self.condition}), false)")
+            # One call to the engine, where Columns take one for each of their parts. Its line may end in a comment.
+            return F.expr(f"coalesce(({self.condition}\n), false)")
         condition = self.condition() if callable(self.condition) else self.condition
         return F.coalesce(condition, F.lit(False))  # noqa: FBT003 - a Column
 
@@ -206,10 +206,8 @@ def find_violations(df: DataFrame, name: str) -> str:
 
 
 def _can_be_written(value: object) -> bool:
-    """Tell whether a value has the same meaning as SQL text; for a time, that depends on the session."""
-    return (isinstance(value, (int, str)) and not isinstance(value, bool)) or (
-        isinstance(value, Decimal) and value.is_finite()
-    )
+    """Tell whether a value has the same meaning as SQL text; a time's depends on the session, an enum's on Python."""
+    return type(value) in (int, str) or (type(value) is Decimal and value.is_finite())
 
 
 def _written(value: object) -> str:

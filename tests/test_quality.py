@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from decimal import Decimal
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -193,3 +194,16 @@ def test_every_rule_runs_on_a_stream_but_those_that_compare_rows(spark: SparkSes
     assert (
         stream.transform(flag_violations(not_null("id"), country_code("country"))).transform(keep_valid()).isStreaming
     )
+
+
+class State(str, Enum):
+    PAID = "paid"
+
+
+def test_values_of_enums_and_conditions_with_comments_mean_what_they_say(spark: SparkSession) -> None:
+    df = spark.createDataFrame([("paid", 1), ("lost", 0)], "state string, n int")
+    rules = flag_violations(one_of("state", State.PAID), Rule("some", "n > 0 -- at least one"))
+    assert [row["_violations"] for row in df.transform(rules).orderBy("n").collect()] == [
+        [one_of("state", State.PAID).name, "some"],
+        [],
+    ]
