@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
+pytestmark = pytest.mark.needs("observations")
+
 RULES = [not_null("user"), in_range("paid", least=0)]
 ROWS = st.lists(
     st.tuples(

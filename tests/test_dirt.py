@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
+pytestmark = pytest.mark.needs("observations")
+
 RULES = [
     etl.Rule("the line could be read", "_corrupt_record IS NULL"),
     etl.Rule("the price could be read", "NOT price_unreadable"),

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
-NEEDS = {"dirt.md": [pytest.mark.needs("names of unreadable files")]}
+NEEDS = {
+    "dirt.md": pytest.mark.needs("names of unreadable files", "observations"),
+    "quality.md": pytest.mark.needs("observations"),
+}
 CHECKER = doctest.OutputChecker()
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -20,12 +20,11 @@ MODULES = [import_module(f"shopsmart_etl.{module.name}") for module in pkgutil.i
 EXAMPLES = {test.name: test for module in MODULES for test in doctest.DocTestFinder().find(module) if test.examples}
 
 
+NEEDS = {"expand_variant": pytest.mark.needs("variants"), "Audit": pytest.mark.needs("observations")}
+
+
 @pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.needs("variants")) if name.endswith("expand_variant") else name
-        for name in EXAMPLES
-    ],
+    "name", [pytest.param(name, marks=NEEDS.get(name.rpartition(".")[2], ())) for name in EXAMPLES]
 )
 def test_docstring_example_prints_what_it_says(
     name: str, spark: SparkSession, written: Callable[[list[str]], str], new_path: Callable[[], str]
