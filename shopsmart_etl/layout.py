@@ -138,10 +138,14 @@ def _counted(rows: DataFrame, names: Sequence[str], most: int) -> DataFrame:
 
     The partitions are counted from the shuffled rows that the write reads too: Spark reuses the exchange, so the
     source is read once. For that the count must need every column, or its exchange would be another one. It groups by
-    a struct, since by the columns themselves the rows of a large partition would be counted in one task.
+    a hash, since by the columns themselves the rows of a large partition would be counted in one task; of a few
+    thousand values no two share one.
+
+    The count gives no rows, and hands them over by a shuffle: so it is done before the write begins, as a part of
+    the same job that no row has to pass.
     """
-    key = f"struct({', '.join(names)})"
-    unused = f"count_if(xxhash64({', '.join(names)}) = 0 AND to_json(struct(*)) IS NULL)"
+    key = f"xxhash64({', '.join(f'isnull({name}), {name}' for name in names)})"
+    unused = f"count_if({key} = 0 AND to_json(struct(*)) IS NULL)"
     each = rows.groupBy(F.expr(key)).agg(F.expr(unused)).toDF(*positions(2))
     seen = each.agg(F.expr("count(1) + sum(`1`) AS partitions"))
     by = ", ".join(names).replace("`", "")
@@ -149,5 +153,5 @@ def _counted(rows: DataFrame, names: Sequence[str], most: int) -> DataFrame:
         f"{STOPPED} wanted at most {most:,} partitions by {by}; nothing was written: partition by columns of fewer "
         "values, such as a country or a day, or say max_partitions=None. Found "
     )
-    few = seen.where(F.expr(f"if(partitions > {most}, raise_error(concat({why}, partitions)), true)"))
-    return rows.crossJoin(F.broadcast(few.select()))
+    none = seen.where(F.expr(f"if(partitions > {most}, raise_error(concat({why}, partitions)), false)"))
+    return rows.unionByName(none.select().repartition(1), allowMissingColumns=True)
