@@ -190,6 +190,15 @@ def test_a_stream_writes_what_is_new_once(
             assert ids(table) == sorted(ids(logs) * times)
 
 
+@pytest.mark.parametrize(("table", "kind"), [("default.never_null", "delta"), ("ice.shop.never_null", "iceberg")])
+def test_rows_without_nulls_fit_a_table_that_takes_none(lake: SparkSession, table: str, kind: str) -> None:
+    columns = "id BIGINT NOT NULL, country STRING NOT NULL"
+    lake.sql(f"CREATE TABLE {table} ({columns}) USING {kind} PARTITIONED BY (country)")
+    rows = lake.range(3).selectExpr("id", "concat('c', id) AS country")
+    assert rows.transform(write_partitioned(table=table, by="country", if_exists="append")).count() == 3
+    assert rows.transform(write_partitioned(table=table, by="country", if_exists="replace_partitions")).count() == 3
+
+
 def test_a_filter_reads_one_partition(logs: DataFrame, write: Callable[..., Transform]) -> None:
     table = logs.transform(write())
     files = table.where("country = '01'").select(F.input_file_name()).distinct().collect()
