@@ -19,7 +19,7 @@ help:
 	@echo "make test-faults  writers killed at thirty moments, executors too; full disks"
 	@echo "make test-lake   writes to the real Delta Lake and Iceberg"
 	@echo "make test-wheel  the tests once more, against the built wheel"
-	@echo "make test-engines  Spark Connect and Sail, with servers of their own and a client without a JVM"
+	@echo "make test-engines  Spark Connect and Sail, with a client without a JVM, and an older Spark, against the newest"
 	@echo "make test-oldest  the quick tests on the oldest Spark, and on Connect"
 	@echo "make test-matrix  the tests on PySpark 3.5 to 4.3, classic and Connect: hours"
 	@echo "make bench-nested  nested data against other ways, side by side; BENCH=\"--orders 1000000\" sets the size"
@@ -90,10 +90,10 @@ test-wheel: setup
 	@$(SPARK) cd build/wheel && SHOPSMART_DATA="$${SHOPSMART_DATA:-$(CURDIR)/../shared/data}" \
 		../../.venv-wheel/bin/python -m pytest -m "$(QUICK)" $(SLOW:%=--ignore tests/test_%.py)
 
-# Servers in processes of their own, and a client without a JVM.
+# Servers in processes of their own, a client without a JVM, and the oldest Spark beside the newest.
 test-engines: setup
-	@.ci/environment client
-	@echo "== Spark Connect and Sail, from a client without a JVM"
+	@.ci/environment client spark-3.5
+	@echo "== Spark Connect and Sail, from a client without a JVM, and older Sparks"
 	@$(SPARK) $(PY) -m pytest -m engines
 
 # The oldest Spark, and Connect on the newest, without the generated tests and those that start Sparks of their own.

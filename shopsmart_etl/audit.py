@@ -82,7 +82,8 @@ class Audit:
 
     Its methods make steps that hand on what they are given. The figures are those of the first action that runs the
     whole chain: let that be the write, since an action that stops early, such as ``show``, or fails, counts what it
-    saw. Steps that stand side by side count together, which costs less. A step stands in one chain, once.
+    saw. Before Spark 4.3, rows that are computed again, as after the loss of an executor, are counted again. Steps that
+    stand side by side count together, which costs less. A step stands in one chain, once.
 
     Args:
         in_passing: False is for engines without observations, such as Sail: the figures of each

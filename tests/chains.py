@@ -1,4 +1,4 @@
-"""Chains that must give the same rows on every engine. Run as a script, on the engine at an address, it says which."""
+"""Chains that must give the same rows on every engine. As a script, on the engine at an address, it gives them."""
 
 from __future__ import annotations
 
@@ -264,12 +264,16 @@ def result_of(spark: SparkSession, line: str) -> dict[str, Any]:
 
 def main() -> None:
     """Say how an engine does: all chains, then the README's on each case that stands on a line of stdin."""
-    spark = SparkSession.builder.remote(sys.argv[1]).config("spark.sql.session.timeZone", "UTC").getOrCreate()
+    address = sys.argv[1]
+    served, builder = address.startswith("sc://"), SparkSession.builder
+    builder = builder.remote(address) if served else builder.master(address).config("spark.ui.enabled", "false")
+    spark = builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
     spark.conf.set("spark.sql.shuffle.partitions", "2")
     try:
         found = {
             "java": shutil.which("java"),
-            "counts": counted(spark),
+            "version": spark.version,
+            "counts": counted(spark) if served else [],
             "results": results(spark),
             "audited": audited(spark),
             "refused": refused(spark) if is_sail(spark) else {},

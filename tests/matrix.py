@@ -1,4 +1,4 @@
-"""Run the suite on every PySpark, classic and Connect, and print a table; docs/engines.md holds one such run."""
+"""Run the suite on every PySpark, classic and Connect, and print a table; docs/engines.md holds one."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ CELLS = [f"{version}-{mode}" for version in VERSIONS for mode in ("classic", "co
 SERVERS = {"3.5": "4.0"}
 PAGE = ROOT / "docs" / "engines.md"
 TABLE = re.compile(r"(?<=<!-- matrix -->\n).*(?=<!-- end of matrix -->)", re.DOTALL)
+ROW = re.compile(r"^\| (\d\S+) \| (\w+) \| (\d+) \| (\d+) \| (\d+) \|$", re.MULTILINE)
 
 
 class Run(NamedTuple):
@@ -28,6 +29,11 @@ class Run(NamedTuple):
     passed: int
     failed: int
     skipped: int
+
+    @property
+    def cell(self) -> str:
+        """Name the cell: the version without its patch, and the mode."""
+        return f"{self.version.rpartition('.')[0]}-{self.mode}"
 
 
 def run(cell: str, arguments: list[str]) -> Run:
@@ -66,20 +72,28 @@ def table(runs: list[Run]) -> str:
     return head + "".join(f"| {' | '.join(map(str, one))} |\n" for one in runs)
 
 
+def write(runs: list[Run]) -> None:
+    """Put the runs into the page's table, in place of earlier ones of the same cells."""
+    page = PAGE.read_text(encoding="utf-8")
+    earlier = [Run(version, mode, *map(int, counts)) for version, mode, *counts in ROW.findall(page)]
+    latest = {one.cell: one for one in [*earlier, *runs]}
+    text = table([latest[cell] for cell in CELLS if cell in latest])
+    PAGE.write_text(TABLE.sub(lambda _: text, page), encoding="utf-8")
+
+
 def main() -> int:
     """Run the cells that are asked for, and fail if a test has."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/engines.md")
+    parser.add_argument("--write", action="store_true", help="put the runs into the table of docs/engines.md")
     arguments, to_pytest = parser.parse_known_args()
     runs = []
     for cell in arguments.cells:
         print(f"== PySpark {cell.replace('-', ', ')}", flush=True)
         runs.append(run(cell, to_pytest))
-    text = table(runs)
-    print(text)
+    print(table(runs))
     if arguments.write:
-        PAGE.write_text(TABLE.sub(lambda _: text, PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        write(runs)
     return int(any(one.failed or not one.passed for one in runs))
 
 

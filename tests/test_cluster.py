@@ -19,7 +19,7 @@ import pytest
 import typing_extensions
 from chispa import assert_df_equality
 from cluster import BOUND, SPARK, Cluster, cluster
-from engines import surroundings
+from engines import VERSION, surroundings
 from test_docs import BLOCK, ROOT
 from test_examples import EXAMPLES
 
@@ -125,9 +125,10 @@ def submit(running: Cluster, bronze: Path, wheels: Path, tmp_path: Path) -> Subm
     return start
 
 
-def said(account: str) -> str:
-    """Leave out of an account what differs from run to run: the time it took, and where the tables are."""
-    return re.sub(r" (in /|after )\S+|^done in .*", "", account, flags=re.MULTILINE)
+def said(account: str, *, audit: bool = True) -> str:
+    """Leave out of an account what differs from run to run: the time it took, where the tables are, or the audit."""
+    told = re.sub(r" (in /|after )\S+|^done in .*", "", account, flags=re.MULTILINE)
+    return told if audit else re.sub(r"^(rows|filled|violations|(NOT )?reconciled) .*\n", "", told, flags=re.MULTILINE)
 
 
 def kill_executors(running: Cluster, job: subprocess.Popen[str]) -> None:
@@ -162,7 +163,9 @@ def test_an_example_gives_on_a_cluster_what_it_gives_on_one_machine(
     assert job.returncode == 0, errors
     assert running.launched() - before == 2 + killed
     expected = local[example]
-    assert said(account) == said(expected.account)
+    # Before 4.3, Spark's observations count again what is computed again, as docs/cluster.md says.
+    audit = VERSION >= (4, 3) or not killed
+    assert said(account, audit=audit) == said(expected.account, audit=audit)
     for name in TABLES:
         rows, wanted = (spark.read.parquet(str(folder / name)) for folder in (tables, expected.tables))
         assert_df_equality(rows, wanted, ignore_row_order=True)

@@ -1,4 +1,4 @@
-"""The same rows from servers in processes of their own, Spark's and Sail's, to a client that has no JVM."""
+"""The same rows from servers in processes of their own, to a client that has no JVM, and from older Sparks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from chains import CHAINS, README, REFUSED_ON_SAIL, case, result_of, results
-from engines import CLIENT, Worker
+from engines import CLIENT, Worker, surroundings
 from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql.types import ArrayType, DecimalType, LongType, StructField, StructType
@@ -59,6 +59,16 @@ def sail(sail_address: str) -> Iterator[Worker]:
         yield worker
 
 
+@pytest.fixture(scope="module", params=["3.5", "4.0", "4.1", "4.2"])
+def older(request: pytest.FixtureRequest) -> Iterator[Worker]:
+    python = ROOT / f".venv-spark-{request.param}" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("the environment of another Spark is not here: make test-matrix makes it")
+    with Worker("local[2]", python=str(python), environment=surroundings()) as worker:
+        assert worker.found["version"].startswith(request.param)
+        yield worker
+
+
 @pytest.fixture(scope="module")
 def here(spark: SparkSession) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(json.dumps(results(spark)))
@@ -72,6 +82,10 @@ def test_a_client_without_a_jvm_gets_the_same_rows_and_schema_from_spark(
     assert connect.found["java"] is None
     assert connect.found["results"][chain] == here[chain]
     assert here[chain]["rows"]
+
+
+def test_an_older_spark_gives_the_same_rows_and_schemas(older: Worker, here: dict[str, Any]) -> None:
+    assert older.found["results"] == here
 
 
 def test_such_a_client_looks_the_schema_up_once_a_step(connect: Worker) -> None:
@@ -143,6 +157,14 @@ def test_any_documents_give_the_same_rows_and_schema_on_spark_connect(
 ) -> None:
     line = case(*documents)
     assert connect.result_of(line) == json.loads(json.dumps(result_of(spark, line)))
+
+
+@given(documents=orders())
+def test_any_documents_give_the_same_rows_and_schema_on_an_older_spark(
+    spark: SparkSession, older: Worker, documents: tuple[StructType, list[Any]]
+) -> None:
+    line = case(*documents)
+    assert older.result_of(line) == json.loads(json.dumps(result_of(spark, line)))
 
 
 @given(documents=orders())
