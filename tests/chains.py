@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
-from pyspark.sql.types import ArrayType, DecimalType, LongType, StringType, StructType
+from pyspark.sql.types import ArrayType, DecimalType, LongType, MapType, StringType, StructType
 
 from shopsmart_etl import (
     Audit,
@@ -28,6 +28,7 @@ from shopsmart_etl import (
     deduplicate,
     denormalize,
     estimate_users,
+    expand_variant,
     explode_arrays,
     explode_map,
     flag_violations,
@@ -48,6 +49,7 @@ from shopsmart_etl import (
     one_of,
     order_figures,
     parse_money,
+    plan_ahead,
     quarantine,
     read_csv_logs,
     read_json_payloads,
@@ -124,6 +126,7 @@ def nested_again(df: DataFrame) -> DataFrame:
 
 CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
     "readme": chained(*README),
+    "planned": lambda df: df.transform(plan_ahead(*README, like=df)),
     "round trip": round_trip,
     "nested again": nested_again,
     "inside": chained(impute_financials("items.price", fill=7)),
@@ -180,17 +183,39 @@ REFUSED_ON_SAIL: dict[str, Callable[[SparkSession], object]] = {
 }
 
 
-def refused(spark: SparkSession) -> dict[str, str]:
-    """Try what Sail would do wrongly, and give what each says."""
-    return {name: _said(attempt, spark) for name, attempt in REFUSED_ON_SAIL.items()}
+# What Sail cannot run. It says so itself, and gives no rows.
+FAILS_ON_SAIL: dict[str, Callable[[SparkSession], object]] = {
+    "parse_money": lambda spark: spark.sql("SELECT '1e3' AS paid").transform(parse_money("paid")).collect(),
+    "denormalize": lambda spark: (
+        spark.sql("SELECT 1 AS id, array('a') AS tags, array('b') AS items").transform(round_trip).collect()
+    ),
+    "conform": lambda spark: (
+        spark.sql("SELECT map('a', 1) AS prices")
+        .transform(conform(StructType().add("prices", MapType(StringType(), LongType()))))
+        .collect()
+    ),
+    "expand_variant": lambda spark: (
+        spark.sql("""SELECT parse_json('{"id": 1}') AS event""")
+        .transform(expand_variant("event", schema=StructType().add("id", LongType())))
+        .collect()
+    ),
+    "deduplicate": lambda spark: (
+        spark.readStream.format("rate").load().withWatermark("timestamp", "1 hour").transform(deduplicate("value"))
+    ),
+}
 
 
-def _said(attempt: Callable[[SparkSession], object], spark: SparkSession) -> str:
+def said(attempts: dict[str, Callable[[SparkSession], object]], spark: SparkSession) -> dict[str, str | None]:
+    """Try them, and give what each error says."""
+    return {name: _said(attempt, spark) for name, attempt in attempts.items()}
+
+
+def _said(attempt: Callable[[SparkSession], object], spark: SparkSession) -> str | None:
     try:
         attempt(spark)
     except (ShopSmartError, PySparkException) as error:
         return str(error)
-    return "not refused"
+    return None
 
 
 def audited(spark: SparkSession) -> dict[str, Any]:
@@ -276,7 +301,8 @@ def main() -> None:
             "counts": counted(spark) if served else [],
             "results": results(spark),
             "audited": audited(spark),
-            "refused": refused(spark) if is_sail(spark) else {},
+            "refused": said(REFUSED_ON_SAIL, spark) if is_sail(spark) else {},
+            "failed": said(FAILS_ON_SAIL, spark) if served else {},
         }
         print(json.dumps(found), flush=True)
         for line in sys.stdin:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from chains import CHAINS, README, REFUSED_ON_SAIL, case, result_of, results
+from chains import CHAINS, FAILS_ON_SAIL, README, REFUSED_ON_SAIL, case, result_of, results
 from engines import CLIENT, Worker, surroundings
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,6 +114,12 @@ def test_what_sail_does_wrongly_is_refused(sail: Worker) -> None:
         "audit.count('rows') is refused on Sail, which has no observations. "
         "Audit(in_passing=False) counts with aggregations of their own"
     )
+
+
+@pytest.mark.parametrize("step", FAILS_ON_SAIL)
+def test_what_fails_on_sail_works_on_spark(step: str, connect: Worker, sail: Worker) -> None:
+    assert connect.found["failed"][step] is None
+    assert sail.found["failed"][step]
 
 
 @pytest.mark.parametrize("engine", ["connect", "sail"])

@@ -30,6 +30,10 @@ def test_what_is_called_equal_is_in_the_chains(name: str) -> None:
     assert name == "pipeline" or re.search(rf"\b{name}\(", SOURCE)
 
 
+def test_what_is_said_to_fail_is_tried() -> None:
+    assert {name for name, says in ON_SAIL.items() if "fails" in says} == set(chains.FAILS_ON_SAIL)
+
+
 def test_what_is_called_refused_is_tried() -> None:
     refused = {name for name, says in ON_SAIL.items() if says.startswith("refused")}
     assert refused == {name for name in chains.REFUSED_ON_SAIL if name.isidentifier()}
