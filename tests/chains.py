@@ -289,10 +289,10 @@ def result_of(spark: SparkSession, line: str) -> dict[str, Any]:
 
 def main() -> None:
     """Say how an engine does: all chains, then the README's on each case that stands on a line of stdin."""
-    address = sys.argv[1]
-    served, builder = address.startswith("sc://"), SparkSession.builder
-    builder = builder.remote(address) if served else builder.master(address).config("spark.ui.enabled", "false")
-    spark = builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
+    kind, address = sys.argv[1:]
+    builder = SparkSession.builder.config("spark.sql.session.timeZone", "UTC")
+    served = kind == "remote"
+    spark = (builder.remote(address) if served else builder.master(address)).getOrCreate()
     spark.conf.set("spark.sql.shuffle.partitions", "2")
     try:
         found = {

@@ -114,12 +114,17 @@ class Worker:
     """Another engine, in a process of its own: what it makes of the chains, and of the README's on any case."""
 
     def __init__(
-        self, address: str, *, python: str = sys.executable, environment: Mapping[str, str] | None = None
+        self,
+        address: str,
+        *,
+        kind: str = "remote",
+        python: str = sys.executable,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Start it, and wait for its results."""
+        """Start it, and wait for its results. Its kind is that of the address: ``remote``, or ``master``."""
         script = str(Path(__file__).with_name("chains.py"))
         self._process = Popen(
-            [python, "-W", "ignore", script, address],
+            [python, "-W", "ignore", script, kind, address],
             env=None if environment is None else dict(environment),
             stdin=PIPE,
             stdout=PIPE,

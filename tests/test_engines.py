@@ -64,7 +64,7 @@ def older(request: pytest.FixtureRequest) -> Iterator[Worker]:
     python = ROOT / f".venv-spark-{request.param}" / "bin" / "python"
     if not python.exists():
         pytest.skip("the environment of another Spark is not here: make test-matrix makes it")
-    with Worker("local[2]", python=str(python), environment=surroundings()) as worker:
+    with Worker("local[2]", kind="master", python=str(python), environment=surroundings()) as worker:
         assert worker.found["version"].startswith(request.param)
         yield worker
 
