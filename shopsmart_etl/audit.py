@@ -86,9 +86,9 @@ class Audit:
     stand side by side count together, which costs less. A step stands in one chain, once.
 
     Args:
-        in_passing: False is for engines without observations, such as Sail: the figures of each
-            place are then counted by one aggregation, when the report is first asked for, which runs the chain up to
-            there again.
+        in_passing: False is for engines that have no observations or lose them, Sail and Connect before
+            Spark 4.2: the figures of each place are then counted by one aggregation, when the report is
+            first asked for, which runs the chain up to there again.
 
     Example:
         >>> audit, logs = Audit(), spark.createDataFrame(

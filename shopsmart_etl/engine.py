@@ -1,4 +1,4 @@
-"""Whether the engine is Sail, whose mistakes are gone round or refused."""
+"""Which engine it is, where that has mistakes that are gone round or refused: Sail, and older Sparks on Connect."""
 
 from __future__ import annotations
 
@@ -57,14 +57,17 @@ def refuse_on_sail(spark: SparkSession, what: str, *, why: str, way_out: str) ->
 
 
 def refuse_to_observe(spark: SparkSession, what: str) -> None:
-    """Refuse to count in passing where there are no observations: on Sail, and on Connect before Spark 4.
+    """Refuse to count in passing on Sail, which has no observations, and on Connect before Spark 4.2.
+
+    Spark 3.5 has none there, 4.0 loses all but one of a plan's, and to 4.1 one that is in a plan twice is an error
+    (SPARK-56322), as those of the rows of a write are, which are counted.
 
     Raises:
         UnsupportedError: There are none.
     """
     way_out = "Audit(in_passing=False) counts with aggregations of their own"
-    if _on_connect(spark) and pyspark.__version__.startswith("3."):
-        raise UnsupportedError(f"{what} is refused on Spark Connect before 4.0, which has no observations. {way_out}")
+    if _on_connect(spark) and pyspark.__version__.startswith(("3.", "4.0.", "4.1.")):
+        raise UnsupportedError(f"{what} is refused on Spark Connect before 4.2, which loses observations. {way_out}")
     refuse_on_sail(spark, what, why="has no observations", way_out=way_out)
 
 

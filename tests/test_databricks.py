@@ -28,7 +28,7 @@ HERE = EXAMPLES / "databricks"
 NOTEBOOK = HERE / "logs_notebook.py"
 BUNDLE: dict[str, Any] = yaml.safe_load((HERE / "databricks.yml").read_text(encoding="utf-8"))
 JOB = BUNDLE["resources"]["jobs"]["orders"]
-no_server = pytest.mark.needs("a server of its own")
+on_a_server = pytest.mark.needs("a server of its own", "observations on Connect")
 TABLES = ["silver", "quarantine", "gold/daily_active_users", "gold/daily_revenue"]
 DEFAULTS = """\
 spark.log.level ERROR
@@ -83,7 +83,7 @@ def assert_same_tables(spark: SparkSession, found: Path, expected: Path) -> None
         assert_df_equality(rows, wanted, ignore_row_order=True)
 
 
-@no_server
+@on_a_server
 def test_the_notebook_gives_on_connect_what_the_example_gives(
     spark: SparkSession, bronze: Path, tmp_path: Path
 ) -> None:
@@ -96,7 +96,7 @@ def test_the_notebook_gives_on_connect_what_the_example_gives(
     assert_same_tables(spark, tmp_path / "tables", tmp_path / "expected")
 
 
-@no_server
+@on_a_server
 def test_the_wheel_task_gives_on_connect_what_the_example_gives(
     spark: SparkSession, bronze: Path, tmp_path: Path
 ) -> None:
