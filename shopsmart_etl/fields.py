@@ -152,7 +152,7 @@ def apply_changes(
             if change.place.inside
             else change.value(column)
         )
-        columns[at] = made.alias(at, metadata=field.metadata)
+        columns[at] = made
     new_columns = {
         f"{change.place.at}{suffix}": make(F.col(str(change.place.at)))
         for change in flat
@@ -160,10 +160,19 @@ def apply_changes(
     }
     placed_names = positions(len(schema.fields) + behind)
     placed = df.toDF(*placed_names).withColumns({**columns, **new_columns})
+    placed = keep_metadata(placed, {at: schema.fields[int(at)] for at in columns})
     if behind:
         # Not drop(), for which a declarative pipeline would have to know the table already.
         placed = placed.selectExpr(*map(quote, [*placed_names[: len(schema.fields)], *new_columns]))
     return placed.toDF(*schema.names, *added)
+
+
+def keep_metadata(df: DataFrame, fields: Mapping[str, StructField]) -> DataFrame:
+    """Give columns the metadata of fields. Not by alias, whose metadata ``withColumns`` drops on Connect before 4.1."""
+    for name, field in fields.items():
+        if field.metadata:
+            df = df.withMetadata(name, field.metadata)
+    return df
 
 
 def _changed(column: Column, of: DataType, inside: Sequence[str], change: Change) -> Column:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
@@ -86,15 +86,15 @@ def infer_schema(
         raise InvalidArgumentError("sample", wanted="a share from 0 to 1", found=sample)
     refuse_encoding(encoding, multiline=multiline)
     refuse_sail(spark, "infer_schema")
-    options = {"multiLine": multiline, "samplingRatio": sample, "recursiveFileLookup": True}
-    reader = spark.read.format(files).options(**options)
+    options: dict[str, Any] = {"multiLine": multiline, "samplingRatio": sample, "recursiveFileLookup": True}
     if files == "csv":
-        reader = reader.options(header=True, escape='"', encoding=encoding, maxColumns=MOST_FIELDS)
-        text = load(reader, path)  # first: an option stays with the reader
-        columns = _of_csv(load(reader.option("inferSchema", value=True), path), text)
+        options |= {"header": True, "escape": '"', "encoding": encoding, "maxColumns": MOST_FIELDS}
+        # A reader for each: an option stays with one, and on Connect before 4.0 with what it has loaded.
+        inferred, text = (spark.read.format("csv").options(inferSchema=infer, **options) for infer in (True, False))
+        columns = _of_csv(load(inferred, path), load(text, path))
     else:
-        reader = reader.options(prefersDecimal=True, columnNameOfCorruptRecord=_CORRUPT)
-        columns = _of_json(_load_json(reader, path), records)
+        options |= {"prefersDecimal": True, "columnNameOfCorruptRecord": _CORRUPT}
+        columns = _of_json(_load_json(spark.read.format("json").options(**options), path), records)
     lines = (f"{quote(field.name)} {type_sql(_comfortable(field.dataType))}" for field in columns)
     return ",\n".join(_SIMPLE_NAME.sub(r"\1", line) for line in lines)
 

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import IntegerType
 
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
+from shopsmart_etl.fields import keep_metadata
 from shopsmart_etl.schema import find_column, positions, type_text
 from shopsmart_etl.session import ignores_case
 from shopsmart_etl.step import step
@@ -77,12 +78,8 @@ def keep_once(*columns: str, position: str | Sequence[str]) -> Transform:
                     field.name, wanted="an int position", found=type_text(field.dataType), way_out=way_out
                 )
         first = " AND ".join(f"coalesce(`{place}`, 0) = 0" for place in places)
-        once = {
-            str(number): F.expr(f"if({first}, `{number}`, NULL)").alias(
-                str(number), metadata=schema.fields[number].metadata
-            )
-            for number in kept
-        }
-        return df.toDF(*positions(len(schema.fields))).withColumns(once).toDF(*schema.names)
+        once = {str(number): F.expr(f"if({first}, `{number}`, NULL)") for number in kept}
+        placed = df.toDF(*positions(len(schema.fields))).withColumns(once)
+        return keep_metadata(placed, {str(number): schema.fields[number] for number in kept}).toDF(*schema.names)
 
     return keep

@@ -20,6 +20,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from shopsmart_etl.fields import keep_metadata
 from shopsmart_etl.schema import literal, opens, path_text, quote
 
 if TYPE_CHECKING:
@@ -75,10 +76,7 @@ def nested_columns(
 
 def with_metadata(df: DataFrame, fields: Iterable[StructField]) -> DataFrame:
     """Give struct columns their metadata back; that of their leaves comes along by itself."""
-    for field in fields:
-        if opens(field) and field.metadata:
-            df = df.withMetadata(field.name, field.metadata)
-    return df
+    return keep_metadata(df, {field.name: field for field in fields if opens(field)})
 
 
 def _part(path: Path, field: StructField, sources: Mapping[Path, Source], present: Mapping[Path, str]) -> _Part:

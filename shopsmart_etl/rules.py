@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,7 @@ def in_range(column: str, *, least: object = None, most: object = None) -> Rule:
     """
     if least is None and most is None:
         raise InvalidArgumentError("least", wanted="at least one of least= and most=", found=None)
+    least, most = _plain(least), _plain(most)
     bounds = {sign: value for sign, value in {">=": least, "<=": most}.items() if value is not None}
     name = f"{column} {' and '.join(f'{sign} {value}' for sign, value in bounds.items())}"
     if all(map(_can_be_written, bounds.values())):
@@ -132,10 +134,11 @@ def one_of(column: str, *values: object) -> Rule:
     """
     if not values:
         raise InvalidArgumentError("values", wanted="at least one value", found=values)
-    name = f"{column} is one of {', '.join(map(str, values))}"
-    if all(map(_can_be_written, values)):
-        return Rule(name, f"{quote(column)} IN ({', '.join(map(_written, values))})", (column,))
-    return Rule(name, lambda: F.col(quote(column)).isin(*values), (column,))
+    plain = [_plain(value) for value in values]
+    name = f"{column} is one of {', '.join(map(str, plain))}"
+    if all(map(_can_be_written, plain)):
+        return Rule(name, f"{quote(column)} IN ({', '.join(map(_written, plain))})", (column,))
+    return Rule(name, lambda: F.col(quote(column)).isin(*plain), (column,))
 
 
 def matches(column: str, pattern: str) -> Rule:
@@ -205,8 +208,13 @@ def find_violations(df: DataFrame, name: str) -> str:
     return field.name
 
 
+def _plain(value: object) -> object:
+    """Take an enum for its value; Spark takes one for either that or its name, depending on the engine."""
+    return value.value if isinstance(value, Enum) else value
+
+
 def _can_be_written(value: object) -> bool:
-    """Tell whether a value has the same meaning as SQL text; a time's depends on the session, an enum's on Python."""
+    """Tell whether a value has the same meaning as SQL text; a time's depends on the session."""
     return type(value) in (int, str) or (type(value) is Decimal and value.is_finite())
 
 

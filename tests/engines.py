@@ -104,6 +104,11 @@ def surroundings(**given: str) -> dict[str, str]:
     return inherited | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | given
 
 
+def told(cause: str, *, error: str) -> str:
+    """Give what is told of a job that failed: the cause, or from PySpark 3.5's client for Connect the error alone."""
+    return cause if ENGINE == "classic" or VERSION >= (4, 0) else error
+
+
 def plan_of(df: DataFrame) -> str:
     """Give the text of a physical plan."""
     with redirect_stdout(io.StringIO()) as out:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     Submit = Callable[[str], tuple[subprocess.Popen[str], Path]]
 
+pytestmark = pytest.mark.needs("observations")  # of the session that the examples are compared with
+
 PAGE = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
 COMMANDS = [text for language, text in BLOCK.findall(PAGE) if language == "sh"]
 # Small executors, and no more compiling than a run of seconds repays.

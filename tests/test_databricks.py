@@ -138,6 +138,7 @@ class Utilities:
         self.widgets = widgets
 
 
+@pytest.mark.needs("observations")
 def test_on_databricks_the_notebook_takes_its_session_and_widgets(
     spark: SparkSession, bronze: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

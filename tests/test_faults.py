@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cluster import cluster
-from engines import surroundings
+from engines import surroundings, told
 from pyspark.errors import StreamingQueryException
 from writer import COUNTRIES, ROWS, rows
 
@@ -169,7 +169,7 @@ def test_a_full_disk_leaves_what_was_there(spark: SparkSession, small_disk: Path
     some = rows(spark, 1).where("id < 20000")
     some.transform(write_partitioned(str(path), by="country"))
     before = versions(read(spark, path))
-    with pytest.raises(Exception, match="No space left on device"):
+    with pytest.raises(Exception, match=told("No space left on device", error="TASK_WRITE_FAILED")):
         rows(spark, 2).transform(write_partitioned(str(path), by="country", if_exists=if_exists))  # type: ignore[arg-type]
     assert versions(read(spark, path)) == before
 
@@ -179,7 +179,7 @@ def test_a_disk_that_cannot_be_written_to_leaves_what_was_there(spark: SparkSess
     rows(spark, 1, 600).transform(write_partitioned(str(path), by="country"))
     before = versions(read(spark, path))
     subprocess.run([MOUNT, "-o", "remount,ro", small_disk], check=True)
-    with pytest.raises(Exception, match=r"Mkdirs failed|Read-only file system|mkdir"):
+    with pytest.raises(Exception, match=told("Mkdirs failed|Read-only file system|mkdir", error="TASK_WRITE_FAILED")):
         rows(spark, 2, 600).transform(write_partitioned(str(path), by="country", if_exists="append"))
     assert versions(read(spark, path)) == before
 

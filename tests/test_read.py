@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 from chispa import assert_df_equality
-from engines import VERSION
+from engines import VERSION, told
 from pyspark.sql.types import IntegerType, StructField, StructType
 
 import shopsmart_etl as etl
@@ -128,7 +128,8 @@ def test_a_header_of_other_columns_is_refused_before_anything_is_read(
 def test_a_later_file_with_another_header_fails_and_is_named(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("user,price\nada,1\n" * 2, encoding="utf-8")
     (tmp_path / "b.csv").write_text("price,user\n1,ada\n", encoding="utf-8")
-    with pytest.raises(Exception, match=r"(?s)header does not conform to the schema.*[ab]\.csv"):
+    why = told(r"(?s)header does not conform to the schema.*[ab]\.csv", error=r"FAILED_READ_FILE.*[ab]\.csv")
+    with pytest.raises(Exception, match=why):
         read_csv_logs(spark, str(tmp_path), schema="user STRING, price STRING").collect()
 
 
