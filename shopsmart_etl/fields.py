@@ -168,7 +168,7 @@ def apply_changes(
 
 
 def keep_metadata(df: DataFrame, fields: Mapping[str, StructField]) -> DataFrame:
-    """Give columns the metadata of fields. Not by alias, whose metadata ``withColumns`` drops on Connect before 4.1."""
+    """Give columns the metadata of fields. Not by alias, whose metadata ``withColumns`` drops on Connect before 4.2."""
     for name, field in fields.items():
         if field.metadata:
             df = df.withMetadata(name, field.metadata)
