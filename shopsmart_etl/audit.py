@@ -82,8 +82,9 @@ class Audit:
 
     Its methods make steps that hand on what they are given. The figures are those of the first action that runs the
     whole chain: let that be the write, since an action that stops early, such as ``show``, or fails, counts what it
-    saw. Before Spark 4.3, rows that are computed again, as after the loss of an executor, are counted again. Steps that
-    stand side by side count together, which costs less. A step stands in one chain, once.
+    saw. Before Spark 4.3, rows that are computed again are counted again: those of a global sort such as ``orderBy``,
+    which samples them first, and those of an executor that is lost. Steps that stand side by side count together,
+    which costs less. A step stands in one chain, once.
 
     Args:
         in_passing: False is for engines that have no observations or lose them, Sail and Connect before

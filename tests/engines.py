@@ -49,6 +49,7 @@ NEEDS: Mapping[str, Need] = {
     "a server of its own": Need(VERSION >= (4, 0), "the pip package of Spark 3.5 has no Connect server in it"),
     "observations": Need(ENGINE == "classic" or VERSION >= (4, 2), "Spark Connect loses observations before 4.2"),
     "observations on Connect": Need(VERSION >= (4, 2), "Spark Connect loses observations before 4.2"),
+    "rows counted once": Need(VERSION >= (4, 3), "Spark before 4.3 counts again what it computes again"),
     "jobs to count": Need(ENGINE == "classic", "Spark Connect does not say how many jobs it ran"),
     "accumulators": Need(ENGINE == "classic", "Spark Connect has no accumulators"),
     "columns in hints": Need(VERSION >= (4, 0), "PySpark 3.5 takes no column in a hint"),

@@ -52,6 +52,14 @@ def test_columns_that_differ_in_case_alone_are_told_apart(spark: SparkSession) -
     assert one.report().missing == {"n": 1, "N": 2}
 
 
+@pytest.mark.needs("rows counted once")
+def test_rows_that_a_sort_samples_are_counted_once(spark: SparkSession) -> None:
+    one = Audit()
+    df = spark.createDataFrame([(n, n % 2) for n in range(6)], "id INT, part INT").repartition(2, "part")
+    assert len(df.transform(one.count("silver")).orderBy("id").collect()) == 6
+    assert one.report().rows == {"silver": 6}
+
+
 def test_the_rows_that_a_step_drops_are_counted(spark: SparkSession) -> None:
     one = Audit()
     sent = spark.createDataFrame([(1, "a"), (1, "b"), (2, "c"), (None, "d"), (None, "d")], "id INT, state STRING")

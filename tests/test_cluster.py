@@ -19,7 +19,7 @@ import pytest
 import typing_extensions
 from chispa import assert_df_equality
 from cluster import BOUND, SPARK, Cluster, cluster
-from engines import VERSION, surroundings
+from engines import NEEDS, surroundings
 from test_docs import BLOCK, ROOT
 from test_examples import EXAMPLES
 
@@ -165,8 +165,7 @@ def test_an_example_gives_on_a_cluster_what_it_gives_on_one_machine(
     assert job.returncode == 0, errors
     assert running.launched() - before == 2 + killed
     expected = local[example]
-    # Before 4.3, Spark's observations count again what is computed again, as docs/cluster.md says.
-    audit = VERSION >= (4, 3) or not killed
+    audit = NEEDS["rows counted once"].met or not killed  # as docs/cluster.md says
     assert said(account, audit=audit) == said(expected.account, audit=audit)
     for name in TABLES:
         rows, wanted = (spark.read.parquet(str(folder / name)) for folder in (tables, expected.tables))
