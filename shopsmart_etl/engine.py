@@ -63,7 +63,7 @@ def refuse_to_observe(spark: SparkSession, what: str) -> None:
     (SPARK-56322), as those of the rows of a write are, which are counted.
 
     Raises:
-        UnsupportedError: There are none.
+        UnsupportedError: There are none, or they are lost.
     """
     way_out = "Audit(in_passing=False) counts with aggregations of their own"
     if _on_connect(spark) and pyspark.__version__.startswith(("3.", "4.0.", "4.1.")):
