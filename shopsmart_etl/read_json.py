@@ -5,19 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, StringType, StructField, StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
+from shopsmart_etl.json_documents import BLANK, JsonDocuments
 from shopsmart_etl.schema import positions, quote, refuse_clashes
 from shopsmart_etl.session import ignores_case
 from shopsmart_etl.source import Extra, as_columns, load, refuse_sail
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
-    from pyspark.sql.types import DataType
-
-_LONGEST = 2**31 - 1
-_MARK = "\ufeff"  # at the beginning of a file
-_BLANK = f"^[ \t\r\n{_MARK}]*"
+    from pyspark.sql import DataFrame, SparkSession
 
 
 def read_json_payloads(
@@ -34,10 +30,13 @@ def read_json_payloads(
 ) -> DataFrame:
     """Read JSON documents, every one of them.
 
-    A line (with ``multiline`` a file) that cannot be parsed stays: null in all columns, and as it is in the
-    corrupt-record column. So does one of several values without a comma between them, of which Spark's own reader drops
-    all but the first, and an envelope without the documents. A document with a field of another type than the schema's
-    stays too: null in that column, and whole in the corrupt-record column; of a page or an array, the others are sound.
+    Text that is not valid JSON is kept as it is in the corrupt-record column, with null in all other columns. That
+    includes several values without a comma between them, of which Spark's own reader drops all but the first, single
+    quotes, NaN, and an envelope without the documents. A document with a field of another type than the schema's is
+    null in that field, and is kept whole in the corrupt-record column too.
+
+    Each document of a page or an array is read by itself: one that is invalid does not affect the others. Only where
+    quotes or brackets do not balance, so that the documents cannot be told apart, the whole text is one corrupt record.
 
     Where a key stands twice in an object, the last value counts. Numbers go into decimal columns without a double in
     between, but as Spark reads them: rounded to the column's decimals. A file that cannot be read at all, such as a
@@ -97,54 +96,18 @@ def read_json_payloads(
     )
     lines = raw.select("*", *origin).toDF("text", *positions(len(behind)))
     # Tried first: what nearly every line begins with. To trim each would take as long as to parse it.
-    filled = lines.where(F.startswith("text", F.lit("{")) | ~F.col("text").rlike(f"{_BLANK}$"))
-    parsed = filled.withColumn("line", _parsed(columns, records))
+    filled = lines.where(F.startswith("text", F.lit("{")) | ~F.col("text").rlike(f"{BLANK}$"))
+    found = JsonDocuments(columns, records)
+    parsed = filled.withColumn("line", found.parse(F.col("text"))).withColumn("documents", found.found(F.col("line")))
+    checked = parsed.withColumn("repaired", F.when(F.isnull("documents"), found.repair(F.col("text"))))
     rest = [f"`{at}`" for at in (*range(len(folders), len(behind)), *range(len(folders)))]
-    documents, faults = _documents(columns, records)
-    told = parsed.select(documents.alias("documents"), faults.alias("faults"), *rest)
-    apart = told.selectExpr("posexplode(documents) AS (at, document)", "faults", *rest)
-    # The condition keeps Spark's optimizer from comparing the fields of the document pairwise.
-    one = apart.selectExpr("if(isnull(document), NULL, document) AS document", "faults[at] AS corrupt", *rest)
-    return one.selectExpr("document.*", "corrupt", *rest).toDF(*columns.names, *extra.names, *folders)
-
-
-def _documents(columns: StructType, records: str | None) -> tuple[Column, Column]:
-    """Find the documents of a line, and of those that do not fit the text, in an array as long; null where all do."""
-    line, text = F.col("line"), F.col("text")
-    documents, whole = _found(line["v"], records)
-    sound = line["bad"].isNull() & whole & ~F.exists(documents, lambda one: one.isNull())
-    # Where something is wrong, each document is taken as text once more, to see which.
-    texts, _ = _found(_parsed(StringType(), records)["v"], records)
-    apart = whole & (F.size(texts) == F.size(documents))
-    flag = "bad" + "_" * max((len(name) for name in columns.names), default=0)  # the name of no column
-    marked = StructType([*columns, StructField(flag, StringType())])
-
-    def fault(one: Column) -> Column:
-        wrong = F.from_json(one, marked, {"columnNameOfCorruptRecord": flag})[flag].isNotNull()
-        return F.when(one.isNull() | wrong, F.coalesce(one, F.lit("null")))
-
-    faults = F.transform(texts, fault)
-    known = (F.size(texts) > 1) & F.exists(faults, lambda one: one.isNotNull())
-    return (
-        F.when(sound | apart, documents).otherwise(F.array(F.lit(None).cast(columns))),
-        F.when(~sound, F.when(~apart, F.array(text)).when(known, faults).otherwise(F.transform(texts, lambda _: text))),
+    apart = checked.selectExpr(
+        "coalesce(documents, repaired.document) AS documents", "repaired.corrupt AS corrupt", *rest
     )
-
-
-def _parsed(document: DataType, records: str | None) -> Column:
-    """Parse a line as one array of its values, so that anything behind a value is a fault."""
-    text = F.col("text")
-    value = F.when(F.startswith(text, F.lit(_MARK)), F.substring(text, 2, _LONGEST)).otherwise(text)
-    is_array = ~F.startswith(text, F.lit("{")) & text.rlike(rf"{_BLANK}\[")
-    array = F.when(is_array, value).otherwise(F.concat(F.lit("["), value, F.lit("]")))
-    one = document if records is None else StructType([StructField(records, ArrayType(document))])
-    line = StructType([StructField("v", ArrayType(one)), StructField("bad", StringType())])
-    return F.from_json(F.concat(F.lit('{"v":'), array, F.lit("}")), line, {"columnNameOfCorruptRecord": "bad"})
-
-
-def _found(values: Column, records: str | None) -> tuple[Column, Column]:
-    """Give the documents of a line's values, and whether all of the line could be told apart."""
-    if records is None:
-        return values, values.isNotNull()
-    inside = F.transform(values, lambda one: one.getField(records))
-    return F.flatten(inside), values.isNotNull() & ~F.exists(inside, lambda one: one.isNull())
+    each = apart.selectExpr("posexplode(documents) AS (at, document)", "corrupt", *rest)
+    # The condition keeps Spark's optimizer from comparing the fields of the document pairwise.
+    one = each.selectExpr("if(isnull(document), NULL, document) AS document", "corrupt[at] AS corrupt", *rest)
+    guarded = len(found.type)
+    placed = one.selectExpr("document.*", "corrupt", *rest).toDF(*positions(guarded + 1 + len(rest)))
+    kept = [f"`{at}`" for at in range(guarded + 1 + len(rest)) if at != guarded - 1]
+    return placed.selectExpr(*kept).toDF(*columns.names, *extra.names, *folders)

@@ -1,0 +1,302 @@
+"""JSON that is not valid, in every position: each document is read or kept as a corrupt record, and none is lost."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from contextlib import suppress
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from engines import configured
+
+import shopsmart_etl as etl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from pyspark.sql import Row, SparkSession
+
+SCHEMA = "id INT, path STRING, price DECIMAL(10, 2), tags ARRAY<STRING>, items ARRAY<STRUCT<name: STRING, n: INT>>"
+read = partial(etl.read_json_payloads, schema=SCHEMA, file_modified=None)
+TEXT = "_corrupt_record"
+COLUMNS = "id", "path", "price", "tags", "items"
+
+# The kinds of invalid values that JSONTestSuite has, and a few more.
+NUMBERS = (
+    *(
+        "++1",
+        "+1",
+        "+Inf",
+        "-01",
+        "-1.0.",
+        "-2.",
+        "-NaN",
+        ".-1",
+        ".2e-3",
+        "0.1.2",
+        "0.3e+",
+        "0.3e",
+        "0.e1",
+        "0E",
+        "0e+",
+    ),
+    *("1.0e+", "1.0e-", "1.0e", "1eE2", "2.e+3", "9.e+", "Inf", "NaN", "Infinity", "-Infinity", "1+2", "0x1", "0x42"),
+    *("0e+-1", "-123.123foo", "123.123x", "-foo", "-.123", "-1x", "1ea", "1.80M-308", "1.2a-3", ".123", "012", "-012"),
+    *("-", "1.", "1_000", "\uff11", "1,5e"),
+)
+WORDS = (
+    *(
+        "new",
+        "None",
+        "nul",
+        "tru",
+        "fals",
+        "True",
+        "NULL",
+        "undefined",
+        "abc",
+        "\u00e9",
+        "*",
+        "<null>",
+        r"\n",
+        r"\u0020",
+    ),
+    *("\ufeff1", "\u2060", "/**/", "/*c*/1", "1//c", "#"),
+)
+STRINGS = [
+    *(
+        rf'"{body}"'
+        for body in (r"\u", r"\u20", r"\u00A", r"\uqqqq", r"\uD800\u", r"\uD800\u1x", r"\a", r"\x00", r"\🌀")
+    ),
+    *(f'"a{sign}b"' for sign in ("\t", "\x00", "\x1f", "\\\t")),
+    "'single'",
+    '"a" "b"',
+    '""x',
+    '"\\',
+    '"open',
+    "'",
+]
+ARRAYS = (
+    *(
+        "[1 2]",
+        "[1., 2]",
+        '["": 1]',
+        "[,1]",
+        "[1,,2]",
+        "[1,]",
+        "[,]",
+        "[:,]",
+        "[-]",
+        "[*]",
+        "[1]]",
+        "[1",
+        "[",
+        "[3[4]]",
+    ),
+    *("[1 000.0]", "[{", '["a]', "[][]", "[1]x", "][", "[}", "[1}"),
+)
+OBJECTS = (
+    *('{"x", null}', '{"x"::"b"}', '{"a":"a" 1}', "{key: 1}", '{"a" b}', '{:"b"}', '{"a":', '{"a"', "{1:1}"),
+    *("{null:null}", '{"i":0,,}', "{'a':0}", '{"i":0,}', '{"a":1}/**/', '{"a":1}//', '{"a":1}#', '{"a":1,,"c":2}'),
+    *('{"a":1}}', '{"a": true} "x"', "{{}}", "{[]: 1}", "{", "}", "{,", '{"', '{"a', "{]}", '{"a": [}', '{"a":1]'),
+)
+INVALID = [*NUMBERS, *WORDS, *STRINGS, *ARRAYS, *OBJECTS]
+# A document around the value: first, last and inner fields, of the schema and not, and in the place of the document.
+DOCUMENTS = [
+    '{{"id": {id}, "path": {value}}}',
+    '{{"id": {id}, "price": {value}}}',
+    '{{"id": {id}, "tags": [{value}]}}',
+    '{{"id": {id}, "tags": ["a", {value}, "b"], "path": "x"}}',
+    '{{"id": {id}, "items": [{{"name": {value}}}]}}',
+    '{{"id": {id}, "items": [{{"n": 1}}, {{"name": "x", "n": {value}}}, {{"n": 3}}]}}',
+    '{{"other": {value}, "id": {id}}}',
+    '{{"id": {id}, "other": [{{"x": [{value}]}}]}}',
+    '{{"id": {id}, {value}: 1}}',
+    '{{"id": {id}, "path": "x"}} {value}',
+    "{value}",
+]
+
+
+@pytest.fixture(params=["true", "false"], ids=["ANSI", "without ANSI"])
+def ansi(request: pytest.FixtureRequest, spark: SparkSession) -> Iterator[None]:
+    with configured(spark, {"spark.sql.ansi.enabled": request.param}):
+        yield
+
+
+def rows_of_files(spark: SparkSession, folder: Path, texts: Iterable[str], **options: Any) -> dict[int, list[Row]]:
+    """Read each text as a file of its own, all in one job, and return the rows of each."""
+    folder.mkdir()
+    for number, text in enumerate(texts):
+        (folder / f"{number}.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+    rows = defaultdict(list)
+    for row in read(spark, str(folder), **options).coalesce(1).collect():
+        rows[int(row["_file_path"].rpartition("/")[2].removesuffix(".json"))].append(row)
+    return rows
+
+
+def is_valid(text: str) -> bool:
+    try:
+        json.loads(text, parse_constant=int)  # no NaN: int takes none
+    except ValueError:
+        return False
+    return True
+
+
+def lost(row: Row) -> bool:
+    """Tell whether a row has neither a value nor the text that it was to be read from."""
+    return all(value is None for name, value in row.asDict().items() if name != "_file_path")
+
+
+@pytest.mark.usefixtures("ansi")
+def test_an_invalid_value_in_any_position_loses_no_document(spark: SparkSession, tmp_path: Path) -> None:
+    lines = [shape.format(id=7, value=value) for shape in DOCUMENTS for value in INVALID]
+    (tmp_path / "lines.json").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="")
+    rows = read(spark, str(tmp_path)).collect()
+    assert [row for row in rows if lost(row)] == []
+    kept = [row[TEXT] for row in rows if row[TEXT] is not None]
+    # Of an array, its elements are kept one by one.
+    assert {line for line in lines if not is_valid(line) and not line.startswith("[")} <= set(kept)
+
+
+@pytest.mark.usefixtures("ansi")
+@pytest.mark.parametrize("multiline", [False, True])
+@pytest.mark.parametrize(
+    ("records", "page"), [("data", '{{"page": 1, "data": [{}], "next": "x"}}'), (None, "[{}]")], ids=["page", "array"]
+)
+def test_an_invalid_document_does_not_take_its_page_along(
+    spark: SparkSession, tmp_path: Path, records: str | None, page: str, multiline: bool
+) -> None:
+    sound = '{"id": 1, "path": "[{\\"]}", "price": 12345678.91}', '{"id": 3, "tags": ["\\\\", "\\u0022"]}'
+    shapes, values = DOCUMENTS[2::3], [*WORDS, *STRINGS[:9], "[1 2]", "[1., 2]", "+1", "[,]", '{"x"::"b"}', "{key: 1}"]
+    invalid = [shape.format(id=2, value=value) for shape in shapes for value in values]
+    pages = [page.format(f"{sound[0]}, {one},{sound[1]}") for one in invalid]
+    if multiline:
+        found = rows_of_files(spark, tmp_path / "pages", pages, records=records, multiline=True)
+        rows = [row for number in range(len(pages)) for row in found[number]]
+    else:
+        (tmp_path / "pages.json").write_text("\n".join(pages) + "\n", encoding="utf-8")
+        rows = read(spark, str(tmp_path), records=records).coalesce(1).collect()
+    assert len(rows) == 3 * len(pages)
+    assert {(row["id"], row["path"], str(row["price"]), row[TEXT]) for row in rows[::3]} == {
+        (1, '[{"]}', "12345678.91", None)
+    }
+    assert {(row["id"], *row["tags"], row[TEXT]) for row in rows[2::3]} == {(3, "\\", '"', None)}
+    assert [(row["id"], row[TEXT]) for row in rows[1::3]] == [(None, one.strip()) for one in invalid]
+
+
+@pytest.mark.parametrize(
+    ("records", "text"),
+    [
+        (None, '[{"id": 1}, {"id": 2, "tags": [}]'),
+        (None, '[{"id": 1}, {"id": 2, "path": "open}]'),
+        (None, '[{"id": 1} {"id": 2}'),
+        (None, '[{"id": 1}, new],'),
+        (None, '[{"id": 1}, new][{"id": 2}]'),
+        (None, '{"id": 1}]],"v":[[{"id": 2}'),
+        (None, '{"id": 1}],[],"v":[[{"id": 2}'),
+        (None, '[{"id": 1}]],"v":[[{"id": 2}]'),
+        ("data", '{"data": [{"id": 1}, new], "page": new}'),
+        ("data", '{"data": [{"id": 1}, new], "page"}'),
+        ("data", '{"data": [{"id": 1}, new], "data": [{"id": 2}]}'),
+        ("data", '{"data": {"id": new}}'),
+        ("data", '{"other": [{"id": new}]}'),
+        ("data", '{"data": [{"id": 1}]}]],"v":[[{"data": [{"id": 2}]}'),
+        ("data", '[{"data": [{"id": 1}]}, new]'),
+    ],
+)
+def test_a_page_whose_documents_cannot_be_told_apart_is_kept_whole(
+    spark: SparkSession, tmp_path: Path, records: str | None, text: str
+) -> None:
+    (tmp_path / "a.json").write_text(text, encoding="utf-8")
+    (row,) = read(spark, str(tmp_path), records=records).collect()
+    assert (row["id"], row[TEXT]) == (None, text)
+
+
+def test_long_strings_of_escapes_are_told_apart_too(spark: SparkSession, tmp_path: Path) -> None:
+    note = json.dumps('"\n' * 50_000)
+    page = f'{{"data": [{{"id": 1, "path": {note}}}, {{"id": 2, "tags": [new]}}, {{"id": 3}}]}}'
+    (tmp_path / "a.json").write_text(page, encoding="utf-8")
+    rows = read(spark, str(tmp_path), records="data").collect()
+    assert [(row["id"], row[TEXT]) for row in rows] == [(1, None), (None, '{"id": 2, "tags": [new]}'), (3, None)]
+    assert rows[0]["path"] == json.loads(note)
+
+
+def mutated(text: str, random: Random) -> str:
+    """Damage a text as a faulty writer, a cut or a flipped byte does."""
+    for _ in range(random.randrange(1, 4)):
+        at, other = random.randrange(len(text) + 1), random.randrange(len(text) + 1)
+        text = random.choice(
+            [
+                text[:at],
+                text[:at] + text[at + random.randrange(1, 6) :],
+                text[:at] + random.choice(INVALID) + text[at:],
+                text[:at] + random.choice('[]{},:"\\ \t\x00é0-+.eN') + text[at + 1 :],
+                text[:at] + text[other:],
+            ]
+        )
+    return text
+
+
+def document(random: Random) -> dict[str, Any]:
+    fields = {
+        "id": random.randrange(1000),
+        "path": random.choice(["", "/a", 'x"y', "{[", "\\", "é\u2028", "'"]),
+        "price": random.choice([0.5, 12, 1234567.89]),
+        "tags": random.choice([[], ["a"], ["]", "}"]]),
+        "items": [{"name": random.choice(["pen", ",", '"']), "n": 1} for _ in range(random.randrange(3))],
+        "other": random.choice([None, {"deep": [1, {"x": "y"}]}]),
+    }
+    return {name: fields[name] for name in ["id", *random.sample(list(fields), random.randrange(6))]}
+
+
+def documents_in(text: str, records: str | None) -> list[Any] | None:
+    """Return the documents of a text, by Python's parser; None where it is not valid, or an envelope has none."""
+    try:
+        value = json.loads(text, parse_constant=int)
+    except ValueError:
+        return None
+    values = value if isinstance(value, list) else [value]
+    if records is None:
+        return values
+    pages = [one.get(records) if isinstance(one, dict) else None for one in values]
+    return None if any(not isinstance(one, list) for one in pages) else [one for page in pages for one in page or ()]
+
+
+def has_values(document: object) -> bool:
+    return isinstance(document, dict) and any(document.get(name) is not None for name in COLUMNS)
+
+
+def objects_of_other_fields(text: str) -> int:
+    """Count the valid objects in a text that have no value for the schema: they are rows of nulls, and rightly so."""
+    found = 0
+    for start in re.finditer(r"{", text):
+        with suppress(ValueError):
+            found += not has_values(json.JSONDecoder(parse_constant=int).raw_decode(text, start.start())[0])
+    return found
+
+
+@pytest.mark.usefixtures("ansi")
+@pytest.mark.parametrize("records", [None, "data"])
+def test_no_mutation_of_a_file_loses_a_document(spark: SparkSession, tmp_path: Path, records: str | None) -> None:
+    random = Random(7)  # noqa: S311 - no secret
+    texts = []
+    for _ in range(600):
+        made = [document(random) for _ in range(random.randrange(1, 4))]
+        whole: Any = made[0] if len(made) == 1 else made
+        text = json.dumps(whole if records is None else {"page": 1, records: made}, ensure_ascii=False)
+        texts.append(mutated(text, random) if random.random() < 0.9 else text)
+    found = rows_of_files(spark, tmp_path / "files", texts, records=records, multiline=True)
+    for number, text in enumerate(texts):
+        rows, documents = found.get(number, []), documents_in(text, records)
+        if documents is None:
+            assert any(row[TEXT] is not None for row in rows) or not text.strip(" \t\r\n"), text
+            assert sum(map(lost, rows)) <= objects_of_other_fields(text), text
+        else:
+            assert len(rows) == len(documents), text
+            for row, one in zip(rows, documents, strict=True):
+                assert row[TEXT] is not None or lost(row) is not has_values(one), text
