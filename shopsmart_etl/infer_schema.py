@@ -91,22 +91,22 @@ def infer_schema(
         options |= {"header": True, "escape": '"', "encoding": encoding, "maxColumns": MOST_FIELDS}
         # A reader for each: an option stays with one, and on Connect before 4.0 with what it has loaded.
         inferred, text = (spark.read.format("csv").options(inferSchema=infer, **options) for infer in (True, False))
-        columns = _of_csv(load(inferred, path), load(text, path))
+        columns = _of_csv(load(spark, inferred, path), load(spark, text, path))
     else:
         options |= {"prefersDecimal": True, "columnNameOfCorruptRecord": _CORRUPT}
-        columns = _of_json(_load_json(spark.read.format("json").options(**options), path), records)
+        columns = _of_json(_load_json(spark, spark.read.format("json").options(**options), path), records)
     lines = (f"{quote(field.name)} {type_sql(_comfortable(field.dataType))}" for field in columns)
     return ",\n".join(_SIMPLE_NAME.sub(r"\1", line) for line in lines)
 
 
-def _load_json(reader: DataFrameReader, path: str) -> DataFrame:
+def _load_json(spark: SparkSession, reader: DataFrameReader, path: str) -> DataFrame:
     try:
-        return load(reader, path)
+        return load(spark, reader, path)
     except Exception as error:
         # A number with an exponent, for which Spark makes a decimal that it does not have; 3.5 fails a job over it.
         if not re.search("negative.scale", str(error), re.IGNORECASE):
             raise
-        return load(reader.option("prefersDecimal", value=False), path)
+        return load(spark, reader.option("prefersDecimal", value=False), path)
 
 
 def _of_json(df: DataFrame, records: str | None) -> StructType:

@@ -11,6 +11,7 @@ from pyspark.sql.types import StringType
 
 from shopsmart_etl.errors import TargetExistsError, UnsupportedError
 from shopsmart_etl.schema import quote
+from shopsmart_etl.session import path_exists
 from shopsmart_etl.tables import NULL_FOLDER, There
 
 if TYPE_CHECKING:
@@ -61,14 +62,7 @@ class ParquetFolder:
 
     def holds(self, folder: str) -> bool:
         """Tell whether there is something at a path inside, or with none at the folder itself."""
-        try:
-            # The analysis alone, which finds out whether the path is there.
-            _ = self._spark.read.format("binaryFile").load(f"{self.name}/{folder}").schema
-        except AnalysisException as error:
-            if "PATH_NOT_FOUND" not in str(error):
-                raise
-            return False
-        return True
+        return path_exists(self._spark, f"{self.name}/{folder}")
 
     def misfits(self, partitions: Sequence[StructField]) -> list[str]:
         """List values of folders that the types do not have: ``007`` is no int, since that is written as 7."""
@@ -129,12 +123,9 @@ class ParquetFolder:
         writer.trigger(availableNow=True).start(self.name).awaitTermination()
 
     def _has_entries(self, folder: str) -> bool:
-        try:
-            return bool(self._spark.read.format("binaryFile").load(folder).inputFiles())
-        except AnalysisException as error:
-            if "PATH_NOT_FOUND" not in str(error):
-                raise
-            return False
+        return path_exists(self._spark, folder) and bool(
+            self._spark.read.format("binaryFile").load(folder).inputFiles()
+        )
 
     def read(self, schema: StructType) -> DataFrame:
         """Give the table; with its schema, or Spark would guess the partition columns' types from the folders."""

@@ -94,7 +94,7 @@ def read_csv_logs(
         .options(**options, enforceSchema=False, mode="PERMISSIVE", columnNameOfCorruptRecord=corrupt_record)
     )
     fields = [field for _, field in in_file]
-    raw = load(reader.schema(StructType([*fields, StructField(corrupt_record, StringType())])), path)
+    raw = load(spark, reader.schema(StructType([*fields, StructField(corrupt_record, StringType())])), path)
     origin, folders = extra.origin(raw), raw.columns[len(fields) + 1 :]
     whole = _whole(raw, fields, corrupt_record).select("*", *origin)
     placed = whole.toDF(*positions(len(fields) + 1 + len(folders) + len(origin)))
@@ -107,7 +107,7 @@ def read_csv_logs(
 def _header(spark: SparkSession, path: str, options: dict[str, str | bool | int], *, stream: bool) -> list[str]:
     """Read the names in the first file's header; without folders, which would become columns too."""
     try:
-        return load(spark.read.format("csv").options(**options, recursiveFileLookup=True), path).columns
+        return load(spark, spark.read.format("csv").options(**options, recursiveFileLookup=True), path).columns
     except SourceNotFoundError:
         if stream:
             return []

@@ -85,7 +85,7 @@ def read_json_payloads(
     columns = as_columns(spark, schema, extra)
     # Read as text: Spark's JSON reader drops what stands behind the first value, and has no text of what it could read.
     reader = (spark.readStream if stream else spark.read).format("text").option("wholetext", multiline)
-    raw = load(reader.schema(StructType([StructField(corrupt_record, StringType())])), path)
+    raw = load(spark, reader.schema(StructType([StructField(corrupt_record, StringType())])), path)
     origin, folders = extra.origin(raw), raw.columns[1:]
     behind = [*folders, *extra.names[1:]]
     refuse_clashes(

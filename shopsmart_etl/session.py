@@ -1,11 +1,13 @@
-"""The one question that the package asks a session."""
+"""Questions that the package asks a session."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyspark.errors import AnalysisException
+
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 
 def ignores_case(df: DataFrame) -> bool:
@@ -14,3 +16,18 @@ def ignores_case(df: DataFrame) -> bool:
     On Connect this is a request to the server, so callers ask only when two names differ in nothing but case.
     """
     return str(df.sparkSession.conf.get("spark.sql.caseSensitive")).lower() != "true"
+
+
+def path_exists(spark: SparkSession, path: str) -> bool:
+    """Tell whether there is a file or a folder at a path; a glob passes, whatever it matches.
+
+    Analyzes a stream from there, which looks at the path alone: a batch lists the folder, and logs a stack trace for a
+    path that does not exist.
+    """
+    try:
+        _ = spark.readStream.format("text").schema("value STRING").load(path).schema
+    except AnalysisException as error:
+        if "PATH_NOT_FOUND" not in str(error):
+            raise
+        return False
+    return True

@@ -11,6 +11,7 @@ from pyspark.sql.types import StructType
 
 from shopsmart_etl.engine import refuse_on_sail
 from shopsmart_etl.errors import ColumnClashError, InvalidArgumentError, SourceNotFoundError, UnsupportedError
+from shopsmart_etl.session import path_exists
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
@@ -109,24 +110,33 @@ def refuse_encoding(encoding: str, *, multiline: bool) -> None:
         raise InvalidArgumentError("encoding", wanted="multiline=True with UTF-16 and UTF-32", found=encoding)
 
 
-def load(reader: DataFrameReader | DataStreamReader, path: str) -> DataFrame:
+def load(spark: SparkSession, reader: DataFrameReader | DataStreamReader, path: str) -> DataFrame:
     """Load files, but refuse a path that Spark would read as an empty table, or not at all.
 
     A stream may begin in a folder that holds no file yet.
+
+    Args:
+        spark: The session.
+        reader: Its reader, with a format and options.
+        path: A file, a folder or a glob.
 
     Raises:
         SourceNotFoundError: The path does not exist, or holds no file.
         InvalidArgumentError: Spark does not know the encoding.
     """
+    no_file = SourceNotFoundError(path, "the folder holds no file; a glob such as logs/* reaches the folders in it")
+    nothing = SourceNotFoundError(path, "there is no such file or folder")
+    if not path_exists(spark, path):
+        raise nothing
     try:
         raw = reader.load(path)
         files = raw.isStreaming or raw.inputFiles()
     except AnalysisException as error:
         if "PATH_NOT_FOUND" in str(error):
-            raise SourceNotFoundError(path, "there is no such file or folder") from None
-        if "Unable to infer schema" not in str(error):
-            raise
-        files = []
+            raise nothing from None
+        if "Unable to infer schema" in str(error):
+            raise no_file from None
+        raise
     except IllegalArgumentException as error:
         if "CHARSET" not in str(error):
             raise
@@ -137,5 +147,5 @@ def load(reader: DataFrameReader | DataStreamReader, path: str) -> DataFrame:
             found=str(error).splitlines()[0],
         ) from None
     if not files:
-        raise SourceNotFoundError(path, "the folder holds no file; a glob such as logs/* reaches the folders in it")
+        raise no_file
     return raw
