@@ -5,22 +5,26 @@ SPARK = export JAVA_HOME="$$(cat $(CURDIR)/.venv/java_home)" SPARK_LOCAL_IP=127.
 	SPARK_CONF_DIR="$(CURDIR)/examples/conf";
 DEMO := demo-output
 CASES := 200
-QUICK := not heavy and not engines and not hypothesis
-SLOW := cluster connect databricks declarative docs examples faults gold_duckdb real_data report
+RUN = $(PY) -m pytest
 
-.PHONY: help setup demo test test-properties test-heavy test-faults test-lake test-wheel test-engines test-oldest test-matrix \
-	bench-nested bench-quality bench-write bench-gold format clean
+.PHONY: help setup demo check test test-all test-slow test-properties test-heavy test-faults test-lake test-wheel \
+	test-engines test-oldest test-pythons test-matrix bench-nested bench-quality bench-write bench-gold format clean
 
 help:
 	@echo "make demo        simulate web servers and run both pipelines, from raw files to a report"
-	@echo "make test        the checks and the tests"
-	@echo "make test-properties  the generated tests, with 200 cases each; CASES=50 sets how many"
-	@echo "make test-heavy  the tests that take minutes"
+	@echo "make check       style, types and the tests without Spark: under a minute"
+	@echo "make test        the checks and the tests on Spark: under five minutes"
+	@echo "make test-all    everything that CI runs after that: under half an hour"
+	@echo "  its parts, each also a command:"
+	@echo "  test-slow        examples, clusters, killed writers, pipelines, Databricks, other engines"
+	@echo "  test-lake        writes to the real Delta Lake and Iceberg"
+	@echo "  test-properties  the generated tests with more cases; CASES=200 sets how many"
+	@echo "  test-heavy       a million dirty records; the widest real documents"
+	@echo "  test-wheel       the built wheel, installed"
+	@echo "  test-oldest      the oldest Spark, and Spark Connect"
+	@echo "  test-pythons     the oldest Python and the newest"
+	@echo "make test-engines  of the slow tests, those on Spark Connect, Sail and older Sparks alone"
 	@echo "make test-faults  writers killed at thirty moments, executors too; full disks"
-	@echo "make test-lake   writes to the real Delta Lake and Iceberg"
-	@echo "make test-wheel  the tests once more, against the built wheel"
-	@echo "make test-engines  Spark Connect and Sail, with a client without a JVM, and an older Spark, against the newest"
-	@echo "make test-oldest  the quick tests on the oldest Spark, and on Connect"
 	@echo "make test-matrix  the tests on PySpark 3.5 to 4.3, classic and Connect: hours"
 	@echo "make bench-nested  nested data against other ways, side by side; BENCH=\"--orders 1000000\" sets the size"
 	@echo "make bench-quality  rules and audit against none, and against another library"
@@ -49,58 +53,74 @@ demo: setup
 	@$(PY) examples/report.py --gold $(DEMO)/logs/gold --audit $(DEMO)/logs/audit --title "CSV logs" \
 		--output $(DEMO)/logs.html
 
-test: setup
-	@echo "== Style"
+check: setup
+	@echo "== Style and types (half a minute)"
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
-	@echo "== Types"
 	@$(PY) -m mypy
-	@echo "== Tests"
-	@$(SPARK) $(PY) -m pytest
+	@$(PY) -m basedpyright
+	@echo "== Tests without Spark (some seconds)"
+	@$(RUN) -q -m "not spark and not slow"
+
+test: check
+	@echo "== Tests on Spark (about four minutes on two cores)"
+	@$(SPARK) $(RUN) -m "spark and not slow"
+
+test-all: test-slow test-lake test-properties test-heavy test-wheel test-oldest test-pythons
+
+# One run for all of these, so that they share a session and a Spark Connect server.
+test-slow: setup
+	@.ci/environment client spark-3.5
+	@echo "== Examples, clusters, killed writers, pipelines, Databricks, other engines (about ten minutes)"
+	@$(SPARK) $(RUN) -m "slow and not lake and not heavy"
 
 test-properties: setup
 	@echo "== Generated tests, $(CASES) cases each"
-	@$(SPARK) SHOPSMART_CASES=$(CASES) $(PY) -m pytest -m "hypothesis and not engines" --hypothesis-profile=ci
+	@$(SPARK) SHOPSMART_CASES=$(CASES) $(RUN) -m "hypothesis and not slow" --hypothesis-profile=ci
 
+# Compiled as far as Java compiles: a million rows are worth it.
 test-heavy: setup
-	@echo "== Tests that take minutes"
-	@$(SPARK) $(PY) -m pytest -m heavy
+	@echo "== A million dirty records, the widest real documents (about four minutes)"
+	@$(SPARK) JAVA_TOOL_OPTIONS=-XX:-UsePerfData $(RUN) -m heavy
 
 test-faults: setup
 	@echo "== Writers killed: ten times each of an append, a replacement and a stream"
-	@$(SPARK) SHOPSMART_KILLS=10 $(PY) -m pytest tests/test_faults.py
+	@$(SPARK) SHOPSMART_KILLS=10 $(RUN) -m faults
 
 test-lake: setup
 	@.ci/environment lake
 	@.ci/lake
-	@echo "== Delta Lake and Iceberg"
-	@$(SPARK) SHOPSMART_JARS="$(CURDIR)/build/jars" .venv-lake/bin/python -m pytest tests/test_lake.py
+	@echo "== Delta Lake and Iceberg (about three minutes)"
+	@$(SPARK) SHOPSMART_JARS="$(CURDIR)/build/jars" .venv-lake/bin/python -m pytest -m lake
 
-# In a folder without the package's source, so that only the wheel can be imported; without what starts Sparks of its own.
+# In a folder without the package's source, so that only the wheel can be imported.
 test-wheel: setup
-	@echo "== Building the wheel"
+	@echo "== Building the wheel, and installing it into .venv-wheel"
 	@rm -rf build/wheel && mkdir -p build/wheel
-	@$(PY) -m build --wheel --outdir build/wheel . >build/wheel/log 2>&1 || (cat build/wheel/log; exit 1)
-	@echo "== Installing it into .venv-wheel"
-	@$(PY) -m venv --clear .venv-wheel
-	@.venv-wheel/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@.venv-wheel/bin/python -m pip install --quiet "$$(ls build/wheel/*.whl)[spark,connect,report]" --group test
+	@$(PY) -m build --wheel --installer uv --outdir build/wheel . >build/wheel/log 2>&1 || (cat build/wheel/log; exit 1)
+	@.venv/bin/uv venv --quiet --clear --python $(PY) .venv-wheel
+	@.venv/bin/uv pip install --quiet --python .venv-wheel "$$(ls build/wheel/*.whl)[spark,connect,report]" --group test
 	@cp -R tests examples docs README.md CHANGELOG.md pyproject.toml build/wheel/
 	@cd build/wheel && ../../.venv-wheel/bin/python -c 'import shopsmart_etl as e; assert "site-packages" in e.__file__'
-	@echo "== Tests, against the wheel"
-	@$(SPARK) cd build/wheel && SHOPSMART_DATA="$${SHOPSMART_DATA:-$(CURDIR)/../shared/data}" \
-		../../.venv-wheel/bin/python -m pytest -m "$(QUICK)" $(SLOW:%=--ignore tests/test_%.py)
+	@echo "== The wheel: its names, and every example of its docstrings and of the README"
+	@$(SPARK) cd build/wheel && ../../.venv-wheel/bin/python -m pytest -m smoke
 
-# Servers in processes of their own, a client without a JVM, and the oldest Spark beside the newest.
+# Spark Connect and Sail from a client without a JVM, and the oldest Spark against the newest.
 test-engines: setup
 	@.ci/environment client spark-3.5
 	@echo "== Spark Connect and Sail, from a client without a JVM, and older Sparks"
-	@$(SPARK) $(PY) -m pytest -m engines
+	@$(SPARK) $(RUN) -m engines
 
-# The oldest Spark, and Connect on the newest, without the generated tests and those that start Sparks of their own.
+# The oldest Spark, and Connect on the newest, without the generated tests.
 test-oldest: setup
-	@$(MAKE) --no-print-directory test-matrix CELLS="3.5-classic 4.3-connect" MATRIX='-m "$(QUICK)" $(SLOW:%=--ignore tests/test_%.py)'
+	@$(MAKE) --no-print-directory test-matrix CELLS="3.5-classic 4.3-connect" MATRIX='-m "spark and not slow and not hypothesis"'
 
-# CELLS="3.5-classic 4.3-connect" picks some; MATRIX='-m "not heavy and not engines and not hypothesis"' goes to pytest.
+# The oldest Python and the newest, on the newest Spark that each has: what needs no Spark, and every docstring's example.
+test-pythons: setup
+	@for version in 3.10 3.13; do .ci/environment python-$$version || exit 1; \
+		echo "== Python $$version"; \
+		$(SPARK) .venv-python-$$version/bin/python -m pytest -q -m "not slow and (not spark or smoke)" || exit 1; done
+
+# CELLS="3.5-classic 4.3-connect" picks some; MATRIX='-m "not slow and not hypothesis"' goes to pytest.
 test-matrix: setup
 	@.ci/environment $(patsubst %,spark-%,$(or $(sort $(foreach cell,$(CELLS),$(firstword $(subst -, ,$(cell))))),3.5 4.0 4.1 4.2 4.3))
 	@$(SPARK) $(PY) tests/matrix.py $(if $(CELLS),--cells $(CELLS)) $(MATRIX)

@@ -55,8 +55,8 @@ class Place:
         self._figures += [F.expr(f"{figure} AS figure{at}") for at, figure in enumerate(figures, before)]
         self._got = []
         if self.in_passing:
-            self._observation = Observation()
-            observed = self._rows.observe(self._observation, *self._figures)
+            self._observation = observation = Observation()
+            observed = self._rows.observe(observation, *self._figures)
             self._end = observed if self._told_apart else observed.toDF(*self._names)
         return self._end, range(before, len(self._figures))
 

@@ -49,18 +49,23 @@ class Place(Protocol):
 
     def find(self) -> There | None:
         """Look at what is there; None for no table."""
+        ...
 
     def misfits(self, partitions: Sequence[StructField]) -> list[str]:
         """Compare partition values that are there with the types of those that come, where no schema keeps them."""
+        ...
 
     def write(self, rows: DataFrame, by: Sequence[str], if_exists: IfExists, options: dict[str, str]) -> None:
         """Write rows that fit."""
+        ...
 
     def stream(self, rows: DataFrame, by: Sequence[str], options: dict[str, str]) -> None:
         """Write what is new of a stream, and return when that is done."""
+        ...
 
     def read(self, schema: StructType) -> DataFrame:
         """Give the table, with these columns and types."""
+        ...
 
 
 def refuse_pattern(path: str) -> None:

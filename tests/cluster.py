@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
 from collections import deque
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 from threading import Thread, Timer
 from typing import TYPE_CHECKING
 
+import psutil
 import pyspark
-from engines import surroundings
+from processes import daemon, end_group, surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SPARK = Path(str(pyspark.__file__)).parent
-BOUND = 120  # seconds until a process that has not said what it should is ended
+BOUND = 600  # seconds until a process that has not said what it should is ended; a busy machine needs minutes
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,8 @@ class Cluster:
 
     def executors(self) -> list[int]:
         """List the process ids of the executors that run now."""
-        listed = ["pgrep", "-P", ",".join(map(str, self.workers)), "-f", "CoarseGrainedExecutorBackend"]
-        return [int(pid) for pid in subprocess.run(listed, capture_output=True, text=True, check=False).stdout.split()]
+        started = [process for worker in self.workers for process in psutil.Process(worker).children(recursive=True)]
+        return [process.pid for process in started if "CoarseGrainedExecutorBackend" in " ".join(_command(process))]
 
     def shuffled(self) -> set[str]:
         """List the files of shuffled rows that executors hold."""
@@ -77,28 +76,22 @@ def _daemon(processes: ExitStack, folder: Path, name: str, *arguments: str) -> s
         "SPARK_HOME": str(SPARK),
         "SPARK_LOCAL_DIRS": str(folder / "local"),
     }
-    process = subprocess.Popen(
-        [
-            str(SPARK / "bin" / "spark-class"),
-            f"org.apache.spark.deploy.{name}",
-            *("--host", "127.0.0.1", "--port", "0", "--webui-port", "0"),
-            *arguments,
-        ],
-        env=surroundings(**settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,  # a group of its own, with the executors that it will start
+    command = [
+        str(SPARK / "bin" / "spark-class"),
+        f"org.apache.spark.deploy.{name}",
+        *("--host", "127.0.0.1", "--port", "0", "--webui-port", "0"),
+        *arguments,
+    ]
+    return processes.enter_context(
+        daemon(command, env=surroundings(**settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     )
-    processes.callback(_end, process)
-    return process
 
 
 def _said(process: subprocess.Popen[str], pattern: str) -> str:
     """Wait until the process says something, and give it."""
     assert process.stdout
     heard: list[str] = []
-    watchdog = Timer(BOUND, process.kill)
+    watchdog = Timer(BOUND, end_group, [process.pid])
     watchdog.start()
     for line in process.stdout:
         heard.append(line)
@@ -110,6 +103,7 @@ def _said(process: subprocess.Popen[str], pattern: str) -> str:
     raise RuntimeError(f"the process never said {pattern!r}:\n{''.join(heard)}")
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait(BOUND)
+def _command(process: psutil.Process) -> list[str]:
+    with suppress(psutil.NoSuchProcess):
+        return process.cmdline()
+    return []

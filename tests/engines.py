@@ -8,18 +8,19 @@ import os
 import sys
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from subprocess import PIPE, Popen
+from subprocess import PIPE
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyspark
+from processes import started
 from pyspark.sql import SparkSession
 from servers import connect_server, sail_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from subprocess import Popen
 
     from pyspark.sql import DataFrame
-    from typing_extensions import Self
 
 # SHOPSMART_ENGINE: classic; or connect or sail, a server in a process of its own. SHOPSMART_SERVER is the server's
 # Python where that is not the client's: the pip package of Spark 3.5 has no server in it.
@@ -98,13 +99,6 @@ def configured(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[Non
             spark.conf.set(name, value)
 
 
-def surroundings(**given: str) -> dict[str, str]:
-    """Give the environment of a process with an engine of its own, and this Python's commands on its path."""
-    # Set by PySpark once this process is on Connect, and then so is any other that inherits it.
-    inherited = {name: value for name, value in os.environ.items() if name != "SPARK_CONNECT_MODE_ENABLED"}
-    return inherited | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | given
-
-
 def told(cause: str, *, error: str) -> str:
     """Give what is told of a job that failed: the cause, or from PySpark 3.5's client for Connect the error alone."""
     return cause if ENGINE == "classic" or VERSION >= (4, 0) else error
@@ -118,25 +112,14 @@ def plan_of(df: DataFrame) -> str:
 
 
 class Worker:
-    """Another engine, in a process of its own: what it makes of the chains, and of the README's on any case."""
+    """Another engine, in a process of its own: what it makes of the chains, and of the README's on any case.
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        kind: str = "remote",
-        python: str = sys.executable,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
-        """Start it, and wait for its results. Its kind is that of the address: ``remote``, or ``master``."""
-        script = str(Path(__file__).with_name("chains.py"))
-        self._process = Popen(
-            [python, "-W", "ignore", script, kind, address],
-            env=None if environment is None else dict(environment),
-            stdin=PIPE,
-            stdout=PIPE,
-            text=True,
-        )
+    The process reads what to do from its stdin, and ends where that is closed.
+    """
+
+    def __init__(self, process: Popen[str]) -> None:
+        """Wait for the results of a process that has started."""
+        self._process = process
         self.found = self._answer()
 
     def result_of(self, case: str) -> dict[str, Any]:
@@ -152,11 +135,16 @@ class Worker:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        try:
-            self._process.communicate(timeout=60)  # the end of its stdin is the end of its work
-        finally:
-            self._process.kill()
+@contextmanager
+def worker(
+    address: str,
+    *,
+    kind: str = "remote",
+    python: str = sys.executable,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Worker]:
+    """Start another engine, whose kind is that of the address: ``remote``, or ``master``."""
+    command = [python, "-W", "ignore", Path(__file__).with_name("chains.py"), kind, address]
+    with started(command, env=environment, stdin=PIPE, stdout=PIPE) as process:
+        yield Worker(process)

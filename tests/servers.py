@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
+from processes import daemon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 # A JVM on a busy machine needs minutes.
-_SECONDS_TO_START = 300
+_SECONDS_TO_START = 600
 # gRPC by itself would wait longer and longer between its tries.
 _PATIENCE = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]
 
@@ -52,17 +53,13 @@ def sail_server(python: Path = Path(sys.executable)) -> Iterator[str]:
 
 @contextmanager
 def _serving(command: list[str], environment: dict[str, str], port: int) -> Iterator[None]:
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as server:
-        try:
-            with grpc.insecure_channel(f"127.0.0.1:{port}", options=_PATIENCE) as channel:
-                _wait(server, grpc.channel_ready_future(channel))
-            yield
-        finally:
-            server.terminate()
-            server.wait(timeout=60)
+    with daemon(command, env=environment, stdout=subprocess.DEVNULL) as server:
+        with grpc.insecure_channel(f"127.0.0.1:{port}", options=_PATIENCE) as channel:
+            _wait(server, grpc.channel_ready_future(channel))
+        yield
 
 
-def _wait(server: subprocess.Popen[bytes], ready: grpc.Future) -> None:
+def _wait(server: subprocess.Popen[str], ready: grpc.Future) -> None:
     for _ in range(_SECONDS_TO_START):
         with suppress(grpc.FutureTimeoutError):
             ready.result(timeout=1)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import redirect_stdout, suppress
+from contextlib import ExitStack, redirect_stdout, suppress
 from pathlib import Path
 from runpy import run_path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +19,8 @@ import pytest
 import typing_extensions
 from chispa import assert_df_equality
 from cluster import BOUND, SPARK, Cluster, cluster
-from engines import NEEDS, surroundings
+from engines import NEEDS
+from processes import run, started, surroundings
 from test_docs import BLOCK, ROOT
 from test_examples import EXAMPLES
 
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
 
     Submit = Callable[[str], tuple[subprocess.Popen[str], Path]]
 
-pytestmark = pytest.mark.needs("observations")  # of the session that the examples are compared with
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.needs("observations"),
+]  # of the session that the examples are compared with
 
 PAGE = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
 COMMANDS = [text for language, text in BLOCK.findall(PAGE) if language == "sh"]
@@ -98,7 +102,7 @@ def local(spark: SparkSession, bronze: Path, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture
-def submit(running: Cluster, bronze: Path, wheels: Path, tmp_path: Path) -> Submit:
+def submit(running: Cluster, bronze: Path, wheels: Path, tmp_path: Path) -> Iterator[Submit]:
     """Start an example with the page's command, in a Python that has neither this package nor PySpark.
 
     Gives the process, and where its tables will be.
@@ -119,12 +123,12 @@ def submit(running: Cluster, bronze: Path, wheels: Path, tmp_path: Path) -> Subm
 
     def start(example: str) -> tuple[subprocess.Popen[str], Path]:
         submitted = ["bash", "-c", command("spark-submit", example)]
-        job = subprocess.Popen(
-            submitted, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        job = jobs.enter_context(started(submitted, cwd=ROOT, env=environment, **pipes))
         return job, tmp_path / {LOGS: "logs", ORDERS: "orders"}[example]
 
-    return start
+    with ExitStack() as jobs:
+        yield start
 
 
 def said(account: str, *, audit: bool = True) -> str:
@@ -176,7 +180,8 @@ def test_an_example_gives_on_a_cluster_what_it_gives_on_one_machine(
 @pytest.mark.skipif(bool(list(ROOT.glob("*.whl"))), reason="run against a wheel, there is no source to make one of")
 def test_the_page_makes_wheels_of_the_package_and_of_what_it_needs(tmp_path: Path) -> None:
     make = ["bash", "-c", command("pip wheel")]
-    subprocess.run(make, cwd=ROOT, env=surroundings(WHEELS=str(tmp_path)), check=True, timeout=BOUND)
+    made = run(make, cwd=ROOT, env=surroundings(WHEELS=str(tmp_path)))
+    assert made.returncode == 0, made.stderr
     assert sorted(wheel.name.partition("-")[0] for wheel in tmp_path.iterdir()) == [
         "shopsmart_etl",
         "typing_extensions",

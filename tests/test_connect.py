@@ -1,4 +1,4 @@
-"""On Spark Connect, as a session starts it for itself, chains give classic rows, with no request too many."""
+"""On Spark Connect, chains give the rows of a classic session, with one look-up of the schema a step."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from chains import CHAINS, README, results
-from engines import Worker, surroundings
+from engines import worker
+from processes import surroundings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.needs("a server of its own")
+pytestmark = [pytest.mark.engines, pytest.mark.needs("a server of its own")]
 
 
 @pytest.fixture(scope="module")
-def connect() -> dict[str, Any]:
-    # A process of its own: a session of Spark Connect and a classic one do not live in one. SPARK_TESTING is PySpark's
-    # way to a free port.
-    with Worker("local[2]", environment=surroundings(SPARK_TESTING="1")) as worker:
-        return worker.found
+def connect(connect_address: str) -> dict[str, Any]:
+    # A process of its own: a session of Spark Connect and a classic one do not live in one.
+    with worker(connect_address, environment=surroundings()) as other:
+        return other.found
 
 
 @pytest.fixture(scope="module")

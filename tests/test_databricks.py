@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import shutil
-import subprocess
 import sys
 from contextlib import redirect_stdout
 from runpy import run_path
@@ -15,7 +14,7 @@ import pytest
 import yaml
 from chispa import assert_df_equality
 from databricks.bundles.jobs import Job
-from engines import surroundings
+from processes import run, surroundings
 from test_docs import BLOCK, ROOT
 from test_examples import EXAMPLES
 
@@ -24,18 +23,14 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.databricks
+
 HERE = EXAMPLES / "databricks"
 NOTEBOOK = HERE / "logs_notebook.py"
 BUNDLE: dict[str, Any] = yaml.safe_load((HERE / "databricks.yml").read_text(encoding="utf-8"))
 JOB = BUNDLE["resources"]["jobs"]["orders"]
 on_a_server = pytest.mark.needs("a server of its own", "observations on Connect")
 TABLES = ["silver", "quarantine", "gold/daily_active_users", "gold/daily_revenue"]
-DEFAULTS = """\
-spark.log.level ERROR
-spark.sql.session.timeZone UTC
-spark.sql.shuffle.partitions 2
-spark.ui.enabled false
-"""
 # What Databricks does with a wheel task.
 WHEEL_TASK = """
 import sys
@@ -56,12 +51,9 @@ def bronze(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return path
 
 
-def on_connect(*command: str | Path, folder: Path, **given: str) -> str:
+def on_connect(*command: str | Path, address: str, **given: str) -> str:
     """Run a command whose sessions are of Spark Connect, in a process of its own, and give what it prints."""
-    (folder / "spark-defaults.conf").write_text(DEFAULTS, encoding="utf-8")
-    # SPARK_TESTING has the server take a port that is free.
-    environment = surroundings(SPARK_REMOTE="local[2]", SPARK_TESTING="1", SPARK_CONF_DIR=str(folder), **given)
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+    done = run(command, env=surroundings(SPARK_REMOTE=address, **given), cwd=ROOT)
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stdout
 
@@ -85,26 +77,27 @@ def assert_same_tables(spark: SparkSession, found: Path, expected: Path) -> None
 
 @on_a_server
 def test_the_notebook_gives_on_connect_what_the_example_gives(
-    spark: SparkSession, bronze: Path, tmp_path: Path
+    spark: SparkSession, bronze: Path, tmp_path: Path, connect_address: str
 ) -> None:
     expected = ran_locally(spark, "shopsmart_pipeline.py", bronze / "logs", tmp_path / "expected")
     page = (ROOT / "docs" / "databricks.md").read_text(encoding="utf-8")
     (command,) = (text for language, text in BLOCK.findall(page) if language == "sh")
     given = {"BRONZE": str(bronze), "TABLES": str(tmp_path / "tables")}
-    account = on_connect("bash", "-c", command, folder=tmp_path, **given)
+    account = on_connect("bash", "-c", command, address=connect_address, **given)
     assert reconciled(account) == reconciled(expected)
     assert_same_tables(spark, tmp_path / "tables", tmp_path / "expected")
 
 
 @on_a_server
 def test_the_wheel_task_gives_on_connect_what_the_example_gives(
-    spark: SparkSession, bronze: Path, tmp_path: Path
+    spark: SparkSession, bronze: Path, tmp_path: Path, connect_address: str
 ) -> None:
     pages = bronze / "payloads" / "pages"
     expected = ran_locally(spark, "nested_json_parser.py", pages, tmp_path / "expected", "data")
     project = shutil.copytree(EXAMPLES, tmp_path / "examples") / "databricks"
     build = ["bash", "-c", BUNDLE["artifacts"]["orders"]["build"]]
-    subprocess.run(build, cwd=project / BUNDLE["artifacts"]["orders"]["path"], env=surroundings(), check=True)
+    built = run(build, cwd=project / BUNDLE["artifacts"]["orders"]["path"], env=surroundings())
+    assert built.returncode == 0, built.stderr
     (dependency,) = JOB["environments"][0]["spec"]["dependencies"]
     (wheel,) = project.glob(dependency)
     task = JOB["tasks"][0]["python_wheel_task"]
@@ -112,7 +105,7 @@ def test_the_wheel_task_gives_on_connect_what_the_example_gives(
     parameters = [variables.get(parameter, parameter) for parameter in task["parameters"]]
     account = on_connect(
         *(sys.executable, "-c", WHEEL_TASK, task["package_name"], task["entry_point"], *parameters),
-        folder=tmp_path,
+        address=connect_address,
         PYTHONPATH=str(wheel),
     )
     assert reconciled(account) == reconciled(expected)

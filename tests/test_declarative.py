@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from runpy import run_path
 from typing import TYPE_CHECKING
 
 import pytest
 from chispa import assert_df_equality
-from engines import surroundings
+from processes import run, surroundings
 from pyspark.sql import functions as F
 from test_docs import BLOCK, ROOT
 from test_examples import EXAMPLES
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
-pytestmark = pytest.mark.needs("declarative pipelines")
+pytestmark = [pytest.mark.declarative, pytest.mark.needs("declarative pipelines")]
 PAGE = (ROOT / "docs" / "pipelines.md").read_text(encoding="utf-8")
 ORDER = """order_id STRING, placed_at TIMESTAMP, customer STRUCT<id: STRING, address: STRUCT<country: STRING>>,
     items ARRAY<STRUCT<sku: STRING, quantity: INT, price: DECIMAL(10, 2)>>, payment STRUCT<amount: DECIMAL(10, 2)>"""
@@ -52,7 +51,7 @@ def tables(pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (command,) = (text for language, text in BLOCK.findall(PAGE) if language == "sh")
     shell = ["bash", "-c", command]
-    done = subprocess.run(shell, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600)
+    done = run(shell, cwd=ROOT, env=environment)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return tables
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.smoke
+
 MODULES = [import_module(f"shopsmart_etl.{module.name}") for module in pkgutil.iter_modules(shopsmart_etl.__path__)]
 EXAMPLES = {test.name: test for module in MODULES for test in doctest.DocTestFinder().find(module) if test.examples}
 NEEDS = {"expand_variant": pytest.mark.needs("variants"), "Audit": pytest.mark.needs("observations")}

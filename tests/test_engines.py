@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from chains import CHAINS, FAILS_ON_SAIL, README, REFUSED_ON_SAIL, case, result_of, results
-from engines import CLIENT, Worker, surroundings
+from engines import CLIENT, Worker, worker
 from hypothesis import given
 from hypothesis import strategies as st
+from processes import run, surroundings
 from pyspark.sql.types import ArrayType, DecimalType, LongType, StructField, StructType
-from servers import connect_server, sail_server
+from servers import sail_server
 from strategies import SCHEMAS, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from pyspark.sql import SparkSession
 
@@ -31,14 +32,8 @@ SAIL_LACKS = {
 }
 
 
-def client(address: str) -> Worker:
-    return Worker(address, python=str(CLIENT), environment=ENVIRONMENT)
-
-
-@pytest.fixture(scope="module")
-def connect_address() -> Iterator[str]:
-    with connect_server() as address:
-        yield address
+def client(address: str) -> AbstractContextManager[Worker]:
+    return worker(address, python=str(CLIENT), environment=ENVIRONMENT)
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +44,14 @@ def sail_address() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def connect(connect_address: str) -> Iterator[Worker]:
-    with client(connect_address) as worker:
-        yield worker
+    with client(connect_address) as other:
+        yield other
 
 
 @pytest.fixture(scope="module")
 def sail(sail_address: str) -> Iterator[Worker]:
-    with client(sail_address) as worker:
-        yield worker
+    with client(sail_address) as other:
+        yield other
 
 
 @pytest.fixture(scope="module", params=["3.5", "4.0", "4.1", "4.2"])
@@ -64,9 +59,9 @@ def older(request: pytest.FixtureRequest) -> Iterator[Worker]:
     python = ROOT / f".venv-spark-{request.param}" / "bin" / "python"
     if not python.exists():
         pytest.skip("the environment of another Spark is not here: make test-matrix makes it")
-    with Worker("local[2]", kind="master", python=str(python), environment=surroundings()) as worker:
-        assert worker.found["version"].startswith(request.param)
-        yield worker
+    with worker("local[2]", kind="master", python=str(python), environment=surroundings()) as other:
+        assert other.found["version"].startswith(request.param)
+        yield other
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +127,7 @@ def test_an_audit_without_observations_counts_the_same(engine: str, request: pyt
 def test_the_example_prints_what_the_page_shows(engine: str, request: pytest.FixtureRequest) -> None:
     address = request.getfixturevalue(f"{engine}_address")
     command = [str(CLIENT), "-W", "ignore", str(ROOT / "examples" / "remote.py"), "--remote", address]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    done = run(command, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     assert f"```console\n{done.stdout.strip()}\n```" in (ROOT / "docs" / "engines.md").read_text(encoding="utf-8")
 

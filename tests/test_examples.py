@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
+from runpy import run_path
 from typing import TYPE_CHECKING
 
+import processes
 import pytest
 from chispa import assert_df_equality
-from engines import surroundings
+from processes import surroundings
 from pyspark.sql import functions as F
 from test_real_data import DATA
 
+from shopsmart_etl import SourceNotFoundError
+
 if TYPE_CHECKING:
+    import subprocess
+
     from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.examples
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PIPELINES = ["shopsmart_pipeline.py", "nested_json_parser.py"]
@@ -24,9 +31,7 @@ PIPELINES = ["shopsmart_pipeline.py", "nested_json_parser.py"]
 
 def run(example: str, *arguments: str | Path, command: str = sys.executable) -> subprocess.CompletedProcess[str]:
     environment = surroundings(PYSPARK_PYTHON=sys.executable, SPARK_CONF_DIR=str(EXAMPLES / "conf"))
-    return subprocess.run(
-        [command, EXAMPLES / example, *arguments], env=environment, capture_output=True, text=True, check=False
-    )
+    return processes.run([command, EXAMPLES / example, *arguments], env=environment)
 
 
 def ran(example: str, *arguments: str | Path, command: str = sys.executable) -> str:
@@ -55,15 +60,15 @@ def test_simulated_logs_have_a_file_a_server_and_day(bronze: Path) -> None:
     assert sum(len(one) - 1 for one in lines) == 6000
 
 
-def test_simulated_rows_depend_on_the_seed_alone(spark: SparkSession, bronze: Path, tmp_path: Path) -> None:
-    options = ["--rows", "6000", "--orders", "450", "--days", "3", "--servers", "2"]
-    ran("simulate.py", "--output", tmp_path / "again", *options)
-    ran("simulate.py", "--output", tmp_path / "other", *options, "--seed", "2")
+def test_simulated_rows_depend_on_the_seed_alone(spark: SparkSession, bronze: Path) -> None:
+    simulate = run_path(str(EXAMPLES / "simulate.py"))
 
-    def logs(path: Path) -> list[str]:
-        return sorted(row[0] for row in spark.read.text(str(path / "logs")).select("value").collect())
+    def logs(seed: int) -> list[str]:
+        lines = simulate["log_lines"](spark, 6000, days=3, servers=2, seed=seed)
+        return sorted(row["line"] for row in lines.select("line").collect())
 
-    assert logs(bronze) == logs(tmp_path / "again") != logs(tmp_path / "other")
+    files = spark.read.text(str(bronze / "logs")).select("value")
+    assert sorted(row["value"] for row in files.collect()) == logs(1) != logs(2)
 
 
 def test_simulated_pages_hold_the_documents_of_the_lines(spark: SparkSession, bronze: Path) -> None:
@@ -119,11 +124,10 @@ def test_the_payload_pipeline_is_the_same_from_pages_lines_and_spark_submit(
 
 
 @pytest.mark.parametrize("example", PIPELINES)
-def test_what_the_user_can_mend_is_one_line(example: str, tmp_path: Path) -> None:
+def test_what_the_user_can_mend_is_one_line(spark: SparkSession, example: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for source, output, message in [
         (tmp_path / "nope", tmp_path / "out", "nope"),
-        (tmp_path / "empty", tmp_path / "out", "the folder holds no file"),
         (tmp_path / "empty", tmp_path / "empty", "already exists; choose another --output"),
     ]:
         done = run(example, "--input", source, "--output", output)
@@ -132,6 +136,9 @@ def test_what_the_user_can_mend_is_one_line(example: str, tmp_path: Path) -> Non
         assert last.startswith(f"{example}: ")
         assert message in last
         assert "Traceback" not in done.stderr
+    # In this process, since it ends as the first one does.
+    with pytest.raises(SourceNotFoundError, match="the folder holds no file"):
+        run_path(str(EXAMPLES / example))["run"](spark, str(tmp_path / "empty"), str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 

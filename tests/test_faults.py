@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cluster import cluster
-from engines import surroundings, told
+from engines import told
+from processes import LIMIT, end_group, started, surroundings
 from pyspark.errors import StreamingQueryException
 from writer import COUNTRIES, ROWS, rows
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
+pytestmark = pytest.mark.faults
+
 KILLS = int(os.environ.get("SHOPSMART_KILLS", "2"))
 MOUNT, UMOUNT = shutil.which("mount") or "", shutil.which("umount") or ""
 SLOWEST = 4.0  # seconds from ready to done, about
@@ -36,23 +39,13 @@ SLOWEST = 4.0  # seconds from ready to done, about
 def killed(kind: str, path: Path, after: float) -> bool:
     """Start a writer and kill it, with all that it started, some time after it is ready; tell whether it was done."""
     script = str(Path(__file__).parent / "writer.py")
-    writer = subprocess.Popen(
-        [sys.executable, script, kind, str(path)],
-        env=surroundings(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    assert writer.stdout
-    try:
+    command = [sys.executable, script, kind, str(path)]
+    with started(command, env=surroundings(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as writer:
+        assert writer.stdout
         assert writer.stdout.readline() == "ready\n"
         time.sleep(after)  # the fault itself: a moment that nobody chose
-    finally:
-        os.killpg(writer.pid, signal.SIGKILL)
-        rest = writer.stdout.read()
-        writer.wait()
-    return "done" in rest
+        end_group(writer.pid)
+        return "done" in writer.stdout.read()
 
 
 def moments(seed: int) -> Iterator[float]:
@@ -137,14 +130,12 @@ def test_an_executor_that_is_killed_costs_no_row(spark: SparkSession, tmp_path: 
         script = str(Path(__file__).parent / "writer.py")
         command = [sys.executable, script, "replace", str(path), machines.url]
         environment = surroundings(SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable)
-        writer = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        assert writer.stdout
-        assert writer.stdout.readline() == "ready\n"
-        os.kill(machines.executors()[0], signal.SIGKILL)
-        assert writer.stdout.read() == "done\n"
-        assert writer.wait(60) == 0
+        with started(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as writer:
+            assert writer.stdout
+            assert writer.stdout.readline() == "ready\n"
+            os.kill(machines.executors()[0], signal.SIGKILL)
+            assert writer.stdout.read() == "done\n"
+            assert writer.wait(LIMIT) == 0
         assert machines.launched() > 2
     assert versions(read(spark, path)) == all_of(2)
 

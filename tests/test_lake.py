@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from shopsmart_etl import Transform
 
 JARS = sorted(Path(os.environ.get("SHOPSMART_JARS", "none")).glob("*.jar"))
-pytestmark = pytest.mark.skipif(not JARS, reason="the jars of Delta Lake and Iceberg are not here: make test-lake")
+pytestmark = [
+    pytest.mark.lake,
+    pytest.mark.skipif(not JARS, reason="the jars of Delta Lake and Iceberg are not here: make test-lake"),
+]
 PLACES = ["delta folder", "delta table", "iceberg table"]
 
 

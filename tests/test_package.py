@@ -6,7 +6,11 @@ import inspect
 import subprocess
 import sys
 
+import pytest
+
 import shopsmart_etl
+
+pytestmark = pytest.mark.smoke
 
 USERS = "(*, user: 'str', at: 'str', by: 'Sequence[str]' = (), zone: 'str | None' = None) -> 'Transform'"
 SURFACE = {

@@ -8,7 +8,6 @@ import os
 import pty
 import re
 import shutil
-import subprocess
 import sys
 from contextlib import redirect_stdout
 from datetime import date, timedelta
@@ -20,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from axe_core_python.selenium import Axe
-from engines import surroundings
+from processes import LIMIT, started, surroundings
 from pyspark.sql import functions as F
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -81,22 +80,27 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shown(bronze: Path, runs: Path) -> str:
     """Run the example for logs in a terminal: all that it shows there."""
     terminal, inside = pty.openpty()
-    job = subprocess.Popen(
-        [sys.executable, EXAMPLES / "shopsmart_pipeline.py", "--input", bronze / "logs", "--output", runs / "logs"],
-        # On one core, so that stages last.
-        env=surroundings(SPARK_CONF_DIR=str(EXAMPLES / "conf"), PYSPARK_SUBMIT_ARGS="--master local[1] pyspark-shell"),
-        stdout=inside,
-        stderr=inside,
-    )
-    os.close(inside)
-    text = b""
-    with open(terminal, "rb", buffering=0) as screen:  # noqa: PTH123 - a descriptor
-        try:
-            while some := screen.read(4096):
-                text += some
-        except OSError:  # how Linux says that the terminal's other side is closed
-            pass
-    assert job.wait() == 0, text
+    command = [
+        sys.executable,
+        EXAMPLES / "shopsmart_pipeline.py",
+        "--input",
+        bronze / "logs",
+        "--output",
+        runs / "logs",
+    ]
+    # On one core, so that stages last.
+    one_core = "--master local[1] pyspark-shell"
+    environment = surroundings(SPARK_CONF_DIR=str(EXAMPLES / "conf"), PYSPARK_SUBMIT_ARGS=one_core)
+    with started(command, env=environment, stdout=inside, stderr=inside) as job:
+        os.close(inside)
+        text = b""
+        with open(terminal, "rb", buffering=0) as screen:  # noqa: PTH123 - a descriptor
+            try:
+                while some := screen.read(4096):
+                    text += some
+            except OSError:  # how Linux says that the terminal's other side is closed
+                pass
+        assert job.wait(LIMIT) == 0, text
     return text.decode()
 
 
