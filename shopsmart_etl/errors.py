@@ -5,6 +5,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -13,7 +15,12 @@ _NAMES_SHOWN = 12
 
 
 class ShopSmartError(Exception):
-    """The base of every error that this package raises."""
+    """The base of every error that this package raises. Each pickles and copies whole."""
+
+    @override
+    def __reduce__(self) -> tuple[object, ...]:
+        """Rebuild the error from its message and attributes: exceptions call their class with the message alone."""
+        return _rebuilt, (type(self), self.args), self.__dict__
 
 
 class InvalidArgumentError(ShopSmartError, ValueError):
@@ -272,6 +279,12 @@ class WriteConflictError(ShopSmartError, RuntimeError):
 
 class UnsupportedError(ShopSmartError, NotImplementedError):
     """Something that cannot be done right here, and is refused for that reason."""
+
+
+def _rebuilt(kind: type[ShopSmartError], args: tuple[object, ...]) -> ShopSmartError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    return error
 
 
 def nearest(name: str, available: Sequence[str]) -> str | None:
