@@ -147,7 +147,7 @@ class Audit:
         call = f"audit.dropped({name!r}, {step!r})"
         before, after = (Observed("dropped", call, _rows(name), self._place) for _ in range(2))
         self._dropped[name] = before, after
-        made = Step(lambda df: after.observe(step(before.observe(df))))
+        made = Step(lambda df: after.observe(step(before.observe(df))), runs_spark=True)
         made.built_by(call)
         return made
 
@@ -254,7 +254,7 @@ class Audit:
     def _step(self, part: str, call: str, counts: Counts) -> Transform:
         observed = Observed(part, f"audit.{call}", counts, self._place)
         self._observed.append(observed)
-        made = Step(observed.observe)
+        made = Step(observed.observe, runs_spark=True)
         made.built_by(observed.call)
         return made
 

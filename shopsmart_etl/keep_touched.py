@@ -22,7 +22,7 @@ from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, Unsuppor
 from shopsmart_etl.measures import field_of
 from shopsmart_etl.periods import check_period, period
 from shopsmart_etl.schema import positions, quote, type_text
-from shopsmart_etl.step import step
+from shopsmart_etl.step import Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -113,7 +113,7 @@ def keep_touched(
         _refuse_other_types(groups, new_groups())
         return df.where(_is_one_of([group.column for group in groups], touched()))
 
-    return keep
+    return Step(keep, runs_spark=True)
 
 
 class _Group(NamedTuple):

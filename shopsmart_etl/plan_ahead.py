@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.schema import literal, quote, type_sql
-from shopsmart_etl.step import parts_of, step
+from shopsmart_etl.step import parts_of, planning, step
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -20,8 +20,9 @@ def plan_ahead(*steps: Transform, like: DataFrame) -> Transform:
     """Compose steps for a table that does not exist yet, from a DataFrame that has its columns.
 
     Steps ask for the columns of what they are given. In a table's function of a Spark declarative pipeline Spark does
-    not answer; planned ahead, outside of it, they need to ask no more. Those that run Spark cannot be planned ahead:
-    ``quarantine``, ``write_partitioned`` and ``keep_touched``.
+    not answer; planned ahead, outside of it, they need to ask no more. Steps that run Spark, or report on what it runs,
+    cannot be planned ahead and are refused: ``quarantine``, ``write_partitioned``, ``keep_touched`` and those of an
+    ``Audit``.
 
     Args:
         *steps: Transforms, applied from left to right; pipelines of them too.
@@ -34,6 +35,7 @@ def plan_ahead(*steps: Transform, like: DataFrame) -> Transform:
 
     Raises:
         InvalidArgumentError: There is no step, or one that cannot be called.
+        UnsupportedError: A step, or one inside of it, runs Spark or reports on what Spark runs.
 
     Example:
         >>> raw = spark.createDataFrame([], "id int, tags array<string>")
@@ -58,9 +60,10 @@ def plan_ahead(*steps: Transform, like: DataFrame) -> Transform:
     model = like.sparkSession.range(0).selectExpr(*(f"{null} AS {quote(name)}" for name, null in nulls.items()))
     streams = like.isStreaming
     schemas: list[StructType] = []
-    for one in single:
-        schemas.append(model.schema)
-        model = model.transform(one)
+    with planning():
+        for one in single:
+            schemas.append(model.schema)
+            model = model.transform(one)
 
     def run(df: DataFrame) -> DataFrame:
         df = df.selectExpr(*map(quote, nulls)).where(_has_types(nulls, schemas[0]))

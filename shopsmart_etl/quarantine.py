@@ -9,7 +9,7 @@ from pyspark.errors import AnalysisException
 from shopsmart_etl.engine import refuse_writing_on_sail
 from shopsmart_etl.errors import TargetExistsError, UnsupportedError
 from shopsmart_etl.rules import find_violations, valid
-from shopsmart_etl.step import step
+from shopsmart_etl.step import Step, step
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -74,4 +74,4 @@ def quarantine(path: str, *, violations: str = "_violations", through: Transform
             raise TargetExistsError(path, way_out="Choose a new folder for each run") from None
         return df.where(valid(name)).drop(name)
 
-    return set_aside
+    return Step(set_aside, runs_spark=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 from typing_extensions import override
 
+from shopsmart_etl.errors import UnsupportedError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pyspark.sql import DataFrame
 
@@ -18,13 +22,25 @@ P = ParamSpec("P")
 T = TypeVar("T", bound="Transform")
 
 
-class Step:
-    """A Transform that remembers the call that built it."""
+# Whether steps are only planned, for a table that does not exist yet.
+_planning: ContextVar[bool] = ContextVar("planning", default=False)
 
-    def __init__(self, transform: Transform, parts: Sequence[Transform] | None = None) -> None:
-        """Keep the function that does the work, and the steps that it is composed of."""
+
+class Step:
+    """A Transform that remembers the call that built it.
+
+    Attributes:
+        parts: The steps that it is composed of; None for a single step.
+        runs_spark: Whether applying it runs a job, or reports on one: such a step cannot be planned ahead.
+    """
+
+    def __init__(
+        self, transform: Transform, parts: Sequence[Transform] | None = None, *, runs_spark: bool = False
+    ) -> None:
+        """Keep the function that does the work, and what there is to know of it."""
         self._transform = transform
         self.parts = parts
+        self.runs_spark = runs_spark
 
     def built_by(self, call: str) -> None:
         """Keep the text of the call."""
@@ -33,11 +49,26 @@ class Step:
 
     def __call__(self, df: DataFrame) -> DataFrame:
         """Apply the step."""
+        if self.runs_spark and _planning.get():
+            raise UnsupportedError(
+                f"{self!r} cannot be planned ahead: it runs Spark, or reports on what Spark runs. Leave it out of "
+                "plan_ahead, and apply it to the table"
+            )
         return self._transform(df)
 
     @override
     def __repr__(self) -> str:
         return self.__name__
+
+
+@contextmanager
+def planning() -> Iterator[None]:
+    """Refuse steps that run Spark, inside of other steps too."""
+    before = _planning.set(True)
+    try:
+        yield
+    finally:
+        _planning.reset(before)
 
 
 def parts_of(transform: Transform) -> list[Transform]:

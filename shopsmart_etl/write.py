@@ -27,7 +27,7 @@ from shopsmart_etl.layout import Layout, rows_per_file
 from shopsmart_etl.parquet_folder import ParquetFolder
 from shopsmart_etl.schema import find_column, type_text
 from shopsmart_etl.session import ignores_case
-from shopsmart_etl.step import step
+from shopsmart_etl.step import Step, step
 from shopsmart_etl.tables import differences, refuse_pattern, told
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def write_partitioned(
                 place.stream(rows, layout.names, {**options, "checkpointLocation": checkpoint})
             return place.read(schema)
 
-    return write
+    return Step(write, runs_spark=True)
 
 
 def _refuse_target(path: str | None, table: str | None, table_format: TableFormat | None) -> None:
@@ -219,6 +219,10 @@ def _layout(
 
 
 def _partition(field: StructField) -> StructField:
+    if field.name.startswith("."):
+        raise InvalidArgumentError(
+            "by", wanted="names that begin with no dot, since Spark reads no folder named so", found=field.name
+        )
     if isinstance(field.dataType, (ArrayType, MapType, StructType)):
         raise ColumnTypeError(field.name, wanted="a scalar to partition by", found=type_text(field.dataType))
     if isinstance(field.dataType, (BinaryType, TimestampType)):
