@@ -13,7 +13,7 @@ from typing_extensions import override
 from shopsmart_etl.engine import refuse_writing_on_sail
 from shopsmart_etl.errors import InvalidArgumentError, SourceNotFoundError, TargetMismatchError, UnsupportedError
 from shopsmart_etl.parquet_folder import DELTA_LOG, STREAM_LOG, ParquetFolder
-from shopsmart_etl.schema import quote
+from shopsmart_etl.schema import positions, quote
 from shopsmart_etl.tables import refuse_pattern
 
 if TYPE_CHECKING:
@@ -112,17 +112,16 @@ def compact_partitions(
         _rewrite(table, names, inside, small, path)
     # Read anew, since a DataFrame keeps the list of the files that it was made for.
     again = spark.read.schema(table.schema).parquet(path)
-    files = {tuple(one[name] for name in names): one["files"] for one in _survey(again, names, target_file_size)}
+    files = {_values(one, names): one["files"] for one in _survey(again, names, target_file_size)}
     return Compaction(
         path,
         len(survey),
         {
-            "/".join(f"{name}={'null' if one[name] is None else one[name]}" for name in names): (
-                one["files"],
-                files[key],
-            )
+            "/".join(
+                f"{name}={'null' if value is None else value}"
+                for name, value in zip(names, _values(one, names), strict=True)
+            ): (one["files"], files[_values(one, names)])
             for one in small
-            for key in [tuple(one[name] for name in names)]
         },
     )
 
@@ -147,9 +146,10 @@ def _table(spark: SparkSession, path: str, names: Sequence[str]) -> DataFrame:
 
 
 def _survey(table: DataFrame, names: Sequence[str], target: int) -> list[Row]:
-    """Count each partition's files, bytes and rows, by the files' footers."""
-    keys = [F.col(quote(name)) for name in names]
-    files = table.groupBy(*keys, "_metadata.file_path", F.col("_metadata.file_size").alias("bytes")).agg(
+    """Count each partition's files, bytes and rows, by the files' footers; its values are named by position."""
+    keys = positions(len(names))
+    values = [F.col(quote(name)).alias(key) for name, key in zip(names, keys, strict=True)]
+    files = table.groupBy(*values, "_metadata.file_path", F.col("_metadata.file_size").alias("bytes")).agg(
         F.count(F.lit(1)).alias("rows")
     )
     return (
@@ -164,11 +164,15 @@ def _survey(table: DataFrame, names: Sequence[str], target: int) -> list[Row]:
     )
 
 
+def _values(partition: Row, names: Sequence[str]) -> tuple[str | None, ...]:
+    return tuple(partition[key] for key in positions(len(names)))
+
+
 def _rewrite(table: DataFrame, names: Sequence[str], inside: Sequence[str], small: Sequence[Row], path: str) -> None:
     own = "_" * (1 + max(map(len, table.columns)))  # begins no name of the table
     keys = [StructField(f"{own}{at}", StringType()) for at in range(len(names))]
     chosen = table.sparkSession.createDataFrame(
-        [(*(one[name] for name in names), one["wanted"]) for one in small],
+        [(*_values(one, names), one["wanted"]) for one in small],
         StructType([*keys, StructField(f"{own}wanted", LongType())]),
     )
     # By where a row is, which is the same if a task is run again.

@@ -22,7 +22,7 @@ from pyspark.sql.types import (
 )
 
 from shopsmart_etl.schema import literal, positions, quote
-from shopsmart_etl.tables import NULL_FOLDER, STOPPED
+from shopsmart_etl.tables import HIDDEN_END, NULL_FOLDER, STOPPED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,6 +119,10 @@ def _fit_for_folders(field: StructField) -> Column:
         f"{STOPPED} partition column {field.name!r} holds an empty string or the text {NULL_FOLDER}, which folders "
         "cannot tell from null; nothing was written: replace it first, say by null or 'unknown'"
     )
+    hidden = (
+        f"{STOPPED} partition column {field.name!r} holds a value that ends with {HIDDEN_END}, whose folder Spark "
+        "does not read; nothing was written: replace it first. It begins with "
+    )
     long = (
         f"{STOPPED} partition column {field.name!r} holds a value that is too long for the name of a folder "
         f"({_LONGEST_FOLDER} bytes); nothing was written: shorten it first. It begins with "
@@ -129,6 +133,7 @@ def _fit_for_folders(field: StructField) -> Column:
     too_long = f"octet_length({name}) * 3 > {room} AND octet_length({folder}) > {room}"
     return F.expr(
         f"CASE WHEN {name} IN ('', '{NULL_FOLDER}') THEN raise_error({literal(blank)}) "
+        f"WHEN endswith({name}, '{HIDDEN_END}') THEN raise_error(concat({literal(hidden)}, left({name}, 20))) "
         f"WHEN {too_long} THEN raise_error(concat({literal(long)}, left({name}, 20))) ELSE {name} END"
     )
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # What Spark names the folder of null. As a value it would come back as null, and so would the empty string.
 NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 
+# Spark's readers do not see folders whose names end so, or begin with a dot.
+HIDDEN_END = "._COPYING_"
+
 # Begins every text with which a write stops its own job.
 STOPPED = "write_partitioned stopped:"
 
