@@ -67,9 +67,12 @@ test: check
 
 test-all: test-slow test-lake test-properties test-heavy test-wheel test-oldest test-pythons
 
+# Each is made once, however many commands need it and run at a time.
+environment-%: setup
+	@.ci/environment $*
+
 # One run for all of these, so that they share a session and a Spark Connect server.
-test-slow: setup
-	@.ci/environment client spark-3.5
+test-slow: environment-client environment-spark-3.5
 	@echo "== Examples, clusters, killed writers, pipelines, Databricks, other engines (about ten minutes)"
 	@$(SPARK) $(RUN) -m "slow and not lake and not heavy"
 
@@ -86,8 +89,7 @@ test-faults: setup
 	@echo "== Writers killed: ten times each of an append, a replacement and a stream"
 	@$(SPARK) SHOPSMART_KILLS=10 $(RUN) -m faults
 
-test-lake: setup
-	@.ci/environment lake
+test-lake: environment-lake
 	@.ci/lake
 	@echo "== Delta Lake and Iceberg (about three minutes)"
 	@$(SPARK) SHOPSMART_JARS="$(CURDIR)/build/jars" .venv-lake/bin/python -m pytest -m lake
@@ -105,18 +107,17 @@ test-wheel: setup
 	@$(SPARK) cd build/wheel && ../../.venv-wheel/bin/python -m pytest -m smoke
 
 # Spark Connect and Sail from a client without a JVM, and the oldest Spark against the newest.
-test-engines: setup
-	@.ci/environment client spark-3.5
+test-engines: environment-client environment-spark-3.5
 	@echo "== Spark Connect and Sail, from a client without a JVM, and older Sparks"
 	@$(SPARK) $(RUN) -m engines
 
 # The oldest Spark, and Connect on the newest, without the generated tests.
-test-oldest: setup
+test-oldest: environment-spark-3.5 environment-spark-4.3
 	@$(MAKE) --no-print-directory test-matrix CELLS="3.5-classic 4.3-connect" MATRIX='-m "spark and not slow and not hypothesis"'
 
 # The oldest Python and the newest, on the newest Spark that each has: what needs no Spark, and every docstring's example.
-test-pythons: setup
-	@for version in 3.10 3.13; do .ci/environment python-$$version || exit 1; \
+test-pythons: environment-python-3.10 environment-python-3.13
+	@for version in 3.10 3.13; do \
 		echo "== Python $$version"; \
 		$(SPARK) .venv-python-$$version/bin/python -m pytest -q -m "not slow and (not spark or smoke)" || exit 1; done
 
