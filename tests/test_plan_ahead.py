@@ -11,22 +11,29 @@ from chispa import assert_df_equality
 from pyspark.errors import PySparkException
 
 from shopsmart_etl import (
+    Audit,
     InvalidArgumentError,
+    UnsupportedError,
     daily_active_users,
     deduplicate,
     explode_arrays,
     flag_violations,
     flatten_struct,
     impute_financials,
+    keep_touched,
     keep_valid,
     median_by,
     not_null,
     parse_money,
     pipeline,
     plan_ahead,
+    quarantine,
+    write_partitioned,
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import DataFrame, SparkSession
 
     from shopsmart_etl import Transform
@@ -106,3 +113,28 @@ def test_it_prints_as_the_call(spark: SparkSession) -> None:
 def test_what_is_no_step_is_refused(steps: tuple[Any, ...], spark: SparkSession) -> None:
     with pytest.raises(InvalidArgumentError, match="wanted"):
         plan_ahead(*steps, like=spark.range(1))
+
+
+def test_what_runs_spark_is_refused_before_it_does(spark: SparkSession, tmp_path: Path) -> None:
+    flagged = spark.createDataFrame([], "id int, day date, _violations array<string>")
+    audit, path = Audit(), str(tmp_path / "t")
+    steps = {
+        "write_partitioned": write_partitioned(path, by="day"),
+        "write_partitioned of a table": write_partitioned(table="t", by="day", format="delta", if_exists="replace_all"),
+        "quarantine": quarantine(path),
+        "keep_touched": keep_touched(flagged, by="day"),
+        "count": audit.count("rows"),
+        "missing": audit.missing("id"),
+        "filled": audit.filled(),
+        "violations": audit.violations(not_null("id")),
+        "dropped": Audit().dropped("resent", deduplicate("id")),
+        "without observations": Audit(in_passing=False).count("rows"),
+    }
+    for name, step in steps.items():
+        for nested in (step, pipeline(impute_financials("id"), pipeline(step)), lambda df, step=step: step(df)):
+            with pytest.raises(UnsupportedError, match="cannot be planned ahead: it runs Spark") as refused:
+                plan_ahead(nested, like=flagged)
+            assert repr(step) in str(refused.value), name
+    assert list(tmp_path.iterdir()) == []
+    # Refused while a table is planned, and not from then on.
+    assert flagged.transform(pipeline(audit.count("again"))).count() == 0
