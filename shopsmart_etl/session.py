@@ -15,7 +15,12 @@ def ignores_case(df: DataFrame) -> bool:
 
     On Connect this is a request to the server, so callers ask only when two names differ in nothing but case.
     """
-    return str(df.sparkSession.conf.get("spark.sql.caseSensitive")).lower() != "true"
+    return session_ignores_case(df.sparkSession)
+
+
+def session_ignores_case(spark: SparkSession) -> bool:
+    """Tell the same of a session."""
+    return str(spark.conf.get("spark.sql.caseSensitive")).lower() != "true"
 
 
 def path_exists(spark: SparkSession, path: str) -> bool:

@@ -11,7 +11,7 @@ from pyspark.sql.types import StructType
 
 from shopsmart_etl.engine import refuse_on_sail
 from shopsmart_etl.errors import ColumnClashError, InvalidArgumentError, SourceNotFoundError, UnsupportedError
-from shopsmart_etl.session import path_exists
+from shopsmart_etl.session import path_exists, session_ignores_case
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
@@ -89,14 +89,19 @@ def as_columns(spark: SparkSession, schema: StructType | str, extra: Extra) -> S
             raise InvalidArgumentError("schema", wanted="DDL such as 'user STRING, price INT'", found=schema) from error
     if not isinstance(schema, StructType):
         raise InvalidArgumentError("schema", wanted="a StructType or its DDL", found=schema)
-    names = {name.lower() for name in schema.names}
+    origins = dict.fromkeys(schema.names, "the schema's column")
     for argument, name in extra._asdict().items():
-        if name is not None and name.lower() in names:
+        if name is None:
+            continue
+        twins = [other for other in origins if other.lower() == name.lower()]
+        if name in origins or (twins and session_ignores_case(spark)):
+            origin = origins.get(name) or origins[twins[0]]
             raise ColumnClashError(
                 name,
-                ("the schema's column", f"the {argument} column"),
+                (origin, f"the {argument} column"),
                 way_out=f"Leave it out of the schema, or give another {argument}",
             )
+        origins[name] = f"the {argument} column"
     return schema
 
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 from chispa import assert_df_equality
-from engines import VERSION, told
+from engines import VERSION, configured, told
 from pyspark.sql.types import IntegerType, StructField, StructType
 
 import shopsmart_etl as etl
@@ -467,3 +467,21 @@ def test_a_wrong_schema_is_refused(spark: SparkSession, written: Written) -> Non
         read_csv_logs(spark, written(["a"]), schema="a INT, _CORRUPT_RECORD STRING")
     with pytest.raises(ColumnClashError, match="Leave it out of the schema, or give another file_path"):
         etl.read_json_payloads(spark, written(["a"]), schema="a INT, _file_path STRING")
+
+
+@READERS
+def test_names_are_compared_as_the_session_compares_them(
+    spark: SparkSession, tmp_path: Path, read: Callable[..., DataFrame], text: str
+) -> None:
+    (tmp_path / "a").write_text(text.replace("id", "FILE"), encoding="utf-8")
+    options = {"schema": "FILE INT", "corrupt_record": "File", "file_path": "file", "file_modified": "fILE"}
+    with pytest.raises(ColumnClashError, match="'File'"):
+        read(spark, str(tmp_path), **options)
+    with pytest.raises(ColumnClashError, match="the corrupt_record column and the file_path column"):
+        read(spark, str(tmp_path), **{**options, "schema": "other INT"})
+    with configured(spark, {"spark.sql.caseSensitive": "true"}):
+        with pytest.raises(ColumnClashError, match="the file_path column and the file_modified column"):
+            read(spark, str(tmp_path), **{**options, "file_modified": "file"})
+        rows = read(spark, str(tmp_path), **options)
+        assert rows.columns == ["FILE", "File", "file", "fILE"]
+        assert [row[:2] for row in rows.collect()] == [(1, None), (2, None)]
