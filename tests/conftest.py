@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from engines import NEEDS, session
 from hypothesis import settings
+from processes import surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,6 +60,8 @@ def _flags_and_folder_of_every_jvm(tmp_path_factory: pytest.TempPathFactory) -> 
         patch.setenv("JAVA_TOOL_OPTIONS", f"{flags} '-Djava.io.tmpdir={folder}'")
         patch.setenv("SPARK_LOCAL_DIRS", folder)
         patch.setenv("TMPDIR", folder)
+        # Spark's Python workers are the python3 on the path, and have to be of this Python's version.
+        patch.setenv("PATH", surroundings()["PATH"])
         yield
 
 
