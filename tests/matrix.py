@@ -87,6 +87,8 @@ def main() -> int:
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS)
     parser.add_argument("--write", action="store_true", help="put the runs into the table of docs/engines.md")
     arguments, to_pytest = parser.parse_known_args()
+    if "-m" not in to_pytest:
+        to_pytest += ["-m", "not heavy and not engines and not lake"]
     runs = []
     for cell in arguments.cells:
         print(f"== PySpark {cell.replace('-', ', ')}", flush=True)
