@@ -1,10 +1,12 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 # The Java that the set-up found. Spark runs on this machine alone, and says errors only.
-SPARK = export JAVA_HOME="$$(cat $(CURDIR)/.venv/java_home)" SPARK_LOCAL_IP=127.0.0.1 \
+SPARK = export JAVA_HOME="$$(cat .venv/java_home)" SPARK_LOCAL_IP=127.0.0.1 \
 	SPARK_CONF_DIR="$(CURDIR)/examples/conf";
 DEMO := demo-output
 CASES := 200
+# Another Spark, or options for another, that a user's shell may name: .venv has its own.
+unexport SPARK_HOME SPARK_REMOTE PYTHONPATH PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON PYSPARK_SUBMIT_ARGS
 RUN = $(PY) -m pytest
 
 .PHONY: help setup demo check test test-all test-slow test-properties test-heavy test-faults test-lake test-wheel \
@@ -36,22 +38,12 @@ help:
 setup:
 	@.ci/setup
 
-demo: setup
+demo:
+	@.ci/setup demo
 	@rm -rf $(DEMO)
-	@echo "== Simulating web servers"
-	@$(SPARK) $(PY) examples/simulate.py --output $(DEMO)/bronze --days 120 --servers 2
-	@echo "== CSV logs: read, impute, partition by country, gold"
-	@$(SPARK) $(PY) examples/shopsmart_pipeline.py --input $(DEMO)/bronze/logs --output $(DEMO)/logs
-	@echo "== JSON orders: read, flatten, explode, impute, partition by country, gold"
-	@$(SPARK) $(PY) examples/nested_json_parser.py --input $(DEMO)/bronze/payloads/pages --records data \
-		--output $(DEMO)/orders
+	@$(SPARK) $(PY) examples/demo.py --output $(DEMO)
 	@echo "== Done. Raw files, silver and gold tables are in $(CURDIR)/$(DEMO):"
 	@find $(DEMO) -mindepth 2 -maxdepth 3 -type d -not -name '*=*' | sort
-	@echo "== Reports, to open in a browser"
-	@$(PY) examples/report.py --gold $(DEMO)/orders/gold --audit $(DEMO)/orders/audit --title "JSON orders" \
-		--output $(DEMO)/orders.html
-	@$(PY) examples/report.py --gold $(DEMO)/logs/gold --audit $(DEMO)/logs/audit --title "CSV logs" \
-		--output $(DEMO)/logs.html
 
 check: setup
 	@echo "== Style and types (half a minute)"
@@ -145,4 +137,9 @@ format: setup
 	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
 
 clean:
-	rm -rf .venv .venv-wheel .venv-lake .venv-client .venv-spark-* build dist $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-wheel .venv-lake .venv-client .venv-spark-* .venv-python-* build dist $(DEMO) *.egg-info \
+		.pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@# What Python and Spark leave in the folders they run in. Never a user's own ignored files, as git clean would.
+	rm -rf spark-warehouse metastore_db derby.log artifacts
+	@find shopsmart_etl tests examples benchmarks docs \( -name __pycache__ -o -name spark-warehouse -o -name metastore_db \
+		-o -name derby.log -o -name artifacts \) -prune -exec rm -rf {} +
