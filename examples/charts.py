@@ -7,7 +7,7 @@ import math
 import re
 import warnings
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from markupsafe import Markup
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Colours that are in no chart otherwise, to be replaced by the page's own.
 INK, GRID, ACCENT = "#010203", "#010204", "#010205"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text that stays text
     "text.parse_math": False,  # a product may have dollars in its name
     "font.size": 12,
@@ -52,8 +52,8 @@ class Short(EngFormatter):
 
 def draw(plot: Callable[[Axes], object], *, height: int, label: str) -> Markup:
     """Draw a chart as SVG in the page's colours."""
-    salt = {"svg.hashsalt": label}  # ids that no other chart of the page has, and the same ones the next time
-    with mpl.rc_context(STYLE | salt), warnings.catch_warnings():  # type: ignore[arg-type] # names checked by matplotlib itself
+    salt: dict[Any, Any] = {"svg.hashsalt": label}  # ids of this chart alone, and the same ones the next time
+    with mpl.rc_context(STYLE | salt), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has more fonts
         figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
         plot(figure.add_subplot())
