@@ -6,7 +6,7 @@
 
 # COMMAND ----------
 
-# MAGIC %pip install shopsmart-etl
+# MAGIC %pip install shopsmart-etl --no-index --find-links /Volumes/main/shop/wheels
 
 # COMMAND ----------
 
