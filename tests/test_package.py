@@ -137,6 +137,6 @@ def test_without_pyspark_the_import_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        "ImportError: shopsmart_etl needs PySpark 3.5 or newer: pip install 'shopsmart-etl[spark]' "
+        "ImportError: shopsmart_etl needs PySpark 3.5 or newer: pip install 'pyspark>=3.5,<5' "
         "(on Databricks nothing is needed: the cluster brings its own)"
     )
