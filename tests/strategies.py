@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from engines import NEEDS
+from hypothesis import settings
 from hypothesis import strategies as st
 from pyspark.sql.types import (
     ArrayType,
@@ -24,6 +25,18 @@ from pyspark.sql.types import (
     StructType,
     TimestampType,
 )
+
+Case = TypeVar("Case")
+
+# A Spark job takes about as long for many generated cases as for one. So tests draw batches of cases, one for each job:
+# a few batches of many cases. In the first batch that hypothesis draws, all cases are the smallest.
+few_batches = settings(max_examples=1 + settings().max_examples // 8)
+
+
+def batches(case: st.SearchStrategy[Case], size: int = 20) -> st.SearchStrategy[list[Case]]:
+    """Generate the cases of a batch."""
+    return st.lists(case, min_size=size, max_size=size)
+
 
 # Not among the names' characters, so that no two paths join to one name.
 SEP = "/"
@@ -82,10 +95,12 @@ def rows(of: StructType) -> st.SearchStrategy[tuple[Any, ...]]:
 
 
 @st.composite
-def frames(draw: st.DrawFn, schemas: st.SearchStrategy[StructType] = SCHEMAS) -> tuple[StructType, list[Any]]:
+def frames(
+    draw: st.DrawFn, schemas: st.SearchStrategy[StructType] = SCHEMAS, max_rows: int = 4
+) -> tuple[StructType, list[Any]]:
     """Generate a schema and a few rows of it."""
     schema = draw(schemas)
-    return schema, draw(st.lists(rows(schema), max_size=4))
+    return schema, draw(st.lists(rows(schema), max_size=max_rows))
 
 
 def flat_fields(schema: StructType, *, inside_null: bool = False, prefix: str = "") -> list[StructField]:

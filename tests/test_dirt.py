@@ -79,10 +79,9 @@ def check(spark: SparkSession, folder: Path, kinds: dict[str, Kind], count: int,
     assert set_aside.where("cardinality(_violations) = 0 OR _file_path IS NULL").count() == 0
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("kinds", [CSV, JSON], ids=["CSV", "JSON"])
-def test_every_record_is_accounted_for(spark: SparkSession, tmp_path: Path, kinds: dict[str, Kind], seed: int) -> None:
-    check(spark, tmp_path, kinds, 3000, seed)
+def test_every_record_is_accounted_for(spark: SparkSession, tmp_path: Path, kinds: dict[str, Kind]) -> None:
+    check(spark, tmp_path, kinds, 3000, 1)
 
 
 @pytest.mark.heavy

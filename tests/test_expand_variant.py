@@ -23,6 +23,7 @@ from pyspark.sql.types import (
     StructType,
     TimestampType,
 )
+from strategies import few_batches
 
 from shopsmart_etl import ColumnClashError, ColumnTypeError, InvalidArgumentError, expand_variant
 
@@ -38,69 +39,74 @@ def field(of: DataType) -> StructType:
     return StructType([StructField("x", of)])
 
 
-def expanded(spark: SparkSession, text: str, schema: StructType) -> tuple[Any, Any]:
-    df = spark.createDataFrame([(text,)], "text STRING").selectExpr("parse_json(text) AS v")
-    row = df.transform(expand_variant("v", schema=schema)).selectExpr("v", "to_json(v_rescued) AS rescued").collect()[0]
-    return row["v"], row["rescued"]
+def expanded(spark: SparkSession, *cases: tuple[str, StructType]) -> list[tuple[Any, Any]]:
+    """Expand each text by its schema, all in one job, and return the values of each with what was rescued as JSON."""
+    names = [f"v{number}" for number in range(len(cases))]
+    df = spark.createDataFrame([tuple(text for text, _ in cases)], ", ".join(f"{name} STRING" for name in names))
+    df = df.selectExpr(*(f"parse_json({name}) AS {name}" for name in names))
+    for name, (_, schema) in zip(names, cases, strict=True):
+        df = df.transform(expand_variant(name, schema=schema))
+    (row,) = df.selectExpr(*names, *(f"to_json({name}_rescued) AS {name}_rescued" for name in names)).collect()
+    return [(row[name], row[f"{name}_rescued"]) for name in names]
 
 
-@pytest.mark.parametrize(
-    ("json_text", "of", "value"),
-    [
-        ("1", IntegerType(), 1),
-        ('"12"', LongType(), 12),
-        ("1.50", MONEY, Decimal("1.50")),
-        ('"597.00"', MONEY, Decimal("597.00")),
-        ("12345678901234567890", DecimalType(38, 0), Decimal(12345678901234567890)),
-        ("true", BooleanType(), True),
-        ('"a"', StringType(), "a"),
-        ("7", StringType(), "7"),
-        ('{"x": 3}', field(IntegerType()), (3,)),
-        ("null", MONEY, None),
-        ("[1, null]", ArrayType(IntegerType()), [1, None]),
-        ('{"k": 2}', MapType(StringType(), IntegerType()), {"k": 2}),
-    ],
-)
-def test_what_fits_is_typed(spark: SparkSession, json_text: str, of: DataType, value: Any) -> None:
-    assert expanded(spark, f'{{"x": {json_text}}}', field(of)) == ((value,), None)
+FITTING: list[tuple[str, DataType, Any]] = [
+    ("1", IntegerType(), 1),
+    ('"12"', LongType(), 12),
+    ("1.50", MONEY, Decimal("1.50")),
+    ('"597.00"', MONEY, Decimal("597.00")),
+    ("12345678901234567890", DecimalType(38, 0), Decimal(12345678901234567890)),
+    ("true", BooleanType(), True),
+    ('"a"', StringType(), "a"),
+    ("7", StringType(), "7"),
+    ('{"x": 3}', field(IntegerType()), (3,)),
+    ("null", MONEY, None),
+    ("[1, null]", ArrayType(IntegerType()), [1, None]),
+    ('{"k": 2}', MapType(StringType(), IntegerType()), {"k": 2}),
+]
 
 
-@pytest.mark.parametrize(
-    ("json_text", "of", "value"),
-    [
-        ("1.5", IntegerType(), None),
-        ("1.005", MONEY, None),
-        ("99999999999", IntegerType(), None),
-        ('"007"', IntegerType(), None),
-        ('"free"', MONEY, None),
-        ("1", BooleanType(), None),
-        ('"2026-01-31T10:00:00"', DateType(), None),
-        ('"soon"', TimestampType(), None),
-        ('{"y": 1}', ArrayType(IntegerType()), None),
-        ("[1]", field(IntegerType()), None),
-        ('[1, "z"]', ArrayType(IntegerType()), [1, None]),
-        ('{"k": []}', MapType(StringType(), IntegerType()), {"k": None}),
-        ('{"x": 1, "extra": 2}', field(IntegerType()), (1,)),
-    ],
-)
-def test_what_does_not_fit_is_null_and_kept_whole(
-    spark: SparkSession, json_text: str, of: DataType, value: Any
-) -> None:
-    text = f'{{"x": {json_text}}}'
-    found, rescued = expanded(spark, text, field(of))
-    assert found == (value,)
-    assert json.loads(rescued) == json.loads(text)
+def test_what_fits_is_typed(spark: SparkSession) -> None:
+    found = expanded(spark, *((f'{{"x": {text}}}', field(of)) for text, of, _ in FITTING))
+    for (text, of, value), result in zip(FITTING, found, strict=True):
+        assert result == ((value,), None), (text, of)
+
+
+NOT_FITTING: list[tuple[str, DataType, Any]] = [
+    ("1.5", IntegerType(), None),
+    ("1.005", MONEY, None),
+    ("99999999999", IntegerType(), None),
+    ('"007"', IntegerType(), None),
+    ('"free"', MONEY, None),
+    ("1", BooleanType(), None),
+    ('"2026-01-31T10:00:00"', DateType(), None),
+    ('"soon"', TimestampType(), None),
+    ('{"y": 1}', ArrayType(IntegerType()), None),
+    ("[1]", field(IntegerType()), None),
+    ('[1, "z"]', ArrayType(IntegerType()), [1, None]),
+    ('{"k": []}', MapType(StringType(), IntegerType()), {"k": None}),
+    ('{"x": 1, "extra": 2}', field(IntegerType()), (1,)),
+]
+
+
+def test_what_does_not_fit_is_null_and_kept_whole(spark: SparkSession) -> None:
+    texts = [f'{{"x": {text}}}' for text, _, _ in NOT_FITTING]
+    found = expanded(spark, *((text, field(of)) for text, (_, of, _) in zip(texts, NOT_FITTING, strict=True)))
+    for text, (_, of, value), (typed, rescued) in zip(texts, NOT_FITTING, found, strict=True):
+        assert typed == (value,), (text, of)
+        assert rescued is not None, (text, of)
+        assert json.loads(rescued) == json.loads(text), (text, of)
 
 
 def test_a_variant_that_is_no_object_is_kept(spark: SparkSession) -> None:
-    assert expanded(spark, "[1]", field(IntegerType())) == (None, "[1]")
+    assert expanded(spark, ("[1]", field(IntegerType()))) == [(None, "[1]")]
 
 
 def test_names_with_quotes_dots_and_twins_are_told_apart(spark: SparkSession) -> None:
     names = ["it's", "a.b", "back\\slash", "`tick`", "é😀"]
     schema = StructType([StructField(name, IntegerType()) for name in names])
     text = json.dumps({name: number for number, name in enumerate(names)})
-    assert expanded(spark, text, schema) == ((0, 1, 2, 3, 4), None)
+    assert expanded(spark, (text, schema)) == [((0, 1, 2, 3, 4), None)]
 
 
 DOCUMENTS = st.fixed_dictionaries(
@@ -121,7 +127,8 @@ ORDER = StructType(
 )
 
 
-@given(st.lists(DOCUMENTS, max_size=5))
+@few_batches
+@given(st.lists(DOCUMENTS, min_size=20, max_size=60))
 def test_every_value_is_either_typed_or_kept(spark: SparkSession, documents: list[dict[str, Any]]) -> None:
     rows = [(at, json.dumps(one)) for at, one in enumerate(documents)]
     df = spark.createDataFrame(rows, "at INT, text STRING").selectExpr("at", "parse_json(text) AS v")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from engines import RESERVED_WORDS, configured
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from strategies import few_batches
 
 from shopsmart_etl import ColumnNotFoundError, ColumnTypeError, InvalidArgumentError, cohort_retention
 
@@ -66,8 +67,12 @@ def test_orders_of_nobody_have_no_cohort_where_user_is_a_reserved_word(spark: Sp
         assert table(nobody.transform(cohort_retention(user="user", at="at"))) == []
 
 
-@settings(max_examples=30)  # three shuffles each
-@given(st.lists(st.tuples(st.none() | st.sampled_from("abcd"), st.none() | st.integers(0, 14)), max_size=15))
+@few_batches
+@given(
+    st.lists(
+        st.tuples(st.none() | st.sampled_from("abcdefghijkl"), st.none() | st.integers(0, 14)), min_size=30, max_size=80
+    )
+)
 def test_the_cells_are_those_counted_one_by_one(spark: SparkSession, rows: list[tuple[str | None, int | None]]) -> None:
     def month(number: int) -> date:
         return date(2025 + number // 12, number % 12 + 1, 1)

@@ -142,7 +142,7 @@ def shop(
     spark: SparkSession,
     other: duckdb.DuckDBPyConnection,
     tmp_path_factory: pytest.TempPathFactory,
-) -> DataFrame:
+) -> Iterator[DataFrame]:
     """Give the rows to Spark, and make them the table ``shop`` in DuckDB."""
     if request.param == "retail":
         if not DATA.is_dir():
@@ -161,7 +161,10 @@ def shop(
         rows = f"'{path}/silver/*.parquet'"
         read = spark.read.parquet(f"{path}/silver")
     other.sql(f"CREATE OR REPLACE TABLE shop AS SELECT *, {AMOUNT} FROM {rows}")
-    return read.selectExpr("*", AMOUNT)
+    # Kept, so that the files are not read again for every gold table.
+    shop = read.selectExpr("*", AMOUNT).cache()
+    yield shop
+    shop.unpersist()
 
 
 def rows(found: list[Any]) -> list[tuple[Any, ...]]:

@@ -11,6 +11,7 @@ from engines import configured
 from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
+from strategies import batches, few_batches
 
 from shopsmart_etl import (
     ColumnClashError,
@@ -62,14 +63,18 @@ def test_revenue_is_exact_and_unknown_amounts_add_nothing(spark: SparkSession, l
     assert_df_equality(revenue, expected, ignore_row_order=True)
 
 
-@given(st.lists(st.tuples(st.integers(1, 3), st.none() | st.decimals(-(10**6), 10**6, places=2)), max_size=20))
-def test_revenue_is_the_sum_of_the_amounts(spark: SparkSession, rows: list[Any]) -> None:
-    df = spark.createDataFrame(rows, "n int, amount decimal(12, 2)").selectExpr("*", "date_add(DATE'2026-01-01', n) at")
-    sums: dict[int, Decimal] = {}
-    for day, amount in rows:
-        sums[day] = sums.get(day, Decimal(0)) + (amount or 0)
-    found = df.transform(daily_revenue(amount="amount", at="at")).collect()
-    assert {row["day"].day - 1: row["revenue"] for row in found} == sums
+@few_batches
+@given(batches(st.lists(st.tuples(st.integers(1, 3), st.none() | st.decimals(-(10**6), 10**6, places=2)), max_size=20)))
+def test_revenue_is_the_sum_of_the_amounts(spark: SparkSession, cases: list[list[Any]]) -> None:
+    rows = [(number, *row) for number, case in enumerate(cases) for row in case]
+    df = spark.createDataFrame(rows, "case int, n int, amount decimal(12, 2)").selectExpr(
+        "*", "date_add(DATE'2026-01-01', n) at"
+    )
+    sums: dict[tuple[int, int], Decimal] = {}
+    for number, day, amount in rows:
+        sums[number, day] = sums.get((number, day), Decimal(0)) + (amount or 0)
+    found = df.transform(daily_revenue(amount="amount", at="at", by=["case"])).collect()
+    assert {(row["case"], row["day"].day - 1): row["revenue"] for row in found} == sums
 
 
 def test_integer_amounts_sum_to_a_long(spark: SparkSession) -> None:
@@ -157,15 +162,28 @@ def test_no_rows_are_no_orders_over_all_time_and_no_days(lines: DataFrame) -> No
     assert table(none.transform(order_figures(order="invoice", amount="amount", at="at"))) == []
 
 
-@given(st.lists(st.tuples(st.none() | st.integers(0, 9), st.none() | st.decimals(-999, 999, places=2)), max_size=20))
-def test_the_average_is_rounded_half_up_to_the_cent(spark: SparkSession, rows: list[Any]) -> None:
-    df = spark.createDataFrame(rows, "id int, amount decimal(10, 2)")
-    orders = {order for order, _ in rows if order is not None}
-    paid = sum((amount or Decimal(0) for order, amount in rows if order is not None), Decimal(0))
-    average = (paid / len(orders)).quantize(Decimal("0.01"), ROUND_HALF_UP) if orders else None
-    revenue = sum((amount or Decimal(0) for _, amount in rows), Decimal(0))
-    figures = df.transform(order_figures(order="id", amount="amount")).collect()
-    assert [tuple(row) for row in figures] == [(len(orders), revenue, average)]
+@few_batches
+@given(
+    batches(
+        st.lists(
+            st.tuples(st.none() | st.integers(0, 9), st.none() | st.decimals(-999, 999, places=2)),
+            min_size=1,
+            max_size=20,
+        )
+    )
+)
+def test_the_average_is_rounded_half_up_to_the_cent(spark: SparkSession, cases: list[list[Any]]) -> None:
+    expected = []
+    for number, case in enumerate(cases):
+        orders = {order for order, _ in case if order is not None}
+        paid = sum((amount or Decimal(0) for order, amount in case if order is not None), Decimal(0))
+        average = (paid / len(orders)).quantize(Decimal("0.01"), ROUND_HALF_UP) if orders else None
+        revenue = sum((amount or Decimal(0) for _, amount in case), Decimal(0))
+        expected.append((number, len(orders), revenue, average))
+    rows = [(number, *row) for number, case in enumerate(cases) for row in case]
+    df = spark.createDataFrame(rows, "case int, id int, amount decimal(10, 2)")
+    figures = df.transform(order_figures(order="id", amount="amount", by=["case"])).collect()
+    assert sorted(tuple(row) for row in figures) == expected
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from engines import RESERVED_WORDS, configured
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from strategies import batches, few_batches
 
 from shopsmart_etl import ColumnNotFoundError, ColumnTypeError, InvalidArgumentError, session_funnel
 
@@ -89,20 +90,10 @@ def test_a_session_counts_on_the_day_that_it_began_on_in_the_zone(spark: SparkSe
     ]
 
 
-@settings(max_examples=30)  # three shuffles each
-@given(
-    st.lists(
-        st.tuples(
-            st.none() | st.sampled_from("ab"),
-            st.none() | st.integers(0, 120),
-            st.none() | st.sampled_from(["view", "cart", "buy", "other"]),
-        ),
-        max_size=15,
-    )
-)
-def test_the_sessions_are_those_walked_through_one_by_one(spark: SparkSession, rows: list[Any]) -> None:
+def walked_through(rows: list[Any]) -> list[int]:
+    """Count the sessions that reach each step, row by row."""
     way = ["view", "cart", "buy"]
-    expected = [0, 0, 0]
+    counted = [0, 0, 0]
     for user in "ab":
         there = [
             (at, way.index(event) if event in way else 9) for one, at, event in rows if one == user and at is not None
@@ -112,10 +103,40 @@ def test_the_sessions_are_those_walked_through_one_by_one(spark: SparkSession, r
             if before is not None and at - before > 30:
                 reached = 0
             if step == reached:
-                expected[step] += 1
+                counted[step] += 1
                 reached += 1
             before = at
-    assert sessions(logs(spark, *rows).transform(FUNNEL)) == expected
+    return counted
+
+
+# Of few moments, so that many pauses are as long as the gap exactly.
+LOGS = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", None]),
+        st.sampled_from([*range(0, 120, 5), None]),
+        st.sampled_from(["view", "cart", "buy", "other", None]),
+    ),
+    max_size=30,
+)
+
+
+@few_batches
+@given(batches(LOGS, size=40))
+def test_the_sessions_are_those_walked_through_one_by_one(spark: SparkSession, cases: list[list[Any]]) -> None:
+    # Each case is on a day of its own.
+    rows = [
+        (user, None if at is None else 24 * 60 * day + at, event)
+        for day, case in enumerate(cases)
+        for user, at, event in case
+    ]
+    df = logs(spark, *rows)
+    daily = session_funnel("view", "cart", "buy", user="user", at="at", event="event", every="day")
+    found = {day: [0, 0, 0] for day in range(len(cases))}
+    for row in df.transform(daily).collect():
+        found[(row["day"] - START.date()).days][row["step"] - 1] = row["sessions"]
+    expected = {day: walked_through(case) for day, case in enumerate(cases)}
+    assert found == expected
+    assert sessions(df.transform(FUNNEL)) == [sum(counts) for counts in zip(*expected.values(), strict=True)]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
+from strategies import batches, few_batches
 
 from shopsmart_etl import (
     ColumnClashError,
@@ -58,43 +60,56 @@ def test_the_empty_text_is_a_user(logs: DataFrame) -> None:
     assert [row["estimated_users"] for row in sketches.transform(estimate_users()).collect()] == [1]
 
 
-@settings(max_examples=10)  # six aggregations each
+@few_batches
 @given(
-    st.lists(
-        st.tuples(
-            st.none() | st.integers(0, 9), st.none() | st.integers(0, 40), st.none() | st.sampled_from(["GB", "IE"])
-        ),
-        max_size=20,
+    batches(
+        st.lists(
+            st.tuples(
+                st.none() | st.integers(0, 9), st.none() | st.integers(0, 40), st.none() | st.sampled_from(["GB", "IE"])
+            ),
+            max_size=20,
+        )
     )
 )
-def test_few_users_are_counted_as_exactly_as_by_the_exact_steps(spark: SparkSession, rows: list[Any]) -> None:
-    df = spark.createDataFrame(rows, "user int, n int, country string").selectExpr(
-        "user", "date_add(DATE'2026-01-01', n) AS at", "country"
+def test_few_users_are_counted_as_exactly_as_by_the_exact_steps(spark: SparkSession, cases: list[list[Any]]) -> None:
+    rows = [(number, *row) for number, case in enumerate(cases) for row in case]
+    df = spark.createDataFrame(rows, "case int, user int, n int, country string").selectExpr(
+        "case", "user", "date_add(DATE'2026-01-01', n) AS at", "country"
     )
-    sketches = df.transform(sketch_users(user="user", at="at", by=["country"]))
-    weekly = sketches.transform(estimate_users(every="week", by=["country"]))
-    monthly = sketches.transform(estimate_users(every="month"))
-    assert table(weekly) == table(df.transform(weekly_active_users(user="user", at="at", by=["country"])))
-    assert table(monthly) == table(df.transform(monthly_active_users(user="user", at="at")))
+    sketches = df.transform(sketch_users(user="user", at="at", by=["case", "country"]))
+    weekly = sketches.transform(estimate_users(every="week", by=["case", "country"]))
+    monthly = sketches.transform(estimate_users(every="month", by=["case"]))
+    assert table(weekly) == table(df.transform(weekly_active_users(user="user", at="at", by=["case", "country"])))
+    assert table(monthly) == table(df.transform(monthly_active_users(user="user", at="at", by=["case"])))
 
 
-@settings(max_examples=10)  # tens of thousands of users each
-@given(st.integers(0, 2**31), st.integers(500, 40_000), st.integers(1, 5))
+@few_batches
+@given(batches(st.tuples(st.integers(0, 2**31), st.integers(500, 40_000), st.integers(1, 5)), size=5))
 def test_merged_sketches_say_what_is_recomputed_within_the_bound(
-    spark: SparkSession, seed: int, users: int, visits: int
+    spark: SparkSession, cases: list[tuple[int, int, int]]
 ) -> None:
-    df = spark.range(users * visits).selectExpr(
-        f"pmod(xxhash64(id, {seed}), {users}) AS user",
-        f"date_add(DATE'2026-02-01', CAST(pmod(xxhash64(id, {seed}, 'day'), 28) AS INT)) AS at",
-        f"pmod(xxhash64(id, {seed}, 'country'), 5) AS country",
-    )
-    sketches = df.transform(sketch_users(user="user", at="at", by=["country"], precision=PRECISION))
-    merged = sketches.transform(estimate_users(every="month")).collect()[0]["estimated_users"]
-    exact, sketched = df.agg(
+    logs = [
+        spark.range(users * visits).selectExpr(
+            f"{number} AS case",
+            f"pmod(xxhash64(id, {seed}), {users}) AS user",
+            f"date_add(DATE'2026-02-01', CAST(pmod(xxhash64(id, {seed}, 'day'), 28) AS INT)) AS at",
+            f"pmod(xxhash64(id, {seed}, 'country'), 5) AS country",
+        )
+        for number, (seed, users, visits) in enumerate(cases)
+    ]
+    df = reduce(lambda one, other: one.union(other), logs)
+    sketches = df.transform(sketch_users(user="user", at="at", by=["case", "country"], precision=PRECISION))
+    merged = {
+        row["case"]: row["estimated_users"]
+        for row in sketches.transform(estimate_users(every="month", by=["case"])).collect()
+    }
+    recomputed = df.groupBy("case").agg(
         F.count_distinct("user"), F.hll_sketch_estimate(F.hll_sketch_agg("user", PRECISION))
-    ).collect()[0]
-    assert abs(merged - exact) <= BOUND * exact
-    assert abs(merged - sketched) <= 2 * BOUND * exact
+    )
+    assert len(merged) == len(cases)
+    for number, exact, sketched in recomputed.collect():
+        assert abs(merged[number] - exact) <= BOUND * exact, cases[number]
+        assert abs(merged[number] - sketched) <= 2 * BOUND * exact, cases[number]
 
 
 def test_weeks_are_made_from_written_sketches_without_silver(

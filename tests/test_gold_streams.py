@@ -42,10 +42,13 @@ def test_a_stream_gives_what_all_of_its_rows_give(
         rows(spark, "('eve', '2026-01-02 09:00:00', 'GB', '2.50')", "(NULL, NULL, 'IE', '-1.00')"),
     ]
     for batch in batches:
-        batch.write.mode("append").parquet(path)
-        stream = spark.readStream.schema(SCHEMA).parquet(path).transform(step)
-        query = stream.writeStream.outputMode("complete").format("memory").queryName("gold_stream")
-        query.option("checkpointLocation", f"{path}-checkpoint").trigger(availableNow=True).start().awaitTermination()
+        batch.coalesce(1).write.mode("append").parquet(path)
+    files = spark.readStream.schema(SCHEMA).option("maxFilesPerTrigger", 1).parquet(path)
+    stream = files.transform(step).writeStream.outputMode("complete").format("memory").queryName("gold_stream")
+    query = stream.trigger(availableNow=True).start()
+    assert query.awaitTermination(120)
+    assert query.lastProgress is not None
+    assert query.lastProgress["batchId"] == len(batches) - 1
     streamed, whole = spark.table("gold_stream"), spark.read.schema(SCHEMA).parquet(path).transform(step)
     if "user_sketch" in streamed.columns:
         streamed, whole = (one.transform(estimate_users(by=["country"])) for one in (streamed, whole))

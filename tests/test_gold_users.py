@@ -6,8 +6,9 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from strategies import batches, few_batches
 
 from shopsmart_etl import (
     ColumnClashError,
@@ -100,22 +101,27 @@ def test_a_user_who_comes_back_within_a_month_is_new_in_it(logs: DataFrame) -> N
     assert table(users) == [("2026-01-01", 2, 0), ("2026-02-01", 1, 0), ("None", 0, 0)]
 
 
-@settings(max_examples=30)  # three shuffles each
-@given(st.lists(st.tuples(st.none() | st.sampled_from("abc"), st.integers(0, 20)), max_size=12))
+@few_batches
+@given(batches(st.lists(st.tuples(st.none() | st.sampled_from("abc"), st.integers(0, 20)), max_size=12)))
 def test_new_and_returning_users_add_up_to_the_active_and_each_is_new_once(
-    spark: SparkSession, rows: list[tuple[str | None, int]]
+    spark: SparkSession, cases: list[list[tuple[str | None, int]]]
 ) -> None:
-    days = [(user, date(2026, 1, 1) + timedelta(days=day)) for user, day in rows]
-    users = spark.createDataFrame(days, "user string, at date").transform(
-        new_and_returning_users(user="user", at="at", every="week")
+    # Each case has users of its own.
+    visits = [
+        (number, user and f"{user}{number}", date(2026, 1, 1) + timedelta(days=day))
+        for number, case in enumerate(cases)
+        for user, day in case
+    ]
+    users = spark.createDataFrame(visits, "case int, user string, at date").transform(
+        new_and_returning_users(user="user", at="at", every="week", by=["case"])
     )
-    weeks: dict[date, set[str | None]] = {}
-    for user, day in days:
-        weeks.setdefault(day - timedelta(days=day.weekday()), set()).add(user)
+    weeks: dict[tuple[date, int], set[str | None]] = {}
+    for number, user, day in visits:
+        weeks.setdefault((day - timedelta(days=day.weekday()), number), set()).add(user)
     known: set[str | None] = {None}
     expected = []
-    for week, there in sorted(weeks.items()):
-        expected.append((week, len(there - known), len(there & known - {None})))
+    for (week, number), there in sorted(weeks.items()):
+        expected.append((week, number, len(there - known), len(there & known - {None})))
         known |= there
     assert sorted(tuple(row) for row in users.collect()) == expected
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DecimalType, StructField, StructType
+from strategies import few_batches
 
 from shopsmart_etl import (
     ColumnClashError,
@@ -42,8 +43,13 @@ LOGS = StructType.fromJson(
 )
 
 
+@few_batches
 @given(
-    st.lists(st.tuples(st.none() | st.sampled_from("abc"), AMOUNTS, st.none() | st.dates(), AMOUNTS), max_size=6),
+    st.lists(
+        st.tuples(st.none() | st.sampled_from("abc"), AMOUNTS, st.none() | st.dates(), AMOUNTS),
+        min_size=20,
+        max_size=60,
+    ),
     st.decimals(min_value=-100, max_value=100, places=2),
 )
 def test_only_what_was_missing_changes(spark: SparkSession, rows: list[Any], fill: Decimal) -> None:
@@ -58,10 +64,14 @@ def test_only_what_was_missing_changes(spark: SparkSession, rows: list[Any], fil
     assert sorted(after.transform(users).collect(), key=str) == sorted(before.transform(users).collect(), key=str)
 
 
+@few_batches
 @given(
     st.lists(
-        st.tuples(st.none() | st.sampled_from("ab"), AMOUNTS, st.none() | st.integers(-9, 9), AMOUNTS, st.dates()),
-        max_size=6,
+        st.tuples(
+            st.none() | st.sampled_from("abcdefgh"), AMOUNTS, st.none() | st.integers(-9, 9), AMOUNTS, st.dates()
+        ),
+        min_size=20,
+        max_size=60,
     ),
     st.decimals(min_value=-100, max_value=100, places=2),
 )
@@ -72,13 +82,15 @@ def test_sums_grow_by_what_was_filled_and_by_nothing_else(spark: SparkSession, r
     fills: dict[str, Any] = {"paid": [F.col("quantity") * F.col("tax"), median_by("user"), fill], "tax": fill}
     after = before.transform(impute_financials("paid", "tax", fill=fills))
     assert after.columns == [*before.columns, "paid_imputed", "paid_imputed_by", "tax_imputed"]
-    was, is_now = (sorted(df.collect(), key=lambda row: row["number"]) for df in (before, after))
-    for column in ("paid", "tax"):
+    was = [dict(zip(before.columns, row, strict=True)) for row in numbered]
+    is_now = sorted(after.collect(), key=lambda row: row["number"])
+    (sums,) = after.agg(F.sum("paid"), F.sum("tax")).collect()
+    for column, total in zip(("paid", "tax"), sums, strict=True):
         known = [row[column] for row in was if row[column] is not None]
         assert [row[column] for row in is_now if not row[f"{column}_imputed"]] == known
         imputed = [row[column] for row in is_now if row[f"{column}_imputed"]]
         assert len(known) + len(imputed) == len(rows)
-        assert (after.agg(F.sum(column)).collect()[0][0] or 0) == sum(known) + sum(imputed)
+        assert total == sum(known) + sum(imputed)
         assert not after.schema[column].nullable
     others = ("user", "quantity", "at", "number")
     assert [[row[name] for name in others] for row in is_now] == [[row[name] for name in others] for row in was]
@@ -86,26 +98,31 @@ def test_sums_grow_by_what_was_filled_and_by_nothing_else(spark: SparkSession, r
     assert sorted(after.transform(users).collect()) == sorted(before.transform(users).collect())
 
 
-@pytest.mark.parametrize(
-    ("kind", "fill", "held"),
-    [
-        ("tinyint", -128, -128),
-        ("smallint", 7, 7),
-        ("int", 2.0, 2),
-        ("bigint", 2**63 - 1, 2**63 - 1),
-        ("decimal(5,2)", 0, Decimal("0.00")),
-        ("decimal(5,2)", 0.1, Decimal("0.10")),
-        ("decimal(2,2)", Decimal("-0.99"), Decimal("-0.99")),
-        ("decimal(38,0)", 10**38 - 1, Decimal(10**38 - 1)),
-        ("float", 0.5, 0.5),
-        ("double", -0.1, -0.1),
-    ],
-)
-def test_the_type_is_kept_and_no_null_is_left(spark: SparkSession, kind: str, fill: Any, held: Any) -> None:
-    filled = spark.sql(f"SELECT CAST(NULL AS {kind}) AS amount").transform(impute_financials("amount", fill=fill))
-    assert filled.dtypes == [("amount", kind), ("amount_imputed", "boolean")]
+# Types, fills, and what the columns then hold.
+FILLS: list[tuple[str, Any, Any]] = [
+    ("tinyint", -128, -128),
+    ("smallint", 7, 7),
+    ("int", 2.0, 2),
+    ("bigint", 2**63 - 1, 2**63 - 1),
+    ("decimal(5,2)", 0, Decimal("0.00")),
+    ("decimal(5,2)", 0.1, Decimal("0.10")),
+    ("decimal(2,2)", Decimal("-0.99"), Decimal("-0.99")),
+    ("decimal(38,0)", 10**38 - 1, Decimal(10**38 - 1)),
+    ("float", 0.5, 0.5),
+    ("double", -0.1, -0.1),
+]
+
+
+def test_the_type_is_kept_and_no_null_is_left(spark: SparkSession) -> None:
+    names = [f"amount_{number}" for number in range(len(FILLS))]
+    nulls = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, (kind, _, _) in zip(names, FILLS, strict=True))
+    fills = {name: fill for name, (_, fill, _) in zip(names, FILLS, strict=True)}
+    filled = spark.sql(f"SELECT {nulls}").transform(impute_financials(*names, fill=fills))
+    flags = [(f"{name}_imputed", "boolean") for name in names]
+    assert filled.dtypes == [*((name, kind) for name, (kind, _, _) in zip(names, FILLS, strict=True)), *flags]
     assert not any(field.nullable for field in filled.schema.fields)
-    assert tuple(filled.collect()[0]) == (held, True)
+    (row,) = filled.collect()
+    assert tuple(row) == (*(held for _, _, held in FILLS), *(True for _ in FILLS))
 
 
 @pytest.mark.parametrize("kind", ["float", "double"])
@@ -188,10 +205,12 @@ def test_a_second_run_does_not_overwrite_the_flags(logs: DataFrame) -> None:
         logs.transform(step).transform(step)
 
 
+@few_batches
 @given(
     st.lists(
         st.tuples(AMOUNTS, st.none() | st.lists(st.none() | st.tuples(AMOUNTS, st.none() | st.floats()), max_size=3)),
-        max_size=5,
+        min_size=20,
+        max_size=60,
     )
 )
 def test_fields_inside_arrays_are_filled_where_they_are(spark: SparkSession, rows: list[Any]) -> None:
@@ -225,10 +244,12 @@ def _plain(value: Any) -> Any:
 FALLBACKS = "paid DECIMAL(10, 2), quantity INT, price DECIMAL(6, 2), country STRING, at INT"
 
 
+@few_batches
 @given(
     st.lists(
-        st.tuples(AMOUNTS, st.none() | st.integers(-9, 9), AMOUNTS, st.sampled_from(["EIRE", "Spain", None])),
-        max_size=6,
+        st.tuples(AMOUNTS, st.none() | st.integers(-9, 9), AMOUNTS, st.none() | st.sampled_from("abcdefghijklmnop")),
+        min_size=20,
+        max_size=60,
     )
 )
 def test_fallbacks_are_tried_in_order_and_the_one_used_is_named(spark: SparkSession, rows: list[Any]) -> None:

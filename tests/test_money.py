@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql.types import DecimalType
+from strategies import batches, few_batches
 
 from shopsmart_etl import MISSING_AMOUNTS, ColumnClashError, ColumnTypeError, InvalidArgumentError, parse_money
 
@@ -101,19 +102,27 @@ def test_what_stands_for_no_amount_is_null_without_a_mark(spark: SparkSession) -
     assert parsed(spark, ["tbd", "N/A"], missing=["TBD"]) == [(None, False), (None, True)]
 
 
-@given(st.decimals(min_value=-(10**15), max_value=10**15, places=2), st.sampled_from(["", ",", " ", "'"]))
-def test_every_amount_is_read_back_as_it_was_written(spark: SparkSession, amount: Decimal, group: str) -> None:
-    text = f"{amount:,.2f}".replace(",", group)
-    assert parsed(spark, [text, f"{text} EUR", f"${text}"]) == [(amount, False)] * 3
+AMOUNTS = st.decimals(min_value=-(10**15), max_value=10**15, places=2)
 
 
-@given(st.text(alphabet="0123456789.,-+()eE$ U\u00a0'x", max_size=8))
-def test_no_text_fails_the_job_and_none_is_guessed(spark: SparkSession, text: str) -> None:
-    ((amount, unreadable),) = parsed(spark, [text])
-    if amount is not None:
-        assert not unreadable
-        digits = [sign for sign in text.lower().partition("e")[0] if sign.isdigit()]
-        assert "".join(digits).strip("0") == "".join(str(part) for part in amount.as_tuple().digits).strip("0")
+@few_batches
+@given(batches(st.tuples(AMOUNTS, st.sampled_from(["", ",", " ", "'"]))))
+def test_every_amount_is_read_back_as_it_was_written(spark: SparkSession, cases: list[tuple[Decimal, str]]) -> None:
+    written: dict[str, tuple[Decimal, bool]] = {}
+    for amount, group in cases:
+        text = f"{amount:,.2f}".replace(",", group)
+        written |= dict.fromkeys([text, f"{text} EUR", f"${text}"], (amount, False))
+    assert dict(zip(written, parsed(spark, list(written)), strict=True)) == written
+
+
+@few_batches
+@given(batches(st.text(alphabet="0123456789.,-+()eE$ U\u00a0'x", max_size=8), size=60))
+def test_no_text_fails_the_job_and_none_is_guessed(spark: SparkSession, texts: list[str]) -> None:
+    for text, (amount, unreadable) in zip(texts, parsed(spark, texts), strict=True):
+        if amount is not None:
+            assert not unreadable
+            digits = [sign for sign in text.lower().partition("e")[0] if sign.isdigit()]
+            assert "".join(digits).strip("0") == "".join(str(part) for part in amount.as_tuple().digits).strip("0")
 
 
 @pytest.mark.parametrize(
