@@ -74,7 +74,7 @@ test-properties: setup
 
 # Compiled as far as Java compiles: a million rows are worth it.
 test-heavy: setup
-	@echo "== A million dirty records, the widest real documents (about four minutes)"
+	@echo "== A million dirty records, the widest real documents, gold from many batches (about four minutes)"
 	@$(SPARK) JAVA_TOOL_OPTIONS=-XX:-UsePerfData $(RUN) -m heavy
 
 test-faults: setup

@@ -163,7 +163,6 @@ def test_an_invalid_value_in_any_position_loses_no_document(spark: SparkSession,
     assert {line for line in lines if not is_valid(line) and not line.startswith("[")} <= set(kept)
 
 
-@pytest.mark.usefixtures("ansi")
 @pytest.mark.parametrize("multiline", [False, True])
 @pytest.mark.parametrize(
     ("records", "page"), [("data", '{{"page": 1, "data": [{}], "next": "x"}}'), (None, "[{}]")], ids=["page", "array"]

@@ -58,6 +58,7 @@ def table(df: DataFrame) -> list[tuple[Any, ...]]:
     return sorted((tuple(row) for row in df.collect()), key=repr)
 
 
+@pytest.mark.heavy
 @few_batches
 @given(st.lists(ROW, min_size=20, max_size=60), st.lists(ROW, min_size=1, max_size=6))
 def test_touched_groups_made_again_are_the_whole_made_again(
