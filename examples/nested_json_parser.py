@@ -30,7 +30,7 @@ GOLD = {
 }
 
 
-def run(spark: SparkSession, source: str, output: str, records: str | None) -> None:
+def run(spark: SparkSession, source: str, output: str, records: str | None = None) -> None:
     """Read the orders at ``source``, write silver and gold below ``output``, and print an account of it."""
     start = time.monotonic()
     audit = etl.Audit()  # counts in passing: no job of its own
