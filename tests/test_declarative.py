@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from runpy import run_path
 from typing import TYPE_CHECKING
 
@@ -43,7 +42,7 @@ def tables(pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run the pipeline with the page's command."""
     tables = tmp_path_factory.mktemp("tables")
     environment = surroundings(
-        PYSPARK_PYTHON=sys.executable,
+        PYSPARK_PYTHON="python3",
         SPARK_CONF_DIR=str(EXAMPLES / "conf"),
         SPARK_TESTING="1",  # a port that is free
         BRONZE=str(pages.parents[1]),

@@ -30,7 +30,7 @@ PIPELINES = ["shopsmart_pipeline.py", "nested_json_parser.py"]
 
 
 def run(example: str, *arguments: str | Path, command: str = sys.executable) -> subprocess.CompletedProcess[str]:
-    environment = surroundings(PYSPARK_PYTHON=sys.executable, SPARK_CONF_DIR=str(EXAMPLES / "conf"))
+    environment = surroundings(PYSPARK_PYTHON="python3", SPARK_CONF_DIR=str(EXAMPLES / "conf"))
     return processes.run([command, EXAMPLES / example, *arguments], env=environment)
 
 

@@ -129,7 +129,7 @@ def test_an_executor_that_is_killed_costs_no_row(spark: SparkSession, tmp_path: 
     with cluster(tmp_path / "cluster") as machines:
         script = str(Path(__file__).parent / "writer.py")
         command = [sys.executable, script, "replace", str(path), machines.url]
-        environment = surroundings(SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable)
+        environment = surroundings(SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON="python3")
         with started(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as writer:
             assert writer.stdout
             assert writer.stdout.readline() == "ready\n"
