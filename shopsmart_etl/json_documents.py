@@ -53,13 +53,11 @@ class JsonDocuments:
 
     def found(self, parsed: Column) -> Column:
         """Return the documents of parsed text as an array; null unless all of the text is valid and fits the schema."""
-        values = parsed[self._guard][0]
-        documents = values
-        complete = self._is_complete(parsed)
+        documents = self._values(parsed)
         if self._records is not None:
-            inside = F.transform(values, lambda one: one.getField(self._records))
+            inside = F.transform(documents, lambda one: one.getField(self._records))
             documents = F.flatten(inside)  # null where one of them is
-        return F.when(complete & ~F.exists(documents, lambda one: one.isNull()), documents)
+        return F.when(self._is_complete(parsed) & ~F.exists(documents, lambda one: one.isNull()), documents)
 
     def repair(self, text: Column) -> Column:
         """Return an array of structs, ``document`` and ``corrupt``, for text that does not parse as a whole.
@@ -78,10 +76,11 @@ class JsonDocuments:
     def _repair_one(self, text: Column, shown: Column) -> Column:
         def judged(both: Column) -> Column:
             typed, plain = both["typed"], both["plain"]
-            document = F.get(typed[self._guard][0], F.lit(0))
-            alone = F.size(plain[self._guard][0]) == 1
+            values = self._values(typed)
+            document = F.get(values, F.lit(0))
+            alone = (F.size(values) == 1) & (F.size(self._values(plain)) == 1)
             # Parsed as text, a value of another type than the schema's is no fault: part of the document was read.
-            valid = self._is_complete(plain, as_text=True) & alone & (F.size(typed[self._guard][0]) == 1)
+            valid = self._is_complete(plain, as_text=True) & alone
             sound = F.coalesce(self._is_complete(typed) & valid & document.isNotNull(), F.expr("false"))
             return F.struct(F.when(valid, document).alias("document"), F.when(~sound, shown).alias("corrupt"))
 
@@ -96,6 +95,10 @@ class JsonDocuments:
     @property
     def _guard_text(self) -> str:
         return f'{{"{self._guard}":1}}'
+
+    def _values(self, parsed: Column) -> Column:
+        # Not by [0], which fails the job where the parser has stopped before the first array.
+        return F.get(parsed[self._guard], F.lit(0))
 
     def _is_complete(self, parsed: Column, *, as_text: bool = False) -> Column:
         """Tell whether all of the text was read as one array; never null."""
