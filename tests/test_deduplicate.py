@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from processes import LIMIT
 from strategies import few_batches
 from test_real_data import DATA
 
@@ -118,7 +119,7 @@ def test_a_stream_keeps_the_first_of_each_key_while_the_watermark_lasts(
         os.utime(file, (number, number))  # a stream reads older files first
     write = kept.writeStream.format("memory").queryName("first_of_each_key")
     query = write.trigger(availableNow=True).start()
-    assert query.awaitTermination(120)
+    assert query.awaitTermination(LIMIT)
     found = [(row["id"], row["state"]) for row in spark.table("first_of_each_key").collect()]
     assert sorted(found, key=repr) == sorted(wanted, key=repr)
 

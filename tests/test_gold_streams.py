@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from processes import LIMIT
 from pyspark.errors import AnalysisException
 
 from shopsmart_etl import daily_active_users, daily_revenue, estimate_users, revenue_by, sketch_users
@@ -46,7 +47,7 @@ def test_a_stream_gives_what_all_of_its_rows_give(
     files = spark.readStream.schema(SCHEMA).option("maxFilesPerTrigger", 1).parquet(path)
     stream = files.transform(step).writeStream.outputMode("complete").format("memory").queryName("gold_stream")
     query = stream.trigger(availableNow=True).start()
-    assert query.awaitTermination(120)
+    assert query.awaitTermination(LIMIT)
     assert query.lastProgress is not None
     assert query.lastProgress["batchId"] == len(batches) - 1
     streamed, whole = spark.table("gold_stream"), spark.read.schema(SCHEMA).parquet(path).transform(step)

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import pytest
 from chispa import assert_df_equality
 from engines import VERSION, configured, told
+from processes import LIMIT
 from pyspark.sql.types import IntegerType, StructField, StructType
 
 import shopsmart_etl as etl
@@ -345,7 +346,7 @@ def test_a_stream_is_read_as_a_batch_is(
     def run() -> None:
         write = stream.writeStream.format("parquet").option("checkpointLocation", str(tmp_path / "checkpoint"))
         query = write.trigger(availableNow=True).start(str(tmp_path / "out"))
-        assert query.awaitTermination(120)
+        assert query.awaitTermination(LIMIT)
 
     (source / "a").write_text(text, encoding="utf-8")
     run()

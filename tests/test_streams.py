@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from chains import CHAINS, orders, told
+from processes import LIMIT
 from pyspark.errors import AnalysisException
 
 from shopsmart_etl import ShopSmartError, explode_arrays, relationalize
@@ -48,7 +49,7 @@ def streamed(spark: SparkSession, source: str) -> Callable[..., list[Any]]:
         made = stream.transform(step)
         assert made.isStreaming
         query = made.writeStream.format("memory").queryName("streamed").trigger(availableNow=True).start()
-        assert query.awaitTermination(120)
+        assert query.awaitTermination(LIMIT)
         return rows(spark.table("streamed"))
 
     return run
