@@ -15,8 +15,8 @@ RUN = $(PY) -m pytest
 help:
 	@echo "make demo        simulate web servers and run both pipelines, from raw files to a report"
 	@echo "make check       style, types and the tests without Spark: under a minute"
-	@echo "make test        the checks and the tests on Spark: under five minutes"
-	@echo "make test-all    everything that CI runs after that: under half an hour"
+	@echo "make test        the checks and the tests on Spark: about nine minutes"
+	@echo "make test-all    everything that CI runs after that: most of an hour"
 	@echo "  its parts, each also a command:"
 	@echo "  test-slow        examples, clusters, killed writers, pipelines, Databricks, other engines"
 	@echo "  test-lake        writes to the real Delta Lake and Iceberg"
@@ -54,7 +54,7 @@ check: setup
 	@$(RUN) -q -m "not spark and not slow"
 
 test: check
-	@echo "== Tests on Spark (about four minutes on two cores)"
+	@echo "== Tests on Spark (about eight minutes on two cores)"
 	@$(SPARK) $(RUN) -m "spark and not slow"
 
 test-all: test-slow test-lake test-properties test-heavy test-wheel test-oldest test-pythons
@@ -74,7 +74,7 @@ test-properties: setup
 
 # Compiled as far as Java compiles: a million rows are worth it.
 test-heavy: setup
-	@echo "== A million dirty records, the widest real documents, gold from many batches (about four minutes)"
+	@echo "== A million dirty records, the widest real documents, gold from many batches (about ten minutes)"
 	@$(SPARK) JAVA_TOOL_OPTIONS=-XX:-UsePerfData $(RUN) -m heavy
 
 test-faults: setup
