@@ -62,7 +62,7 @@ class JsonDocuments:
     def repair(self, text: Column) -> Column:
         """Return an array of structs, ``document`` and ``corrupt``, for text that does not parse as a whole.
 
-        Each document that can be told apart is parsed by itself. Where none can, there is one null document, and all of
+        Each document that can be separated is parsed by itself. Where none can, there is one null document, and all of
         the text is corrupt.
         """
         bare = _bare(text)

@@ -36,7 +36,7 @@ def read_json_payloads(
     null in that field, and is kept whole in the corrupt-record column too.
 
     Each document of a page or an array is read by itself: one that is invalid does not affect the others. Only where
-    quotes or brackets do not balance, so that the documents cannot be told apart, the whole text is one corrupt record.
+    quotes or brackets do not balance, so that the documents cannot be separated, the whole text is one corrupt record.
 
     Where a key stands twice in an object, the last value counts. Numbers go into decimal columns without a double in
     between, but as Spark reads them: rounded to the column's decimals. A file that cannot be read at all, such as a

@@ -73,7 +73,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 @pytest.fixture(scope="session")
 def connect_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve Spark Connect to all tests that need a server beside the session."""
+    """Serve Spark Connect to all tests that need a server as well as the session."""
     # Not imported above: only tests of Connect need gRPC.
     from servers import connect_server  # noqa: PLC0415
 
