@@ -5,6 +5,8 @@ SPARK = export JAVA_HOME="$$(cat .venv/java_home)" SPARK_LOCAL_IP=127.0.0.1 \
 	SPARK_CONF_DIR="$(CURDIR)/examples/conf";
 DEMO := demo-output
 CASES := 200
+# Test processes, each with a Spark session of about 2 GB that keeps one core busy.
+PROCESSES := 2
 # Another Spark, or options for another, that a user's shell may name: .venv has its own.
 unexport SPARK_HOME SPARK_REMOTE PYTHONPATH PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON PYSPARK_SUBMIT_ARGS
 RUN = $(PY) -m pytest
@@ -54,8 +56,8 @@ check: setup
 	@$(RUN) -q -m "not spark and not slow"
 
 test: check
-	@echo "== Tests on Spark (about eight minutes on two cores)"
-	@$(SPARK) $(RUN) -m "spark and not slow"
+	@echo "== Tests on Spark, two processes (about four minutes)"
+	@$(SPARK) $(RUN) -m "spark and not slow" -n $(PROCESSES) --dist loadfile
 
 test-all: test-slow test-lake test-properties test-heavy test-wheel test-oldest test-pythons
 

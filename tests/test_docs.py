@@ -18,17 +18,20 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+# The README runs with every test run, the pages with the examples.
 MARKS: dict[str, Any] = {
     "README.md": pytest.mark.smoke,
-    "dirt.md": pytest.mark.needs("names of unreadable files", "observations"),
-    "quality.md": pytest.mark.needs("observations"),
+    "dirt.md": (pytest.mark.examples, pytest.mark.needs("names of unreadable files", "observations")),
+    "quality.md": (pytest.mark.examples, pytest.mark.needs("observations")),
 }
 CHECKER = doctest.OutputChecker()
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, marks=MARKS.get(page.name, ()), id=page.name) for page in PAGES])
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=MARKS.get(page.name, pytest.mark.examples), id=page.name) for page in PAGES]
+)
 def test_the_blocks_of_a_page_run_and_print_what_it_shows(spark: SparkSession, page: Path) -> None:
     names = {"spark": spark}
     printed = ""

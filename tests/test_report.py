@@ -376,6 +376,7 @@ def test_nulls_refunds_single_days_and_strange_names_are_shown_as_they_are(
     assert browser.find_elements(By.TAG_NAME, "script") == []
 
 
+@pytest.mark.examples
 @pytest.mark.parametrize(
     ("name", "by", "columns"),
     [
