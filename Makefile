@@ -118,7 +118,7 @@ test-pythons: environment-python-3.10 environment-python-3.13
 # CELLS="3.5-classic 4.3-connect" picks some; MATRIX='-m "spark and not slow"' goes to pytest.
 test-matrix: setup
 	@.ci/environment $(patsubst %,spark-%,$(or $(sort $(foreach cell,$(CELLS),$(firstword $(subst -, ,$(cell))))),3.5 4.0 4.1 4.2 4.3))
-	@$(SPARK) $(PY) tests/matrix.py $(if $(CELLS),--cells $(CELLS)) $(MATRIX)
+	@$(SPARK) $(PY) tests/support/matrix.py $(if $(CELLS),--cells $(CELLS)) $(MATRIX)
 
 bench-nested: setup
 	@$(PY) -m pip install --quiet --group bench

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 from typing_extensions import override
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 # Enough names to recognise a table by; a 10,000-column schema must not fill the terminal.
 _NAMES_SHOWN = 12

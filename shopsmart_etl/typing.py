@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Literal, TypeAlias
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 
 Transform: TypeAlias = Callable[[DataFrame], DataFrame]
 """One step of a chain: takes a DataFrame, gives a DataFrame; goes into ``DataFrame.transform``."""
@@ -22,4 +23,13 @@ Every: TypeAlias = Literal["day", "week", "month"]
 TableFormat: TypeAlias = Literal["parquet", "delta", "iceberg"]
 """What a table is made of."""
 
-__all__ = ["Every", "IfExists", "Siblings", "TableFormat", "Transform"]
+Number: TypeAlias = int | float | Decimal
+"""A number that fills a missing amount."""
+
+Fill: TypeAlias = Number | Column | Callable[[Column], Column]
+"""What a missing amount becomes: a number, a Column, or a function that computes one from the amounts."""
+
+Fills: TypeAlias = Fill | Sequence[Fill]
+"""One fill, or several, of which the first that is not null is taken."""
+
+__all__ = ["Every", "Fill", "Fills", "IfExists", "Number", "Siblings", "TableFormat", "Transform"]

@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import doctest
 import io
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from repository import BLOCK, ROOT
 
 import shopsmart_etl
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import SparkSession
 
-ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 # The README runs with every test run, the pages with the examples.
 MARKS: dict[str, Any] = {
@@ -26,7 +26,6 @@ MARKS: dict[str, Any] = {
 }
 CHECKER = doctest.OutputChecker()
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize(

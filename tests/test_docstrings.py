@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.smoke
 
-MODULES = [import_module(f"shopsmart_etl.{module.name}") for module in pkgutil.iter_modules(shopsmart_etl.__path__)]
+MODULES = [
+    import_module(module.name) for module in pkgutil.walk_packages(shopsmart_etl.__path__, prefix="shopsmart_etl.")
+]
 EXAMPLES = {test.name: test for module in MODULES for test in doctest.DocTestFinder().find(module) if test.examples}
 NEEDS = {"expand_variant": pytest.mark.needs("variants"), "Audit": pytest.mark.needs("observations")}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+import typing
+from importlib import metadata
 
 import pytest
 
@@ -130,6 +132,24 @@ def test_the_other_public_names_are_the_errors_and_the_types() -> None:
     }
     for name in ERRORS:
         assert issubclass(getattr(shopsmart_etl, name), shopsmart_etl.ShopSmartError)
+
+
+def test_dir_shows_the_public_names_alone() -> None:
+    assert dir(shopsmart_etl) == sorted([*shopsmart_etl.__all__, "__version__"])
+
+
+def test_the_version_has_one_source() -> None:
+    assert shopsmart_etl.__version__ == metadata.version("shopsmart-etl")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in shopsmart_etl.__all__ if name not in ("MISSING_AMOUNTS", "Transform")]
+)
+def test_the_types_in_every_signature_can_be_looked_up(name: str) -> None:
+    public = getattr(shopsmart_etl, name)
+    methods = [method for key, method in vars(public).items() if not key.startswith("_") and inspect.isfunction(method)]
+    for function in methods if inspect.isclass(public) else [public]:
+        assert typing.get_type_hints(function)
 
 
 def test_without_pyspark_the_import_says_what_to_install() -> None:

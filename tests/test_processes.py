@@ -68,7 +68,7 @@ with daemon({PARENT!r}, stdout=subprocess.PIPE) as parent:
     print(parent.stdout.readline(), flush=True)
     sys.stdin.read()
 """
-    environment = surroundings(PYTHONPATH=str(Path(__file__).parent))
+    environment = surroundings(PYTHONPATH=str(Path(__file__).parent / "support"))
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with started([sys.executable, "-c", script], env=environment, **pipes) as killed:
         assert killed.stdout is not None

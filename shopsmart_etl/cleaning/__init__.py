@@ -1,0 +1,16 @@
+"""Clean values: match a schema, parse and impute amounts, drop duplicates."""
+
+from shopsmart_etl.cleaning.conforming import conform
+from shopsmart_etl.cleaning.duplicates import deduplicate
+from shopsmart_etl.cleaning.fills import median_by
+from shopsmart_etl.cleaning.impute import impute_financials
+from shopsmart_etl.cleaning.money import MISSING_AMOUNTS, parse_money
+
+__all__ = [
+    "MISSING_AMOUNTS",
+    "conform",
+    "deduplicate",
+    "impute_financials",
+    "median_by",
+    "parse_money",
+]

@@ -1,0 +1,16 @@
+"""Read raw files, and write and maintain tables."""
+
+from shopsmart_etl.io.compact import Compaction, compact_partitions
+from shopsmart_etl.io.inference import infer_schema
+from shopsmart_etl.io.read_csv import read_csv_logs
+from shopsmart_etl.io.read_json import read_json_payloads
+from shopsmart_etl.io.write import write_partitioned
+
+__all__ = [
+    "Compaction",
+    "compact_partitions",
+    "infer_schema",
+    "read_csv_logs",
+    "read_json_payloads",
+    "write_partitioned",
+]
