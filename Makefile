@@ -12,21 +12,21 @@ unexport SPARK_HOME SPARK_REMOTE PYTHONPATH PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON
 RUN = $(PY) -m pytest
 
 .PHONY: help setup demo check test test-all test-slow test-properties test-heavy test-faults test-lake test-wheel \
-	test-engines test-oldest test-pythons test-matrix bench-nested bench-quality bench-write bench-gold format clean
+	test-engines test-oldest test-pythons test-matrix bench-nested bench-quality bench-write bench-gold generated format clean
 
 help:
 	@echo "make demo        simulate web servers and run both pipelines, from raw files to a report"
 	@echo "make check       style, types and the tests without Spark: under a minute"
-	@echo "make test        the checks and the tests on Spark: about nine minutes"
-	@echo "make test-all    everything that CI runs after that: most of an hour"
+	@echo "make test        the checks and the tests on Spark: about five minutes"
+	@echo "make test-all    everything that CI runs after that: half an hour"
 	@echo "  its parts, each also a command:"
 	@echo "  test-slow        examples, clusters, killed writers, pipelines, Databricks, other engines"
 	@echo "  test-lake        writes to the real Delta Lake and Iceberg"
-	@echo "  test-properties  the generated tests with more cases; CASES=200 sets how many"
 	@echo "  test-heavy       a million dirty records; the widest real documents"
 	@echo "  test-wheel       the built wheel, installed"
 	@echo "  test-oldest      the oldest Spark, and Spark Connect"
 	@echo "  test-pythons     the oldest Python and the newest"
+	@echo "make test-properties  the generated tests with more cases; CASES=200 sets how many"
 	@echo "make test-engines  of the slow tests, those on Spark Connect, Sail and older Sparks alone"
 	@echo "make test-faults  writers killed at thirty moments, executors too; full disks"
 	@echo "make test-matrix  the tests on PySpark 3.5 to 4.3, classic and Connect: hours"
@@ -34,6 +34,7 @@ help:
 	@echo "make bench-quality  rules and audit against none, and against another library"
 	@echo "make bench-write  write_partitioned against plain ways to write skewed rows"
 	@echo "make bench-gold  gold tables against the same by hand, and one day brought up to date against all"
+	@echo "make generated   write again what is generated from the code: pinned signatures, tables of pages"
 	@echo "make format      format the code"
 	@echo "make clean       remove what these commands made"
 
@@ -56,10 +57,10 @@ check: setup
 	@$(RUN) -q -m "not spark and not slow"
 
 test: check
-	@echo "== Tests on Spark, two processes (about four minutes)"
+	@echo "== Tests on Spark, two processes (some minutes)"
 	@$(SPARK) $(RUN) -m "spark and not slow" -n $(PROCESSES) --dist loadfile
 
-test-all: test-slow test-lake test-properties test-heavy test-wheel test-oldest test-pythons
+test-all: test-slow test-lake test-heavy test-wheel test-oldest test-pythons
 
 # Each is made once, however many commands need it and run at a time.
 environment-%: setup
@@ -134,6 +135,9 @@ bench-quality: setup
 
 bench-gold: setup
 	@$(SPARK) for what in tables incremental; do echo "== $$what"; $(PY) benchmarks/gold.py $$what $(BENCH) || exit 1; done
+
+generated: setup
+	@$(PY) tests/support/generated.py
 
 format: setup
 	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .

@@ -1,8 +1,8 @@
 """Gold tables against the same tables by hand: ratios measured in one run, never a limit that a test asserts.
 
 ``tables`` makes every gold table from silver with this package and with Spark SQL written by hand, compares the rows,
-and counts the silver files that each way reads; ``incremental`` brings gold up to date for rows that touch some days,
-and makes all of it again.
+and counts the silver files that each way reads; ``incremental`` rebuilds the gold of the days that new rows affect,
+and all of it.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 DAYS = 30
-USER = {"user": "user", "at": "at"}
+USER = {"user": "user", "timestamp": "at"}
 TABLES = {
     "daily users": etl.daily_active_users(**USER, by=["country"]),
-    "weekly users": etl.weekly_active_users(**USER),
-    "monthly users": etl.monthly_active_users(**USER),
+    "weekly users": etl.active_users(**USER, period="week"),
+    "monthly users": etl.active_users(**USER, period="month"),
     "new users": etl.new_and_returning_users(**USER),
     "retention": etl.cohort_retention(**USER),
-    "funnel": etl.session_funnel("view", "cart", "buy", **USER, event="event", every="day"),
+    "funnel": etl.session_funnel("view", "cart", "buy", **USER, event="event", period="day"),
     "sketches": etl.sketch_users(**USER, by=["country"]),
-    "daily revenue": etl.daily_revenue(amount="amount", at="at", by=["country"]),
-    "revenue by": etl.revenue_by("country", "event", amount="amount"),
-    "orders": etl.order_figures(
-        order="invoice", amount="amount", at="at", every="month", by=["country"], refund="invoice LIKE 'C%'"
+    "daily revenue": etl.daily_revenue(amount="amount", timestamp="at", by=["country"]),
+    "revenue by columns": etl.revenue(amount="amount", by=["country", "event"]),
+    "orders": etl.order_metrics(
+        order="invoice", amount="amount", timestamp="at", period="month", by=["country"], refund="invoice LIKE 'C%'"
     ),
     "top products": etl.top_products(20, product="sku", amount="amount"),
 }
@@ -76,7 +76,7 @@ BY_HAND = {
         SELECT day, step, event, n, CAST(CAST(n AS DECIMAL(20)) / if(a > 0, a, NULL) AS DECIMAL(5, 4)) FROM steps""",
     "sketches": "SELECT to_date(at) AS day, country, hll_sketch_agg(user) AS user_sketch FROM silver GROUP BY 1, 2",
     "daily revenue": "SELECT to_date(at) AS day, country, coalesce(sum(amount), 0) FROM silver GROUP BY 1, 2",
-    "revenue by": "SELECT country, event, coalesce(sum(amount), 0) FROM silver GROUP BY 1, 2",
+    "revenue by columns": "SELECT country, event, coalesce(sum(amount), 0) FROM silver GROUP BY 1, 2",
     "orders": """
         WITH figures AS (
             SELECT trunc(at, 'month') AS month, country,
@@ -94,10 +94,10 @@ BY_HAND = {
 }
 # What the rows of one day are enough for.
 DAILY = {
-    "users": etl.daily_active_users(user="user", at="day", by=["country"]),
-    "revenue": etl.daily_revenue(amount="amount", at="day", by=["country"]),
-    "orders": etl.order_figures(order="invoice", amount="amount", at="day", refund="invoice LIKE 'C%'"),
-    "sketches": etl.sketch_users(user="user", at="day", by=["country"]),
+    "users": etl.daily_active_users(user="user", timestamp="day", by=["country"]),
+    "revenue": etl.daily_revenue(amount="amount", timestamp="day", by=["country"]),
+    "orders": etl.order_metrics(order="invoice", amount="amount", timestamp="day", refund="invoice LIKE 'C%'"),
+    "sketches": etl.sketch_users(user="user", timestamp="day", by=["country"]),
 }
 
 
@@ -179,12 +179,12 @@ def tables(spark: SparkSession, silver: DataFrame, rounds: int) -> None:
 
 
 def incremental(spark: SparkSession, silver: DataFrame, folder: str, rows: int, rounds: int) -> None:
-    """Add rows that touch one day, three and ten, and bring the daily tables up to date; or make them again."""
+    """Add rows that affect one day, three and ten, and update the daily tables; or rebuild them."""
 
-    def update(touched: etl.Transform | None) -> None:
+    def update(filter_silver: etl.Transform | None) -> None:
         for name, step in DAILY.items():
             write = etl.write_partitioned(f"{folder}/{name}", by="day", if_exists="replace_partitions")
-            silver.transform(etl.pipeline(*([touched] if touched else []), step, write))
+            silver.transform(etl.pipeline(*([filter_silver] if filter_silver else []), step, write))
 
     update(None)
     late = spark.createDataFrame([(number,) for number in range(10)], "n int").selectExpr(
@@ -193,7 +193,7 @@ def incremental(spark: SparkSession, silver: DataFrame, folder: str, rows: int, 
     ways: dict[str, Callable[[], None]] = {"all days": lambda: update(None)}
     for days in (1, 3, 10):
         new = late.where(f"day < date_add(DATE'2026-01-15', {days})")
-        ways[f"{days} of {DAYS} days"] = lambda new=new: update(etl.keep_touched(new, by="day"))  # type: ignore[misc]
+        ways[f"{days} of {DAYS} days"] = lambda new=new: update(etl.filter_affected(new, by="day"))  # type: ignore[misc]
     for name, way in ways.items():
         print(f"silver files read, {name}: {files_read(spark, [way]):,}")
     print(f"of {rows:,} rows")

@@ -34,14 +34,14 @@ SCHEMA = "kind STRING, order_id STRING, user STRING, at TIMESTAMP, country STRIN
 RULES = [
     etl.Rule("the line could be read", "_corrupt_record IS NULL"),
     etl.Rule("the price could be read", "NOT price_unreadable"),
-    etl.not_null("order_id"),
-    etl.not_null("user"),
-    etl.not_null("at"),
-    etl.in_range("quantity", least=1, most=1_000_000),
-    etl.in_range("price", least=0),
-    etl.one_of("country", "GB", "IE", "DE"),
-    etl.matches("order_id", "^o-[0-9]+$"),
-    etl.matches("user", "^u-[0-9]+$"),
+    etl.rules.not_null("order_id"),
+    etl.rules.not_null("user"),
+    etl.rules.not_null("at"),
+    etl.rules.in_range("quantity", min_value=1, max_value=1_000_000),
+    etl.rules.in_range("price", min_value=0),
+    etl.rules.one_of("country", "GB", "IE", "DE"),
+    etl.rules.matches("order_id", "^o-[0-9]+$"),
+    etl.rules.matches("user", "^u-[0-9]+$"),
 ]
 
 
@@ -97,7 +97,7 @@ def audit(spark: SparkSession, logs: DataFrame, folder: str, rounds: int) -> Non
             # Side by side, where they count together; what is missing of the price is what was filled.
             watch.violations(*RULES),
             watch.missing("user"),
-            watch.filled(),
+            watch.filled("price"),
             watch.count("silver"),
             lambda df: df.drop("_violations"),
             etl.write_partitioned(f"{folder}/audited-{next(runs)}", by="country"),

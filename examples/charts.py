@@ -1,4 +1,4 @@
-"""Charts as SVG, with real text, in the colours of the page that they stand in."""
+"""Charts as SVG, with text as text and the colours of the page that contains them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-# Colours that are in no chart otherwise, to be replaced by the page's own.
+# Placeholder colours, which are replaced by the page's colours.
 INK, GRID, ACCENT = "#010203", "#010204", "#010205"
 STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",  # text that stays text
-    "text.parse_math": False,  # a product may have dollars in its name
+    "svg.fonttype": "none",  # keep text as text
+    "text.parse_math": False,  # product names may contain dollar signs
     "font.size": 12,
     "text.color": INK,
     "xtick.color": INK,
@@ -41,18 +41,18 @@ STYLE: dict[Any, Any] = {
     "xtick.bottom": False,
     "ytick.left": False,
 }
-WIDTH = 320  # of a chart, in CSS pixels: that of a phone, so that text keeps its size there
+WIDTH = 320  # CSS pixels of a phone, so that text keeps its size there
 
 
 class Short(EngFormatter):
-    """Write 1500 as 1.5k, but 0.5 as it is, and not as the 500m of engineers, which reads as millions."""
+    """Format 1500 as 1.5k, but 0.5 as 0.5, not as 500m, which looks like millions."""
 
     ENG_PREFIXES = {power: prefix for power, prefix in EngFormatter.ENG_PREFIXES.items() if power >= 0}  # noqa: RUF012
 
 
 def draw(plot: Callable[[Axes], object], *, height: int, label: str) -> Markup:
     """Draw a chart as SVG in the page's colours."""
-    salt: dict[Any, Any] = {"svg.hashsalt": label}  # ids of this chart alone, and the same ones the next time
+    salt: dict[Any, Any] = {"svg.hashsalt": label}  # ids that are unique to this chart and deterministic
     with mpl.rc_context(STYLE | salt), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has more fonts
         figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
@@ -65,13 +65,13 @@ def draw(plot: Callable[[Axes], object], *, height: int, label: str) -> Markup:
     svg = svg[svg.index("<svg") :]
     for colour, variable in {INK: "--ink", GRID: "--grid", ACCENT: "--accent"}.items():
         svg = svg.replace(colour, f"var({variable})")
-    # Several charts in one page: no id twice. The ids that charts refer to are hashes, those of marks are named.
+    # Ids must be unique within a page: remove generated ids, and keep hashes, which charts refer to, and named marks.
     svg = re.sub(r' id="(?:figure|patch|axes|matplotlib\.axis|xtick|ytick|text|line2d|QuadMesh|grid)_\d+"', "", svg)
     return Markup(svg.replace("<svg", Markup('<svg role="img" aria-label="{}"').format(label), 1))  # noqa: S704 - ours
 
 
 def over_time(days: Sequence[date], values: Sequence[Decimal | int], *, name: str) -> Markup:
-    """Draw a line, broken where days have no value; up to a month all days have marks, beyond it those between gaps."""
+    """Draw a line with gaps for missing days. Mark all days of up to a month, else days between two gaps."""
     one, known = timedelta(1), dict(zip(days, map(float, values), strict=True))
     points = sorted(({day + one: math.nan for day in days[:-1]} | known).items())
     marked = [
@@ -99,7 +99,7 @@ def over_time(days: Sequence[date], values: Sequence[Decimal | int], *, name: st
 
 
 def bars(labels: Sequence[str], values: Sequence[Decimal], *, name: str) -> Markup:
-    """Draw bars, the first at the top."""
+    """Draw horizontal bars, the first at the top."""
 
     def plot(axes: Axes) -> None:
         drawn = axes.barh(range(len(values)), [float(value) for value in values], color=ACCENT, height=0.7)

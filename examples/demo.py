@@ -1,6 +1,6 @@
-"""Run the examples, from simulated web servers to reports, in one process: one JVM starts, and stays warm for all.
+"""Run all examples, from simulated web servers to reports, in one process, so that they share one warm JVM.
 
-The commands that it prints do the same, one after the other.
+Running the printed commands one by one gives the same result.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 EXAMPLES = Path(__file__).parent
-# For a JVM that lives a minute: full compilation and a concurrent collector cost 40 s more of CPU than they save.
+# For a JVM that runs for a minute: full compilation and a concurrent collector cost 40 s more CPU than they save.
 JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 def steps(output: str) -> dict[str, list[list[str]]]:
-    """List the commands below each title."""
+    """Return the commands of each title."""
     bronze = f"{output}/bronze"
     orders = ["--input", f"{bronze}/payloads/pages", "--records", "data", "--output", f"{output}/orders"]
 
@@ -41,7 +41,7 @@ def steps(output: str) -> dict[str, list[list[str]]]:
 
 
 def start_spark() -> None:
-    """Start the session that the first script gets; on a terminal, show for how long it has taken."""
+    """Start the Spark session that the scripts use. On a terminal, show the elapsed time."""
     started, start = threading.Event(), time.monotonic()
 
     def show() -> None:
@@ -59,7 +59,7 @@ def start_spark() -> None:
 
 
 def main() -> None:
-    """Print each title and command, and run the command."""
+    """Print and run the commands."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--output", required=True, help="a folder that does not exist yet")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The README's chain on a server that speaks Spark Connect, Spark's own or Sail. The client needs no JVM."""
+"""Run the README's chain on a Spark Connect server, of Spark or of Sail. The client does not need a JVM."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LINES = pipeline(flatten_struct(), explode_arrays("items"), flatten_struct("item
 
 
 def main() -> None:
-    """Make order lines of two orders, and show them."""
+    """Build the order lines of two orders, and print them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--remote", default="sc://127.0.0.1:15002", help="the server's address")
     spark = SparkSession.builder.remote(parser.parse_args().remote).getOrCreate()

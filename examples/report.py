@@ -1,7 +1,7 @@
-"""Gold tables, and the audit of the run that made them, to one HTML page that opens offline.
+"""Render gold tables, and the audit of the run that wrote them, as one HTML page that opens offline.
 
-Needs the extra ``report``, and neither Spark nor a network. The page has no script: charts are SVG that takes its
-colours from the page, so that they follow dark mode, and the figures of each stand in a table below it.
+Needs the extra ``report``, but neither Spark nor a network. The page has no scripts. Charts are SVG with the colours of
+the page, so that they support dark mode. A table below each chart contains its values.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ AUDIT = {"rows", "violations", "filled", "missing", "dropped", "rows_in", "rows_
 
 
 class ReportError(Exception):
-    """What the user can mend."""
+    """An error that the user can fix."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A chart, what it says in a sentence, and its figures."""
+    """A chart, its caption and its values."""
 
     title: str
     caption: str
@@ -52,7 +52,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Retention:
-    """Of each cohort, its size and the share of its users in each month since."""
+    """The size of each cohort, and the share of its users who order in each later month."""
 
     months: Sequence[int] = ()
     cohorts: Sequence[tuple[date, int, Sequence[Decimal | None]]] = ()
@@ -60,7 +60,7 @@ class Retention:
 
 @dataclass
 class Report:
-    """All that the page shows."""
+    """The content of the page."""
 
     title: str
     headline: dict[str, str] = field(default_factory=dict)
@@ -71,14 +71,14 @@ class Report:
 
 
 def table_of(path: Path) -> pa.Table:
-    """Read a gold table. Columns that are folders are text, lest the store 07 be taken for a number."""
+    """Read a gold table. Partition columns are read as strings, so that a value such as 07 stays as it is."""
     folders = [column.name for column in pq.ParquetDataset(path).schema if pa.types.is_dictionary(column.type)]
     text = pa.schema([(name, pa.string()) for name in folders])
     return pq.read_table(path, partitioning=ds.partitioning(text, flavor="hive"))
 
 
 def rows_of(table: pa.Table, *columns: str, others: int | None = 0) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Take these columns, and after them the others, of which so many are wanted (None: any); names and rows."""
+    """Return names and rows of these columns, then of ``others`` further columns (None: any number)."""
     names = [*columns, *(name for name in table.column_names if name not in columns)]
     if len(names) > table.num_columns or others not in (None, len(names) - len(columns)):
         more = {None: " and any more", 0: " alone", 1: " and one more"}[others]
@@ -95,17 +95,17 @@ def rows_of(table: pa.Table, *columns: str, others: int | None = 0) -> tuple[lis
 
 
 def figure(value: Decimal | int) -> str:
-    """Write a number with all of its digits; Python alone would write small ones as 0E-18."""
+    """Format a number with all of its digits; Python formats small ones as 0E-18."""
     return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
 
 
 def named(value: object, column: str) -> str:
-    """Write a value of a dimension; null is a group of its own."""
+    """Format a value of a dimension; null is a separate group."""
     return f"no {column}" if value is None else str(value)
 
 
 def daily(title: str, caption: Callable[[Days], str], days: Mapping[date | None, Any], *, name: str) -> Panel:
-    """Make a panel of days: those that are known are drawn, the null day is in the figures alone."""
+    """Build a panel of daily values. The null day is in the table, but not in the chart."""
     known = sorted((day, value) for day, value in days.items() if day is not None)
     undated = [("no day", days[None])] if None in days else []
     if not known:
@@ -115,8 +115,8 @@ def daily(title: str, caption: Callable[[Days], str], days: Mapping[date | None,
 
 
 def users_by_day(table: pa.Table, report: Report) -> None:
-    """Show how many users there were each day."""
-    _, rows = rows_of(table, "day", "active_users")  # and no groups, whose users do not add up
+    """Show the number of active users of each day."""
+    _, rows = rows_of(table, "day", "active_users")  # groups are rejected, because their users do not add up
 
     def caption(days: Days) -> str:
         last, users = days[-1]
@@ -131,7 +131,7 @@ def users_by_day(table: pa.Table, report: Report) -> None:
 
 
 def revenue_by_day(table: pa.Table, report: Report) -> None:
-    """Show the revenue of each day, all groups together."""
+    """Show the revenue of each day, summed over all groups."""
     _, rows = rows_of(table, "day", "revenue", others=None)
     days: dict[date | None, Decimal] = defaultdict(Decimal)
     for day, revenue, *_ in rows:
@@ -147,7 +147,7 @@ def revenue_by_day(table: pa.Table, report: Report) -> None:
 
 
 def revenue_by_country(table: pa.Table, report: Report) -> None:
-    """Show the revenue of each country; those beyond the first ten share a bar."""
+    """Show the revenue of each country. At most ten bars are drawn; the last one sums the remaining countries."""
     (_, dimension), rows = rows_of(table, "revenue", others=1)
     ranked = sorted(
         ((named(country, dimension), revenue) for revenue, country in rows), key=lambda one: (-one[1], one[0])
@@ -165,7 +165,7 @@ def revenue_by_country(table: pa.Table, report: Report) -> None:
 
 
 def best_products(table: pa.Table, report: Report) -> None:
-    """Show the products that sell best."""
+    """Show the best-selling products."""
     measure = next((one for one in ("revenue", "units") if one in table.column_names), "revenue or units")
     (*_, product), rows = rows_of(table, "rank", measure, others=1)
     ranked = sorted((rank, named(one, product), sold) for rank, sold, one in rows)
@@ -179,7 +179,7 @@ def best_products(table: pa.Table, report: Report) -> None:
 
 
 def retention(table: pa.Table, report: Report) -> None:
-    """Show which share of each month's new users came back in each later month."""
+    """Show the share of each month's new users who ordered in each later month."""
     _, rows = rows_of(table, "cohort", "months_since", "cohort_size", "users", "retention")
     sizes = {cohort: size for cohort, _, size, *_ in rows}
     shares = {(cohort, since): share for cohort, since, *_, share in rows}
@@ -198,7 +198,7 @@ TABLES = {
 
 
 def audit_of(path: Path) -> Mapping[str, Any]:
-    """Read the JSON of an AuditReport, from a file or from the folder that Spark wrote it to."""
+    """Read the JSON of an AuditReport, from a file or from a folder that Spark wrote."""
     files = sorted(path.glob("part-*")) if path.is_dir() else [path]
     text = "".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
     try:
@@ -206,16 +206,16 @@ def audit_of(path: Path) -> Mapping[str, Any]:
     except json.JSONDecodeError:
         audit = None
     if not (isinstance(audit, dict) and audit.keys() >= AUDIT):
-        raise ReportError(f"{path}: wanted the JSON of an audit's report, found {text[:40]!r}")
+        raise ReportError(f"{path}: expected the JSON of an audit's report, found {text[:40]!r}")
     return audit
 
 
 def make(gold: Path, audit: Path | None, title: str) -> str:
-    """Make the page from a folder of gold tables, and an audit if there is one."""
+    """Build the page from a folder of gold tables and, optionally, an audit."""
     report = Report(title, missing=[name for name in TABLES if not (gold / name).is_dir()])
     if len(report.missing) == len(TABLES):
         raise ReportError(f"{gold}: none of the tables {', '.join(TABLES)}")
-    with localcontext(Context(prec=76)):  # twice the digits of a Spark decimal: sums of any number of rows are exact
+    with localcontext(Context(prec=76)):  # twice the digits of a Spark decimal, so that sums are exact
         for name, show in TABLES.items():
             if name not in report.missing:
                 try:
@@ -237,7 +237,7 @@ def make(gold: Path, audit: Path | None, title: str) -> str:
 
 
 def main() -> None:
-    """Read the options, write the page, say where it is."""
+    """Read the options, write the page, and print its path."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--gold", required=True, type=Path, help="the folder of gold tables that a pipeline wrote")
     parser.add_argument(

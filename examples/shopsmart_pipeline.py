@@ -1,4 +1,4 @@
-"""CSV transaction logs to a table partitioned by country, and to gold: read, impute, partition, aggregate."""
+"""Read CSV transaction logs, impute amounts, write silver partitioned by country, and aggregate to gold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 import shopsmart_etl as etl
 
-# Columns that are not text. The simulated servers write all of them, other sources some.
+# The columns that are not strings. The simulated servers write all of them; other sources may lack some.
 TYPES = {
     "Quantity": "INT",
     "InvoiceDate": "TIMESTAMP",
@@ -25,57 +25,57 @@ REVENUE = "CAST(Quantity * UnitPrice AS DECIMAL(18, 2))"
 READABLE = etl.Rule("the line could be read", "_corrupt_record IS NULL")
 
 GOLD = {
-    "daily_active_users": etl.daily_active_users(user="CustomerID", at="InvoiceDate"),
-    "daily_revenue": etl.daily_revenue(amount="Revenue", at="InvoiceDate", by=["Country"]),
-    "revenue_by_country": etl.revenue_by("Country", amount="Revenue"),
+    "daily_active_users": etl.daily_active_users(user="CustomerID", timestamp="InvoiceDate"),
+    "daily_revenue": etl.daily_revenue(amount="Revenue", timestamp="InvoiceDate", by=["Country"]),
+    "revenue_by_country": etl.revenue(amount="Revenue", by="Country"),
     "top_products": etl.top_products(10, product="StockCode", amount="Revenue", ties="break"),
     "cohort_retention": etl.pipeline(
-        lambda lines: lines.where("NOT coalesce(InvoiceNo LIKE 'C%', false)"),  # cancellations are no orders
-        etl.cohort_retention(user="CustomerID", at="InvoiceDate"),
+        lambda lines: lines.where("NOT coalesce(InvoiceNo LIKE 'C%', false)"),  # cancellations are not orders
+        etl.cohort_retention(user="CustomerID", timestamp="InvoiceDate"),
     ),
 }
 
 
 def run(spark: SparkSession, source: str, output: str) -> None:
-    """Read the logs at ``source``, write silver and gold below ``output``, and print an account of it."""
+    """Read the logs at ``source``, write silver and gold below ``output``, and print a summary."""
     start = time.monotonic()
     names = (spark.read.text(source).first() or [""])[0].split(",")
     schema = ", ".join(f"`{name}` {TYPES.get(name, 'STRING')}" for name in names)
     amounts = ["UnitPrice", "Discount", "Revenue"] if "Discount" in names else ["UnitPrice", "Revenue"]
-    audit = etl.Audit()  # counts in passing: no job of its own
+    audit = etl.Audit()  # counts in the jobs that run anyway
+    quarantine = etl.pipeline(audit.count("quarantined"), etl.write_table(f"{output}/quarantine"))
     silver = (
         etl.read_csv_logs(spark, source, schema=schema)
         .transform(etl.pipeline(audit.count("bronze"), etl.flag_violations(READABLE), audit.violations(READABLE)))
-        .transform(etl.quarantine(f"{output}/quarantine", through=audit.count("quarantined")))
+        .transform(etl.quarantine(into=quarantine))
         .drop("_corrupt_record")
         .selectExpr("*", *([] if "Revenue" in names else [f"{REVENUE} AS Revenue"]))
         .transform(etl.impute_financials(*amounts))
-        .transform(etl.pipeline(audit.filled(), audit.count("silver")))
+        .transform(etl.pipeline(audit.filled(*amounts), audit.count("silver")))
         .transform(etl.write_partitioned(f"{output}/silver", by="Country"))
     )
     report = audit.report(rows_in="bronze", rows_out=["silver", "quarantined"])
     print(report)
-    # By Spark, since the output may be where only Spark can write.
+    # Written by Spark, because only Spark may have access to the output's file system.
     spark.range(1).select(F.lit(report.to_json())).coalesce(1).write.text(f"{output}/audit")
     folders = [file.rpartition("/")[0] for file in silver.inputFiles()]
     shape = f"{len(set(folders))} partitions, {len(folders)} files"
     print(f"silver {silver.count():>10,} rows out, {shape} after {time.monotonic() - start:.1f} s")
     for name, step in GOLD.items():
-        silver.transform(step).coalesce(1).write.parquet(f"{output}/gold/{name}")
-        rows = spark.read.parquet(f"{output}/gold/{name}").count()
+        rows = silver.transform(step).transform(etl.write_table(f"{output}/gold/{name}")).count()
         print(f"gold   {rows:>10,} rows after {time.monotonic() - start:.1f} s in {output}/gold/{name}")
     print(f"done in {time.monotonic() - start:.1f} s: {output}")
 
 
 def main() -> None:
-    """Read the options and run; what the user can mend is one line, not a stack trace."""
+    """Read the options and run. Print errors that the user can fix as one line, without a stack trace."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--input", required=True, help="a folder of CSV logs")
     parser.add_argument("--output", required=True, help="a folder that does not exist yet")
     options = parser.parse_args()
     if Path(options.output).exists():
         sys.exit(f"{parser.prog}: {options.output!r} already exists; choose another --output")
-    bar = str(sys.stdout.isatty()).lower()  # Spark's own, of the tasks of a stage
+    bar = str(sys.stdout.isatty()).lower()  # Spark's progress bar
     quiet = SparkSession.builder.config(map={"spark.log.level": "ERROR", "spark.ui.showConsoleProgress": bar})
     spark = quiet.appName(parser.prog).config("spark.sql.session.timeZone", "UTC").getOrCreate()
     try:

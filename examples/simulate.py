@@ -1,7 +1,7 @@
-"""Write what simulated web servers would: CSV transaction logs and nested JSON order payloads.
+"""Simulate web servers: write CSV transaction logs and nested JSON order payloads.
 
-Every value is a function of the row's number and the seed, made by Spark from ``spark.range``: the same seed gives the
-same rows at any parallelism, and a billion rows need no more memory than a thousand.
+Spark computes every value from the row number and the seed (``spark.range``). The same seed gives the same rows at any
+parallelism, and memory use does not depend on the number of rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-# Per mille of the rows; the rest has no country.
+# Rows per thousand; the remaining rows have no country.
 COUNTRIES = {
     "United Kingdom": 700,
     "Germany": 80,
@@ -30,22 +30,22 @@ COUNTRIES = {
     "Portugal": 8,
     "Bahrain": 2,
 }
-# With a quote, a comma and both, as real catalogues have them.
+# As in real catalogues: with a quote, with a comma, and with both.
 PRODUCTS = ["WHITE METAL LANTERN", 'RECORD FRAME 7" SINGLE SIZE', "BAG, RED RETROSPOT", 'LETTER "D", BLING KEY RING']
 PAGE = 100
 FIRST_DAY = "2026-01-01"
 
 
 class Draws:
-    """Repeatable draws for a row, as SQL text: each name is a die of its own."""
+    """Deterministic random values of a row, as SQL text. Each name gives an independent value."""
 
     def __init__(self, row: str, seed: int) -> None:
-        """Draw for the row that this SQL expression numbers."""
+        """Draw for the row whose number is this SQL expression."""
         self.row = row
         self.seed = seed
 
     def below(self, limit: int | str, name: str) -> str:
-        """Draw an integer from 0 up to, but not with, the limit, which may be SQL."""
+        """Draw an integer from 0 to below the limit, which is a number or SQL."""
         return f"pmod(xxhash64({self.row}, {self.seed}, '{name}'), {limit})"
 
     def one_of(self, values: list[str], name: str) -> str:
@@ -58,12 +58,12 @@ class Draws:
         return f"concat('{prefix}', {self.below(limit, name)})"
 
     def popular(self, prefix: str, limit: int, name: str) -> str:
-        """Draw a code likewise, low numbers far more often: most orders are of few customers and few products."""
+        """Draw a code with low numbers far more often, because few customers and products account for most orders."""
         most = self.below(limit, f"{name} at most")
         return f"concat('{prefix}', {self.below(f'1 + {most}', name)})"
 
     def mostly(self, value: str, missing: int, name: str) -> str:
-        """Give the value, or null in ``missing`` rows of a thousand."""
+        """Return the value, or null in ``missing`` of a thousand rows."""
         return f"if({self.below(1000, f'{name} is missing')} < {missing}, NULL, {value})"
 
     def amount(self, cents: int, name: str) -> str:
@@ -71,12 +71,12 @@ class Draws:
         return f"CAST(({self.below(cents, name)} + 1) * 0.01BD AS DECIMAL(10, 2))"
 
     def country(self) -> str:
-        """Draw a country: few, and most of the rows in the first."""
+        """Draw a country. Most rows have the first one."""
         upto, cases = 0, []
         for country, share in COUNTRIES.items():
             upto += share
             cases.append(f"WHEN draw < {upto} THEN '{country}'")
-        # transform gives the draw a name, so that it is made once.
+        # transform binds the draw to a name, so that it is computed once.
         return f"transform(array({self.below(1000, 'country')}), draw -> CASE {' '.join(cases)} END)[0]"
 
     def moment(self, days: int) -> str:
@@ -86,7 +86,7 @@ class Draws:
 
 
 def log_lines(spark: SparkSession, rows: int, *, days: int, servers: int, seed: int) -> DataFrame:
-    """Make the lines of the logs: columns server, day, number, line; each file's header is its line -1."""
+    """Build the log lines, with the columns server, day, number and line. The header of each file is line -1."""
     draw = Draws("id", seed)
     fields = spark.range(rows).selectExpr(
         "id AS number",
@@ -117,7 +117,7 @@ def log_lines(spark: SparkSession, rows: int, *, days: int, servers: int, seed: 
         "server",
         "day",
         "number",
-        # Cut off in the middle, a field too many, a word where a number belongs.
+        # A truncated line, an extra field, a word instead of a number.
         """CASE malformed WHEN 0 THEN substring(line, 1, 24) WHEN 1 THEN concat(line, ',oops')
            WHEN 2 THEN regexp_replace(line, ',-?[0-9]+,2026', ',many,2026') ELSE line END AS line""",
     )
@@ -132,20 +132,20 @@ def log_lines(spark: SparkSession, rows: int, *, days: int, servers: int, seed: 
 
 
 def write_logs(lines: DataFrame, path: str) -> None:
-    """Write one CSV file a server and day, header first."""
+    """Write one CSV file per server and day, with the header first."""
     ordered = lines.repartition("server", "day").sortWithinPartitions("server", "day", "number")
-    # The lines are CSV already, some of them broken on purpose: no quoting, and a separator that no line holds.
+    # The lines are already CSV, some deliberately malformed: do not quote, and use a separator that no line contains.
     raw = ordered.select("server", "day", "line").write.partitionBy("server", "day")
     raw.options(sep="\u0001", quote="", ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False).csv(path)
 
 
 def struct(**fields: str) -> str:
-    """Write the SQL of a struct from the SQL of its fields."""
+    """Return the SQL of a struct from the SQL of its fields."""
     return "named_struct(" + ", ".join(f"'{name}', {value}" for name, value in fields.items()) + ")"
 
 
 def order(row: str, *, days: int, seed: int) -> str:
-    """Write the SQL of one order document; null fields will be left out of the JSON."""
+    """Return the SQL of one order document. Spark omits null fields from the JSON."""
     draw = Draws(row, seed)
     geo = struct(
         lat=f"CAST(({draw.below(18_000, 'lat')} - 9000) * 0.01BD AS DOUBLE)",
@@ -190,12 +190,12 @@ def _item(row: str, seed: int) -> str:
 
 
 def _some(limit: int, draw: Draws, name: str) -> str:
-    # A slice, since sequence(1, 0) would count down.
+    # A slice, because sequence(1, 0) counts down.
     return f"slice(sequence(1, {limit}), 1, CAST({draw.below(limit, name)} AS INT))"
 
 
 def write_payloads(spark: SparkSession, orders: int, path: str, *, days: int, seed: int) -> None:
-    """Write the same orders twice: one document a line, and in pages of a hundred."""
+    """Write the same orders twice: as one document per line, and in pages of a hundred."""
     documents = spark.range(orders).selectExpr(f"{order('id', days=days, seed=seed)} AS document").select("document.*")
     documents.write.json(f"{path}/lines")
     last = f"least((id + 1) * {PAGE}, {orders}) - 1"
@@ -205,7 +205,7 @@ def write_payloads(spark: SparkSession, orders: int, path: str, *, days: int, se
 
 
 def main() -> None:
-    """Read the options, write the files, say what was written."""
+    """Read the options, write the files, and print a summary."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--output", required=True, help="a folder that does not exist yet")
     parser.add_argument("--rows", type=int, default=50_000, help="lines of CSV (default: %(default)s)")
@@ -216,7 +216,7 @@ def main() -> None:
     options = parser.parse_args()
     if Path(options.output).exists():
         sys.exit(f"simulate.py: {options.output!r} already exists; choose another --output")
-    bar = str(sys.stdout.isatty()).lower()  # Spark's own, of the tasks of a stage
+    bar = str(sys.stdout.isatty()).lower()  # Spark's progress bar
     quiet = SparkSession.builder.config(map={"spark.log.level": "ERROR", "spark.ui.showConsoleProgress": bar})
     spark = quiet.appName(parser.prog).config("spark.sql.session.timeZone", "UTC").getOrCreate()
     try:

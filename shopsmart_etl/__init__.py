@@ -1,153 +1,31 @@
 """Composable PySpark transformers for e-commerce data: flatten, explode, impute, partition, aggregate."""
 
-import shopsmart_etl._core.require_pyspark  # noqa: F401 - first, since it says what to do where PySpark is missing
-from shopsmart_etl.cleaning import MISSING_AMOUNTS, conform, deduplicate, impute_financials, median_by, parse_money
-from shopsmart_etl.compose import pipeline, plan_ahead
-from shopsmart_etl.errors import (
-    AuditIncompleteError,
-    ColumnClashError,
-    ColumnNotFoundError,
-    ColumnTypeError,
-    HeaderMismatchError,
-    InexactFillError,
-    InvalidArgumentError,
-    KeyNotUniqueError,
-    PartitionError,
-    SchemaDriftError,
-    ShopSmartError,
-    SiblingArraysError,
-    SourceNotFoundError,
-    TargetExistsError,
-    TargetMismatchError,
-    UnsupportedError,
-    WriteConflictError,
-)
-from shopsmart_etl.gold import (
-    cohort_retention,
-    daily_active_users,
-    daily_revenue,
-    estimate_users,
-    keep_touched,
-    monthly_active_users,
-    new_and_returning_users,
-    order_figures,
-    revenue_by,
-    session_funnel,
-    sketch_users,
-    top_products,
-    weekly_active_users,
-)
-from shopsmart_etl.io import (
-    Compaction,
-    compact_partitions,
-    infer_schema,
-    read_csv_logs,
-    read_json_payloads,
-    write_partitioned,
-)
-from shopsmart_etl.nested import (
-    RelationalModel,
-    Relations,
-    denormalize,
-    expand_variant,
-    explode_arrays,
-    explode_map,
-    flatten_struct,
-    keep_once,
-    nest_struct,
-    relationalize,
-)
-from shopsmart_etl.quality import (
-    Audit,
-    AuditReport,
-    Rule,
-    country_code,
-    flag_violations,
-    in_range,
-    keep_invalid,
-    keep_valid,
-    matches,
-    not_null,
-    one_of,
-    quarantine,
-    unique,
-)
+import shopsmart_etl._core.require_pyspark  # noqa: F401 - first, to explain how to install PySpark
+from shopsmart_etl import cleaning, compose, errors, gold, io, nested, quality
+from shopsmart_etl._core.spark_errors import translate_errors
+from shopsmart_etl._core.step import Step
+from shopsmart_etl._core.text_table import TextTable
+from shopsmart_etl.cleaning import *  # noqa: F403 - each area lists its public names
+from shopsmart_etl.compose import *  # noqa: F403
+from shopsmart_etl.errors import *  # noqa: F403
+from shopsmart_etl.gold import *  # noqa: F403
+from shopsmart_etl.io import *  # noqa: F403
+from shopsmart_etl.nested import *  # noqa: F403
+from shopsmart_etl.quality import *  # noqa: F403
 from shopsmart_etl.typing import Transform
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "MISSING_AMOUNTS",
-    "Audit",
-    "AuditIncompleteError",
-    "AuditReport",
-    "ColumnClashError",
-    "ColumnNotFoundError",
-    "ColumnTypeError",
-    "Compaction",
-    "HeaderMismatchError",
-    "InexactFillError",
-    "InvalidArgumentError",
-    "KeyNotUniqueError",
-    "PartitionError",
-    "RelationalModel",
-    "Relations",
-    "Rule",
-    "SchemaDriftError",
-    "ShopSmartError",
-    "SiblingArraysError",
-    "SourceNotFoundError",
-    "TargetExistsError",
-    "TargetMismatchError",
-    "Transform",
-    "UnsupportedError",
-    "WriteConflictError",
-    "cohort_retention",
-    "compact_partitions",
-    "conform",
-    "country_code",
-    "daily_active_users",
-    "daily_revenue",
-    "deduplicate",
-    "denormalize",
-    "estimate_users",
-    "expand_variant",
-    "explode_arrays",
-    "explode_map",
-    "flag_violations",
-    "flatten_struct",
-    "impute_financials",
-    "in_range",
-    "infer_schema",
-    "keep_invalid",
-    "keep_once",
-    "keep_touched",
-    "keep_valid",
-    "matches",
-    "median_by",
-    "monthly_active_users",
-    "nest_struct",
-    "new_and_returning_users",
-    "not_null",
-    "one_of",
-    "order_figures",
-    "parse_money",
-    "pipeline",
-    "plan_ahead",
-    "quarantine",
-    "read_csv_logs",
-    "read_json_payloads",
-    "relationalize",
-    "revenue_by",
-    "session_funnel",
-    "sketch_users",
-    "top_products",
-    "unique",
-    "weekly_active_users",
-    "write_partitioned",
-]
+__all__ = ["Step", "TextTable", "Transform", "translate_errors"]
+__all__ += cleaning.__all__
+__all__ += compose.__all__
+__all__ += errors.__all__
+__all__ += gold.__all__
+__all__ += io.__all__
+__all__ += nested.__all__
+__all__ += quality.__all__
 
 
 def __dir__() -> list[str]:
-    """List the public names alone."""
-    return [*__all__, "__version__"]
+    """List only the public names."""
+    return sorted([*__all__, "__version__"])

@@ -1,4 +1,4 @@
-"""Several steps as one, and steps for tables that do not exist yet."""
+"""Compose steps, and plan steps for tables that do not exist yet."""
 
 from __future__ import annotations
 
@@ -7,72 +7,76 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
+from shopsmart_etl._core.checks import check_step, is_dataframe
+from shopsmart_etl._core.frame import Frame, Plan
 from shopsmart_etl._core.sql import literal, quote, type_sql
-from shopsmart_etl._core.step import Step, parts_of, planning, step
+from shopsmart_etl._core.step import Chain, Planner, Step, planning, step
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.typing import Transform
 
+__all__ = ["pipeline", "plan_ahead"]
+
 
 @step
-def pipeline(*steps: Transform) -> Transform:
+def pipeline(*steps: Transform) -> Planner:
     """Compose steps into one step that applies them from left to right.
 
+    A pipeline adds nothing of its own: nulls, empty arrays and duplicates are handled by its steps.
+
     Args:
-        *steps: Transforms; any function from DataFrame to DataFrame will do, a pipeline too. With none,
-            the DataFrame passes through as it is.
+        *steps: Transforms, which may be pipelines or any functions from DataFrame to DataFrame. Without steps the
+            DataFrame is returned unchanged.
 
     Returns:
-        A Transform whose result is that of the last step.
+        A Transform that returns the result of the last step.
 
     Raises:
-        InvalidArgumentError: A step cannot be called.
+        InvalidArgumentError: A step is not callable.
 
     Example:
         >>> silver = pipeline(flatten_struct("customer"), impute_financials("total"))
         >>> silver
         pipeline(flatten_struct('customer'), impute_financials('total'))
         >>> orders = spark.createDataFrame(
-        ...     [((7, "EIRE"), None), (None, 5)], "customer struct<id: int, country: string>, total int")
+        ...     [((7, "EIRE"), None, ["new"]), (None, 5, [])],
+        ...     "customer struct<id: int, country: string>, total int, tags array<string>")
         >>> orders.transform(silver).show()
-        +-----------+----------------+-----+-------------+
-        |customer_id|customer_country|total|total_imputed|
-        +-----------+----------------+-----+-------------+
-        |          7|            EIRE|    0|         true|
-        |       NULL|            NULL|    5|        false|
-        +-----------+----------------+-----+-------------+
+        +-----------+----------------+-----+-----+-------------+
+        |customer_id|customer_country|total| tags|total_imputed|
+        +-----------+----------------+-----+-----+-------------+
+        |          7|            EIRE|    0|[new]|         true|
+        |       NULL|            NULL|    5|   []|        false|
+        +-----------+----------------+-----+-----+-------------+
         <BLANKLINE>
     """
-    for number, one in enumerate(steps, start=1):
-        if not callable(one):
-            raise InvalidArgumentError(f"step {number}", wanted="a function from DataFrame to DataFrame", found=one)
-
-    def run(df: DataFrame) -> DataFrame:
-        return reduce(lambda done, one: done.transform(one), steps, df)
-
-    return Step(run, steps)
+    for number, transform in enumerate(steps, start=1):
+        check_step(f"step {number}", transform)
+    return Chain(steps)
 
 
 @step
-def plan_ahead(*steps: Transform, like: DataFrame) -> Transform:
-    """Compose steps for a table that does not exist yet, from a DataFrame that has its columns.
+def plan_ahead(*steps: Transform, like: DataFrame) -> Planner:
+    """Plan steps before their table exists, such as in a Spark declarative pipeline.
 
-    Steps ask for the columns of what they are given. In a table's function of a Spark declarative pipeline Spark does
-    not answer; planned ahead, outside of it, they need to ask no more. Steps that run Spark, or report on what it runs,
-    cannot be planned ahead and are refused: ``quarantine``, ``write_partitioned``, ``keep_touched`` and those of an
-    ``Audit``.
+    Steps look up the schema of the DataFrame that they are applied to. Inside a table function of a declarative
+    pipeline Spark does not allow this. ``plan_ahead`` looks up the schema of ``like`` instead, so call it outside of
+    the table function. All columns of the table may be null; nulls, empty arrays and duplicates are handled by the
+    steps.
+
+    Steps that run a Spark job or observe one are refused: ``write_partitioned``, ``write_table``, ``write_stream``,
+    ``quarantine``, ``filter_affected`` and the steps of an ``Audit``.
 
     Args:
-        *steps: Transforms, applied from left to right; pipelines of them too.
-        like: A DataFrame with the columns of the table, by name and type; their order may differ, and any may be null
-            in the table. Its rows are not read.
+        *steps: Transforms, which may be pipelines, applied from left to right.
+        like: A DataFrame with the names and types of the table's columns, in any order. Its rows are not read.
 
     Returns:
-        A Transform for the table, whose result is that of the last step. Columns that ``like`` does not have are left
-        out. One that is missing, or has another type, fails the query before it reads a row.
+        A Transform for the table that returns the result of the last step. Columns that are not in ``like`` are
+        dropped. A column that is missing or has another type fails the query before it reads a row.
 
     Raises:
-        InvalidArgumentError: There is no step, or one that cannot be called.
-        UnsupportedError: A step, or one inside of it, runs Spark or reports on what Spark runs.
+        InvalidArgumentError: There are no steps, a step is not callable, or ``like`` is not a DataFrame.
+        UnsupportedError: A step or nested step runs a Spark job or observes one.
 
     Example:
         >>> raw = spark.createDataFrame([], "id int, tags array<string>")
@@ -87,47 +91,43 @@ def plan_ahead(*steps: Transform, like: DataFrame) -> Transform:
         +---+----+----------+
         <BLANKLINE>
     """
-    for number, one in enumerate(steps, start=1):
-        if not callable(one):
-            raise InvalidArgumentError(f"step {number}", wanted="a function from DataFrame to DataFrame", found=one)
-    single = [part for one in steps for part in parts_of(one)]
-    if not single:
-        raise InvalidArgumentError("steps", wanted="at least one step", found=steps)
+    for number, transform in enumerate(steps, start=1):
+        check_step(f"step {number}", transform)
+    if not is_dataframe(like):
+        raise InvalidArgumentError("like", expected="a DataFrame with the table's columns", got=like)
+    parts = [part for transform in steps for part in (transform.parts if isinstance(transform, Step) else [transform])]
+    if not parts:
+        raise InvalidArgumentError("steps", expected="at least one step", got=steps)
     nulls = {field.name: f"CAST(NULL AS {type_sql(field.dataType)})" for field in like.schema}
     model = like.sparkSession.range(0).selectExpr(*(f"{null} AS {quote(name)}" for name, null in nulls.items()))
-    streams = like.isStreaming
-    schemas: list[StructType] = []
+    has_types = _has_types(nulls, model.schema)
+    planned: list[Transform] = []
     with planning():
-        for one in single:
-            schemas.append(model.schema)
-            model = model.transform(one)
+        for part in parts:
+            planned.append(_planned(part, model, like))
+            model = model.transform(planned[-1])
+    schema = model.schema
 
-    def run(df: DataFrame) -> DataFrame:
-        df = df.selectExpr(*map(quote, nulls)).where(_has_types(nulls, schemas[0]))
-        for schema, one in zip(schemas, single, strict=True):
-            df = one(_knowing(df, schema=schema, isStreaming=streams))
-        return df
+    def apply(df: DataFrame) -> DataFrame:
+        table = df.selectExpr(*map(quote, nulls)).where(has_types)
+        return reduce(lambda result, transform: transform(result), planned, table)
 
-    return run
-
-
-def _knowing(df: DataFrame, **answers: object) -> DataFrame:
-    """Let a DataFrame answer for itself what it would ask Spark.
-
-    ``to(schema)`` gives it a schema too, but the server then looks for the table as soon as it hears of it.
-    """
-    known = df.select("*")
-    known.__class__ = type("DataFrame", (type(df),), {name: _always(answer) for name, answer in answers.items()})
-    return known
+    return lambda _: Plan(schema, apply, tuple(map(quote, schema.names)))
 
 
-def _always(answer: object) -> property:
-    return property(lambda _: answer)
+def _planned(part: Transform, model: DataFrame, like: DataFrame) -> Transform:
+    """Plan a step, so that applying it looks up nothing. A plain function is returned unchanged."""
+    if not isinstance(part, Step):
+        return part
+    return part.plan(Frame(model.schema, session=like.sparkSession, is_streaming=lambda: like.isStreaming)).apply
 
 
 def _has_types(nulls: dict[str, str], schema: StructType) -> str:
-    """Refuse columns of other types than were planned for; a sound query is left without this condition by Spark."""
-    same = " AND ".join(f"typeof({quote(name)}) = typeof({null})" for name, null in nulls.items())
-    found = f"typeof(struct({', '.join(map(quote, nulls))}))"
-    wanted = literal(f"plan_ahead: wanted a table with columns {schema.simpleString()}; found ")
-    return f"assert_true({same}, concat({wanted}, {found})) IS NULL"
+    """Write a condition that fails the query if a column has another type than planned.
+
+    Spark evaluates the condition when it optimizes the query, and removes it if the types are equal.
+    """
+    are_equal = " AND ".join(f"typeof({quote(name)}) = typeof({null})" for name, null in nulls.items())
+    got = f"typeof(struct({', '.join(map(quote, nulls))}))"
+    expected = literal(f"plan_ahead: expected a table with columns {schema.simpleString()}; got ")
+    return f"assert_true({are_equal}, concat({expected}, {got})) IS NULL"

@@ -1,189 +1,252 @@
-"""What goes wrong, in one family: every error says what was wanted, what was found and the way out."""
+"""The errors of this package. A message gives what was expected, what was found, and how to fix it.
+
+::
+
+    ShopSmartError
+     ├── InvalidArgumentError (ValueError)
+     ├── SchemaError
+     │    ├── ColumnNotFoundError (LookupError)
+     │    ├── ColumnTypeError (TypeError)
+     │    ├── ColumnClashError
+     │    ├── SiblingArraysError
+     │    ├── InexactFillError (ValueError)
+     │    └── SchemaDriftError (ValueError)
+     ├── SourceError
+     │    ├── SourceNotFoundError (FileNotFoundError)
+     │    └── HeaderMismatchError (ValueError)
+     ├── TableError
+     │    ├── TargetExistsError (FileExistsError)
+     │    ├── TargetMismatchError
+     │    ├── PartitionError (ValueError)
+     │    └── WriteConflictError (RuntimeError)
+     ├── DataError
+     │    ├── KeyNotUniqueError (ValueError)
+     │    └── RowRefusedError (ValueError)
+     ├── AuditIncompleteError (RuntimeError)
+     └── UnsupportedError (NotImplementedError)
+"""
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from difflib import get_close_matches
 
 from typing_extensions import override
 
-# Enough names to recognise a table by; a 10,000-column schema must not fill the terminal.
-_NAMES_SHOWN = 12
+__all__ = [
+    "AuditIncompleteError",
+    "ColumnClashError",
+    "ColumnNotFoundError",
+    "ColumnTypeError",
+    "DataError",
+    "HeaderMismatchError",
+    "InexactFillError",
+    "InvalidArgumentError",
+    "KeyNotUniqueError",
+    "PartitionError",
+    "RowRefusedError",
+    "SchemaDriftError",
+    "SchemaError",
+    "ShopSmartError",
+    "SiblingArraysError",
+    "SourceError",
+    "SourceNotFoundError",
+    "TableError",
+    "TargetExistsError",
+    "TargetMismatchError",
+    "UnsupportedError",
+    "WriteConflictError",
+]
+
+# Enough to recognize a table, without filling the terminal with the names of a 10,000-column schema.
+_MAX_NAMES = 12
+_MAX_VALUE_LENGTH = 200
 
 
 class ShopSmartError(Exception):
-    """The base of every error that this package raises. Each pickles and copies whole."""
+    """The base class of all errors of this package. Errors can be pickled and copied with their attributes."""
 
     @override
     def __reduce__(self) -> tuple[object, ...]:
-        """Rebuild the error from its message and attributes: exceptions call their class with the message alone."""
-        return _rebuilt, (type(self), self.args), self.__dict__
+        """Pickle the message and the attributes, since exceptions unpickle by calling their class with the message."""
+        state = {name: value if _can_be_pickled(value) else repr(value) for name, value in self.__dict__.items()}
+        return _rebuilt, (type(self), self.args), state
 
 
 class InvalidArgumentError(ShopSmartError, ValueError):
-    """An argument is wrong whatever the data: raised where the step is built.
+    """An argument has a wrong type or value; usually raised when the step is built.
 
     Attributes:
         argument: The parameter's name.
-        found: The value given.
+        got: The value that was passed.
     """
 
-    def __init__(self, argument: str, *, wanted: str, found: object) -> None:
-        """Say which argument, what it takes, and what it was given."""
+    def __init__(self, argument: str, *, expected: str, got: object) -> None:
+        """Build the message from the parameter, what it accepts, and the value."""
         self.argument = argument
-        self.found = found
-        super().__init__(f"{argument}: wanted {wanted}; found {found!r}")
+        self.got = got
+        super().__init__(f"{argument}: expected {expected}; got {_shown(got)}")
+
+
+class SchemaError(ShopSmartError):
+    """A DataFrame's columns do not meet the requirements of a step."""
+
+
+class SourceError(ShopSmartError):
+    """Files cannot be read as requested."""
+
+
+class TableError(ShopSmartError):
+    """Rows cannot be written to a table."""
+
+
+class DataError(ShopSmartError):
+    """Rows contain values that a step refuses; raised while Spark runs."""
 
 
 class AuditIncompleteError(ShopSmartError, RuntimeError):
-    """An audit is asked for figures that no action has counted.
+    """An audit report is requested before an action has counted its metrics.
 
     Attributes:
-        step: The step without figures, as it was called.
+        step: The call of the step without metrics; ``the audit`` if none of its steps was applied.
     """
 
     def __init__(self, step: str) -> None:
-        """Name the step, and what brings the figures."""
+        """Build the message from the step."""
         self.step = step
-        super().__init__(
-            f"{step} has no figures yet: they come with the first action, such as a write, "
-            "that runs its chain to the end"
-        )
+        super().__init__(f"{step} has no metrics yet: run an action on the whole chain first, such as a write")
 
 
-class ColumnNotFoundError(ShopSmartError, LookupError):
-    """A column is named that the DataFrame does not have.
+class ColumnNotFoundError(SchemaError, LookupError):
+    """A column does not exist, or its name is ambiguous.
 
     Attributes:
-        column: The name asked for.
-        available: The names there are, in order.
-        nearest: The most similar of them, or None.
+        column: The requested name.
+        available: The names of the existing columns, in order.
+        nearest: The most similar existing name, or None.
     """
 
     def __init__(self, column: str, available: Sequence[str]) -> None:
-        """Name the column, the nearest match, and what there is."""
+        """Build the message from the column, the nearest name, and the existing names."""
         self.column = column
         self.available = tuple(available)
         self.nearest = nearest(column, self.available)
         hint = f"; did you mean {self.nearest!r}?" if self.nearest else "."
         super().__init__(f"no column {column!r}{hint} Columns: {_listed(self.available)}")
 
-    def __str__(self) -> str:
-        """Read as a sentence: LookupError's children else print the repr."""
-        return str(self.args[0])
 
-
-class ColumnTypeError(ShopSmartError, TypeError):
-    """A column is there but is not of a type that the step can work on.
+class ColumnTypeError(SchemaError, TypeError):
+    """A column has a type that the step does not support.
 
     Attributes:
         column: The column's name.
-        wanted: The types that would do, in words.
-        found: The column's type, as Spark writes it.
+        expected: A description of the supported types.
+        got: The column's type, as Spark displays it.
     """
 
-    def __init__(self, column: str, *, wanted: str, found: str, way_out: str = "") -> None:
-        """Name the column, both types, and what to do."""
+    def __init__(self, column: str, *, expected: str, got: str, hint: str = "") -> None:
+        """Build the message from the column, the types, and how to fix it."""
         self.column = column
-        self.wanted = wanted
-        self.found = found
-        super().__init__(f"column {column!r}: wanted {wanted}; found {found}" + (f". {way_out}" if way_out else ""))
+        self.expected = expected
+        self.got = got
+        super().__init__(f"column {column!r}: expected {expected}; got {got}" + (f". {hint}" if hint else ""))
 
 
-class ColumnClashError(ShopSmartError):
-    """Two columns would end in one name.
+class ColumnClashError(SchemaError):
+    """Two columns of a result would have the same name.
 
     Attributes:
-        name: The name they would share.
-        paths: Where each of the two comes from.
+        name: The shared name.
+        paths: The source of each of the two columns.
     """
 
-    def __init__(self, name: str, paths: tuple[str, str], *, way_out: str) -> None:
-        """Name both sources and a way out."""
+    def __init__(self, name: str, paths: tuple[str, str], *, hint: str) -> None:
+        """Build the message from the sources, the name, and how to fix it."""
         self.name = name
         self.paths = paths
-        super().__init__(f"{paths[0]} and {paths[1]} would both be named {name!r}. {way_out}")
+        super().__init__(f"{paths[0]} and {paths[1]} would both be named {name!r}. {hint}")
 
 
-class SchemaDriftError(ShopSmartError, ValueError):
-    """Columns are not those of the schema that they should have.
+class SchemaDriftError(SchemaError, ValueError):
+    """The columns do not match the expected schema.
 
     Attributes:
-        differences: One line for each difference: where, what was wanted, what was found, and what would take it.
+        differences: One line per difference: the column, what was expected, what was found, and how to accept it.
     """
 
     def __init__(self, differences: Sequence[str]) -> None:
-        """List every difference, one a line."""
+        """Build the message from the differences, one per line."""
         self.differences = tuple(differences)
         super().__init__("the columns do not fit the schema:" + "".join(f"\n  {line}" for line in self.differences))
 
 
-class SiblingArraysError(ShopSmartError):
-    """More than one array is to be exploded, and nothing says how they relate.
+class SiblingArraysError(SchemaError):
+    """Several arrays would be exploded together, but ``siblings`` does not define how.
 
     Attributes:
         columns: The arrays, in schema order.
     """
 
     def __init__(self, columns: Sequence[str]) -> None:
-        """Name the arrays and the two ways to relate them."""
+        """Build the message from the arrays."""
         self.columns = tuple(columns)
         super().__init__(
-            f"{len(self.columns)} arrays to explode: {_listed(self.columns)}. Exploding them together multiplies rows: "
-            "name one of them, or say siblings='zip' (pair by index) or siblings='cross' (every combination)"
+            f"expected one array to explode; got {len(self.columns)}: {_listed(self.columns)}. Name one of them, or "
+            "set siblings='zip' (pair elements by index) or siblings='cross' (every combination)"
         )
 
 
-class HeaderMismatchError(ShopSmartError, ValueError):
-    """The header of a CSV file does not have the columns of the schema.
+class HeaderMismatchError(SourceError, ValueError):
+    """The header of a CSV file does not match the columns of the schema.
 
     Attributes:
         path: The path that was read.
-        missing: The schema's columns that the header lacks.
-        unknown: The header's names that the schema lacks.
+        missing: Columns of the schema that are not in the header.
+        unknown: Names in the header that are not in the schema.
     """
 
-    def __init__(self, path: str, missing: Sequence[str], unknown: Sequence[str], *, way_out: str) -> None:
-        """Name both sides, and what to do."""
+    def __init__(self, path: str, missing: Sequence[str], unknown: Sequence[str], *, hint: str) -> None:
+        """Build the message from the path, the differences, and how to fix them."""
         self.path = path
         self.missing = tuple(missing)
         self.unknown = tuple(unknown)
         parts = [f"it lacks {', '.join(map(repr, missing))}"] if missing else []
         parts += [f"the schema lacks {', '.join(map(repr, unknown))}"] if unknown else []
-        super().__init__(f"the header at {path!r} does not fit the schema: {'; '.join(parts)}. {way_out}")
+        super().__init__(f"the header at {path!r} does not fit the schema: {'; '.join(parts)}. {hint}")
 
 
-class InexactFillError(ShopSmartError, ValueError):
-    """A fill value that its column's type cannot hold exactly.
+class InexactFillError(SchemaError, ValueError):
+    """The type of a column cannot represent a fill value exactly.
 
     Attributes:
-        column: The column to be filled.
-        fill: The value.
-        found: The column's type, as Spark writes it.
+        column: The column to fill.
+        fill: The fill value.
+        got: The column's type, as Spark displays it.
     """
 
-    def __init__(self, column: str, fill: object, found: str) -> None:
-        """Name the column, its type and the value."""
+    def __init__(self, column: str, fill: object, got: str) -> None:
+        """Build the message from the column, its type, and the fill value."""
         self.column = column
         self.fill = fill
-        self.found = found
+        self.got = got
         super().__init__(
-            f"column {column!r}: wanted a fill that {found} holds exactly; found {fill!r}. "
-            "Give a value that fits, or cast the column to a wider type first"
+            f"column {column!r}: expected a fill that {got} represents exactly; got {fill!r}. "
+            "Give another value, or cast the column to a wider type first"
         )
 
 
-class KeyNotUniqueError(ShopSmartError, ValueError):
-    """A key that does not tell the rows of a table apart.
+class KeyNotUniqueError(DataError, ValueError):
+    """The key of a table has duplicates or nulls.
 
     Attributes:
         table: The table's name.
-        key: The key's columns.
-        offenders: Some of the keys that are null or stand on more than one row, each with its number of rows.
+        key: The columns of the key.
+        offenders: Some of the keys that are null or duplicate, each with its number of rows.
     """
 
     def __init__(self, table: str, key: Sequence[str], offenders: Sequence[tuple[tuple[object, ...], int]]) -> None:
-        """Name the table, its key, and keys that are wrong."""
+        """Build the message from the table, its key, and the offending keys."""
         self.table = table
         self.key = tuple(key)
         self.offenders = tuple(offenders)
@@ -192,106 +255,134 @@ class KeyNotUniqueError(ShopSmartError, ValueError):
             for parts, rows in self.offenders
         )
         super().__init__(
-            f"table {table!r}: wanted each key ({', '.join(self.key)}) once and not null; found {shown}. "
-            "Give a longer key, or make the rows distinct first"
+            f"table {table!r}: expected unique keys ({', '.join(self.key)}) without nulls; got {shown}. "
+            "Add columns to the key, or deduplicate the rows first"
         )
 
 
-class SourceNotFoundError(ShopSmartError, FileNotFoundError):
-    """There is nothing to read at a path.
+class RowRefusedError(DataError, ValueError):
+    """A step refused a value of a row while a job ran.
 
     Attributes:
-        path: The path asked for.
+        reason: What was expected, and the value that was found.
+    """
+
+    def __init__(self, reason: str) -> None:
+        """Use the reason as the message."""
+        self.reason = reason
+        super().__init__(reason)
+
+
+class SourceNotFoundError(SourceError, FileNotFoundError):
+    """The path to read does not exist, or contains no file.
+
+    Attributes:
+        path: The requested path.
     """
 
     def __init__(self, path: str, why: str) -> None:
-        """Name the path and why nothing can be read there."""
+        """Build the message from the path and the reason."""
         self.path = path
         super().__init__(f"nothing to read at {path!r}: {why}")
 
 
-class TargetExistsError(ShopSmartError, FileExistsError):
-    """The table to be written is already there, and nothing says what to do with it.
+class TargetExistsError(TableError, FileExistsError):
+    """The table to be written already exists.
 
     Attributes:
-        path: The table's path.
+        path: The table's path or name.
     """
 
     def __init__(
         self,
         path: str,
         *,
-        way_out: str = "Choose another path, or say what is wanted: "
-        "if_exists='append' or if_exists='replace_partitions'",
+        hint: str = "Choose another path, or set if_exists='append' or if_exists='replace_partitions'",
     ) -> None:
-        """Name the path and the outcomes to choose from."""
+        """Build the message from the path and how to fix it."""
         self.path = path
-        super().__init__(f"{path!r} already exists and nothing was written. {way_out}")
+        super().__init__(f"{path!r} already exists and nothing was written. {hint}")
 
 
-class TargetMismatchError(ShopSmartError):
-    """What is to be written does not fit the table that is there.
+class TargetMismatchError(TableError):
+    """The rows to be written do not match the existing table.
 
     Attributes:
-        path: The table's path.
-        differences: One line for each difference.
+        path: The table's path or name.
+        differences: One line per difference.
     """
 
     def __init__(self, path: str, differences: Sequence[str]) -> None:
-        """List every difference, one a line."""
+        """Build the message from the path and the differences, one per line."""
         self.path = path
         self.differences = tuple(differences)
         lines = "".join(f"\n  {line}" for line in self.differences)
         super().__init__(f"the rows do not fit the table at {path!r}; nothing was written:{lines}")
 
 
-class PartitionError(ShopSmartError, ValueError):
-    """The values of a partition column cannot be partitions: blank, too long for a folder's name, or too many.
+class PartitionError(TableError, ValueError):
+    """Values of a partition column cannot be partitions: blank, too long for a folder name, or too many.
 
     Attributes:
         target: The table's path or name.
     """
 
     def __init__(self, target: str, why: str) -> None:
-        """Name the table, and what its job stopped at."""
+        """Build the message from the table and the reason."""
         self.target = target
         super().__init__(f"{target!r}: {why}")
 
 
-class WriteConflictError(ShopSmartError, RuntimeError):
-    """Another writer changed the table while this one wrote.
+class WriteConflictError(TableError, RuntimeError):
+    """A concurrent writer changed the table during the write.
 
     Attributes:
         target: The table's path or name.
     """
 
     def __init__(self, target: str) -> None:
-        """Name the table, and what to do."""
+        """Build the message from the table."""
         self.target = target
         super().__init__(
-            f"{target!r} was changed by another writer meanwhile; nothing was written. Run the write again, or let the "
-            "two write different partitions"
+            f"{target!r} was changed by another writer meanwhile; nothing was written. Retry the write, or let the "
+            "writers write different partitions"
         )
 
 
 class UnsupportedError(ShopSmartError, NotImplementedError):
-    """Something that cannot be done right here, and is refused for that reason."""
+    """The operation is not supported by the engine, the session, the table format or the step."""
 
 
-def _rebuilt(kind: type[ShopSmartError], args: tuple[object, ...]) -> ShopSmartError:
-    error = kind.__new__(kind, *args)
+def _rebuilt(error_type: type[ShopSmartError], args: tuple[object, ...]) -> ShopSmartError:
+    error = error_type.__new__(error_type, *args)
     error.args = args
     return error
 
 
+def _can_be_pickled(value: object) -> bool:
+    try:
+        pickle.dumps(value)
+    except Exception:  # noqa: BLE001 - objects can raise any error
+        return False
+    return True
+
+
+def _shown(value: object) -> str:
+    """Return the repr of a value in one line, truncated."""
+    if type(value).__name__ == "DataFrame":  # its repr can run a job
+        return "a DataFrame"
+    text = repr(value).replace("\n", " ")
+    return text if len(text) <= _MAX_VALUE_LENGTH else f"{text[:_MAX_VALUE_LENGTH]}..."
+
+
 def nearest(name: str, available: Sequence[str]) -> str | None:
-    """Find the most similar name, ignoring case: ``country`` is nearest to ``Country``."""
+    """Return the most similar name, ignoring case, or None: for ``contry``, ``Country``."""
     by_lower = {other.lower(): other for other in available}
     close = get_close_matches(name.lower(), by_lower, n=1)
     return by_lower[close[0]] if close else None
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMES_SHOWN])
-    more = len(names) - _NAMES_SHOWN
+    shown = ", ".join(names[:_MAX_NAMES])
+    more = len(names) - _MAX_NAMES
     return f"{shown}, ... ({more} more)" if more > 0 else shown or "(none)"

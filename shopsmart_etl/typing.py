@@ -1,4 +1,4 @@
-"""The types that signatures are written in."""
+"""The types in public signatures."""
 
 from __future__ import annotations
 
@@ -9,27 +9,30 @@ from typing import Literal, TypeAlias
 from pyspark.sql import Column, DataFrame
 
 Transform: TypeAlias = Callable[[DataFrame], DataFrame]
-"""One step of a chain: takes a DataFrame, gives a DataFrame; goes into ``DataFrame.transform``."""
+"""A function from DataFrame to DataFrame, for ``DataFrame.transform``."""
 
-Siblings: TypeAlias = Literal["refuse", "zip", "cross"]
-"""How several arrays of one row relate when they are exploded together."""
+Siblings: TypeAlias = Literal["error", "zip", "cross"]
+"""How to explode several arrays of a row together: refuse, pair by index, or combine."""
 
 IfExists: TypeAlias = Literal["error", "append", "replace_partitions", "replace_all"]
-"""What a write leaves behind where a table is already there."""
+"""What to do if the table to be written already exists."""
 
-Every: TypeAlias = Literal["day", "week", "month"]
-"""The periods that gold tables have a row for; weeks begin on Monday."""
+OnNewColumns: TypeAlias = Literal["error", "add"]
+"""What to do with columns that the existing table lacks."""
+
+Period: TypeAlias = Literal["day", "week", "month"]
+"""A calendar period; weeks start on Monday."""
 
 TableFormat: TypeAlias = Literal["parquet", "delta", "iceberg"]
-"""What a table is made of."""
+"""The format of a table."""
 
 Number: TypeAlias = int | float | Decimal
-"""A number that fills a missing amount."""
+"""A number to fill missing amounts with."""
 
 Fill: TypeAlias = Number | Column | Callable[[Column], Column]
-"""What a missing amount becomes: a number, a Column, or a function that computes one from the amounts."""
+"""A fill for missing amounts: a number, a Column, or a function of the amount column that returns one."""
 
 Fills: TypeAlias = Fill | Sequence[Fill]
-"""One fill, or several, of which the first that is not null is taken."""
+"""One fill, or several, of which the first that is not null is used."""
 
-__all__ = ["Every", "Fill", "Fills", "IfExists", "Number", "Siblings", "TableFormat", "Transform"]
+__all__ = ["Fill", "Fills", "IfExists", "Number", "OnNewColumns", "Period", "Siblings", "TableFormat", "Transform"]

@@ -1,4 +1,4 @@
-"""One Spark session for the whole run, files for each test, and which tests run when."""
+"""Fixtures for the shared Spark session and for files, and the selection and order of tests."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-# No deadline: a Spark job's time says nothing. `make test-properties` tries more cases than a developer waits for.
+# No deadline: the time of a Spark job varies. `make test-properties` runs more cases.
 settings.register_profile("local", max_examples=10, deadline=None)
 CASES = int(os.environ.get("SHOPSMART_CASES", "200"))
 settings.register_profile("ci", max_examples=CASES, deadline=None, print_blob=True)
 settings.load_profile("local")
 
-# Tests run for seconds: compiling their code as far as a service's takes half of the CPU time.
+# For short runs: full JIT compilation would take half of the CPU time.
 _JVM_FLAGS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData"
-# A test that uses one of these fixtures gets its marker.
+# Markers that tests get from the fixtures that they use.
 _BY_FIXTURE = {"spark": "spark", "browser": "examples", "shown": "examples"}
-# Markers of tests that `make test` leaves to `make test-all`.
+# Markers of tests that only `make test-all` runs.
 _SLOW = {"cluster", "databricks", "declarative", "engines", "examples", "faults", "heavy", "lake"}
 
 
 def pytest_configure() -> None:
-    """End with all fixtures torn down, and so all processes ended, where the run is terminated too."""
+    """Handle SIGTERM like an interrupt, so that fixtures are torn down and end their processes."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses Spark and what is slow, skip what this engine lacks, and run what is quick first."""
+    """Mark tests that use Spark or are slow, skip tests that this engine does not support, run fast tests first."""
     for item in items:
         for fixture in set(getattr(item, "fixturenames", ())) & set(_BY_FIXTURE):
             item.add_marker(_BY_FIXTURE[fixture])
@@ -53,14 +53,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _flags_and_folder_of_every_jvm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Give the JVMs of this run, those of its processes too, flags for short runs, and a folder for what they leave."""
+    """Set flags for short runs, and a temporary folder, for all JVMs of this run."""
     folder = str(tmp_path_factory.mktemp("jvm"))
     flags = os.environ.get("JAVA_TOOL_OPTIONS", _JVM_FLAGS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAVA_TOOL_OPTIONS", f"{flags} '-Djava.io.tmpdir={folder}'")
         patch.setenv("SPARK_LOCAL_DIRS", folder)
         patch.setenv("TMPDIR", folder)
-        # Spark's Python workers are the python3 on the path, and have to be of this Python's version.
+        # Spark starts python3 from the path as its Python workers, which must have this Python's version.
         patch.setenv("PATH", surroundings()["PATH"])
         yield
 
@@ -73,8 +73,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 @pytest.fixture(scope="session")
 def connect_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve Spark Connect to all tests that need a server as well as the session."""
-    # Not imported above: only tests of Connect need gRPC.
+    """Start a Spark Connect server for all tests that need one in addition to the session."""
+    # A local import: only tests of Connect need gRPC.
     from servers import connect_server  # noqa: PLC0415
 
     settings = {
@@ -89,7 +89,7 @@ def connect_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def written(tmp_path: Path) -> Callable[[list[str]], str]:
-    """Write lines to a file of its own, and give its path."""
+    """Return a function that writes lines to a new file and returns its path."""
 
     def write(lines: list[str]) -> str:
         path = tmp_path / f"lines-{len(list(tmp_path.iterdir()))}"
@@ -101,5 +101,5 @@ def written(tmp_path: Path) -> Callable[[list[str]], str]:
 
 @pytest.fixture
 def new_path(tmp_path: Path) -> Callable[[], str]:
-    """Give a path at which nothing is yet."""
+    """Return a function that returns a path that does not exist."""
     return lambda: str(tmp_path / f"new-{len(list(tmp_path.iterdir()))}")

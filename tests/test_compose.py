@@ -1,4 +1,4 @@
-"""Steps as values: composed, reused and printed."""
+"""pipeline, and the repr of steps."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from engines import configured
 from shopsmart_etl import (
     InvalidArgumentError,
     explode_arrays,
+    filter_affected,
     flatten_struct,
     impute_financials,
-    keep_touched,
     pipeline,
 )
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
-def test_a_step_prints_as_the_call_that_made_it() -> None:
+def test_the_repr_of_a_step_is_its_call() -> None:
     assert repr(flatten_struct("a", "b", sep=".")) == "flatten_struct('a', 'b', sep='.')"
     assert repr(pipeline(flatten_struct(), explode_arrays("x"))) == "pipeline(flatten_struct(), explode_arrays('x'))"
 
 
-def test_a_frame_among_the_arguments_prints_without_its_data(spark: SparkSession) -> None:
+def test_the_repr_of_a_step_does_not_show_the_rows_of_a_frame(spark: SparkSession) -> None:
     df = spark.sql("SELECT 'secret' AS country")
     with configured(spark, {"spark.sql.repl.eagerEval.enabled": "true"}):
-        assert repr(keep_touched(df, by="country")) == "keep_touched(DataFrame, by='country')"
-        assert repr(keep_touched(new_rows=df, by="country")) == "keep_touched(new_rows=DataFrame, by='country')"
+        assert repr(filter_affected(df, by="country")) == "filter_affected(DataFrame, by='country')"
+        assert repr(filter_affected(new_rows=df, by="country")) == "filter_affected(new_rows=DataFrame, by='country')"
 
 
 def test_steps_run_from_left_to_right(spark: SparkSession) -> None:
@@ -38,19 +38,19 @@ def test_steps_run_from_left_to_right(spark: SparkSession) -> None:
     assert [tuple(row) for row in df.transform(steps).collect()] == [(1, False), (0, True)]
 
 
-def test_a_step_can_be_used_again_on_other_columns(spark: SparkSession) -> None:
+def test_a_step_can_be_applied_to_several_frames(spark: SparkSession) -> None:
     step = flatten_struct()
     assert spark.sql("SELECT named_struct('x', 1) AS a").transform(step).columns == ["a_x"]
     assert spark.sql("SELECT named_struct('y', 1) AS b, 2 AS c").transform(step).columns == ["b_y", "c"]
 
 
-def test_any_function_of_a_frame_is_a_step(spark: SparkSession) -> None:
+def test_a_pipeline_accepts_plain_functions(spark: SparkSession) -> None:
     def doubled(df: DataFrame) -> DataFrame:
         return df.union(df)
 
     assert spark.range(2).transform(pipeline(doubled, pipeline(), doubled)).count() == 8
 
 
-def test_what_is_no_step_is_refused_where_the_pipeline_is_built() -> None:
-    with pytest.raises(InvalidArgumentError, match="step 2: wanted a function from DataFrame to DataFrame; found 'x'"):
+def test_a_step_that_is_not_callable_fails_when_the_pipeline_is_built() -> None:
+    with pytest.raises(InvalidArgumentError, match="step 2: expected a function from DataFrame to DataFrame; got 'x'"):
         pipeline(flatten_struct(), "x")  # type: ignore[arg-type]

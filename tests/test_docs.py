@@ -1,4 +1,4 @@
-"""The pages' blocks run and print what the pages show."""
+"""The code blocks of the pages run, and print the output on the page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
-# The README runs with every test run, the pages with the examples.
+# The README is tested in every run, the other pages with the examples.
 MARKS: dict[str, Any] = {
     "README.md": pytest.mark.smoke,
     "dirt.md": (pytest.mark.examples, pytest.mark.needs("names of unreadable files", "observations")),
@@ -31,12 +31,12 @@ FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 @pytest.mark.parametrize(
     "page", [pytest.param(page, marks=MARKS.get(page.name, pytest.mark.examples), id=page.name) for page in PAGES]
 )
-def test_the_blocks_of_a_page_run_and_print_what_it_shows(spark: SparkSession, page: Path) -> None:
+def test_the_blocks_of_a_page_print_the_output_on_the_page(spark: SparkSession, page: Path) -> None:
     names = {"spark": spark}
     printed = ""
     for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         if language == "python":
-            assert printed.strip() == "", f"a block printed what the page does not show: {printed}"
+            assert printed.strip() == "", f"the page does not show the output of a block: {printed}"
             with contextlib.redirect_stdout(io.StringIO()) as out:
                 exec(compile(text, page.name, "exec"), names)  # noqa: S102 - the page is our own
             printed = out.getvalue()
@@ -45,10 +45,10 @@ def test_the_blocks_of_a_page_run_and_print_what_it_shows(spark: SparkSession, p
                 f"the page shows\n{text}\nbut the block prints\n{printed}"
             )
             printed = ""
-    assert printed.strip() == "", f"a block printed what the page does not show: {printed}"
+    assert printed.strip() == "", f"the page does not show the output of a block: {printed}"
 
 
-def test_the_reference_and_the_readme_name_everything_public() -> None:
+def test_the_reference_and_the_readme_list_every_public_name() -> None:
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [name for name in shopsmart_etl.__all__ if f"`{name}" not in reference] == []

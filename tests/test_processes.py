@@ -1,4 +1,4 @@
-"""A process that a test starts ends with everything that it started, however the test ends."""
+"""Processes that a test starts end with their child processes, even if the test fails or is killed."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from processes import daemon, run, started, surroundings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A shell that starts another process, prints its id, and waits.
+# A shell that starts a child process, prints its id, and waits.
 PARENT = ["sh", "-c", "sleep 600 & echo $!; wait"]
 SECONDS = 60
 
 
-def ends(condition: Callable[[], bool]) -> bool:
-    until = time.monotonic() + SECONDS
+def becomes_true(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + SECONDS
     while not condition():
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             return False
         time.sleep(0.01)
     return True
 
 
-def gone(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -38,29 +38,29 @@ def gone(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("start", [started, daemon])
-def test_a_test_that_fails_leaves_no_process(start: Callable[..., object]) -> None:
+def test_a_failed_test_ends_its_processes(start: Callable[..., object]) -> None:
     child = 0
 
     def fail() -> None:
         nonlocal child
         with start(PARENT, stdout=subprocess.PIPE) as parent:  # type: ignore[attr-defined]
             child = int(parent.stdout.readline())
-            assert not gone(child)
+            assert not has_ended(child)
             raise RuntimeError("the test fails")
 
     with pytest.raises(RuntimeError, match="the test fails"):
         fail()
-    assert ends(lambda: gone(child))
+    assert becomes_true(lambda: has_ended(child))
 
 
-def test_a_command_that_takes_too_long_is_ended_with_what_it_started(tmp_path: Path) -> None:
-    note = tmp_path / "child"
+def test_a_command_that_takes_too_long_is_killed_with_its_child_processes(tmp_path: Path) -> None:
+    pid_file = tmp_path / "child"
     with pytest.raises(subprocess.TimeoutExpired):
-        run(["sh", "-c", f"sleep 600 & echo $! >'{note}'; wait"], env=surroundings(), limit=1)
-    assert ends(lambda: gone(int(note.read_text(encoding="utf-8"))))
+        run(["sh", "-c", f"sleep 600 & echo $! >'{pid_file}'; wait"], env=surroundings(), limit=1)
+    assert becomes_true(lambda: has_ended(int(pid_file.read_text(encoding="utf-8"))))
 
 
-def test_a_daemon_ends_where_the_process_that_started_it_is_killed() -> None:
+def test_a_daemon_ends_when_its_parent_is_killed() -> None:
     script = f"""
 import subprocess, sys
 from processes import daemon
@@ -73,11 +73,11 @@ with daemon({PARENT!r}, stdout=subprocess.PIPE) as parent:
     with started([sys.executable, "-c", script], env=environment, **pipes) as killed:
         assert killed.stdout is not None
         child = int(killed.stdout.readline())
-        assert not gone(child)
+        assert not has_ended(child)
         killed.send_signal(signal.SIGKILL)
-        assert ends(lambda: gone(child))
+        assert becomes_true(lambda: has_ended(child))
 
 
-def test_a_command_s_output_and_code_are_returned() -> None:
-    done = run(["sh", "-c", "echo out; echo error >&2; exit 3"], env=surroundings())
-    assert (done.stdout, done.stderr, done.returncode) == ("out\n", "error\n", 3)
+def test_the_output_and_exit_code_of_a_command_are_returned() -> None:
+    process = run(["sh", "-c", "echo out; echo error >&2; exit 3"], env=surroundings())
+    assert (process.stdout, process.stderr, process.returncode) == ("out\n", "error\n", 3)

@@ -1,8 +1,8 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # CSV logs to silver and gold
-# MAGIC Every line is read; what does not fit goes into quarantine, missing amounts are filled and flagged, and the
-# MAGIC audit says whether as many rows came out as went in.
+# MAGIC Reads every line, quarantines lines that do not match the schema, imputes and flags missing amounts, and prints
+# MAGIC an audit that compares the numbers of input and output rows.
 
 # COMMAND ----------
 
@@ -18,7 +18,7 @@ import shopsmart_etl as etl
 
 # COMMAND ----------
 
-# Databricks gives a notebook its session and widgets. As a script: python logs_notebook.py logs=... tables=...
+# Databricks provides the session and the widgets. To run as a script: python logs_notebook.py logs=... tables=...
 spark = globals().get("spark") or SparkSession.builder.getOrCreate()
 dbutils = globals().get("dbutils")
 parameters = {"logs": "/Volumes/main/shop/bronze/logs", "tables": "/Volumes/main/shop/logs"}
@@ -36,14 +36,18 @@ LOG = """InvoiceNo STRING, StockCode STRING, Description STRING, Quantity INT, I
     UnitPrice DECIMAL(10, 2), Discount DECIMAL(10, 2), Revenue DECIMAL(18, 2), CustomerID STRING, Country STRING"""
 READABLE = etl.Rule("the line could be read", "_corrupt_record IS NULL")
 
+AMOUNTS = "UnitPrice", "Discount", "Revenue"
+
 audit = etl.Audit()
+
+quarantine = etl.pipeline(audit.count("quarantined"), etl.write_table(f"{tables}/quarantine"))
 silver = (
     etl.read_csv_logs(spark, parameters["logs"], schema=LOG)
     .transform(etl.pipeline(audit.count("bronze"), etl.flag_violations(READABLE), audit.violations(READABLE)))
-    .transform(etl.quarantine(f"{tables}/quarantine", through=audit.count("quarantined")))
+    .transform(etl.quarantine(into=quarantine))
     .drop("_corrupt_record")
-    .transform(etl.impute_financials("UnitPrice", "Discount", "Revenue"))
-    .transform(etl.pipeline(audit.filled(), audit.count("silver")))
+    .transform(etl.impute_financials(*AMOUNTS))
+    .transform(etl.pipeline(audit.filled(*AMOUNTS), audit.count("silver")))
     .transform(etl.write_partitioned(f"{tables}/silver", by="Country"))
 )
 print(audit.report(rows_in="bronze", rows_out=["silver", "quarantined"]))
@@ -51,9 +55,9 @@ print(audit.report(rows_in="bronze", rows_out=["silver", "quarantined"]))
 # COMMAND ----------
 
 GOLD = {
-    "daily_active_users": etl.daily_active_users(user="CustomerID", at="InvoiceDate"),
-    "daily_revenue": etl.daily_revenue(amount="Revenue", at="InvoiceDate", by=["Country"]),
+    "daily_active_users": etl.daily_active_users(user="CustomerID", timestamp="InvoiceDate"),
+    "daily_revenue": etl.daily_revenue(amount="Revenue", timestamp="InvoiceDate", by=["Country"]),
 }
 for name, step in GOLD.items():
-    silver.transform(step).write.parquet(f"{tables}/gold/{name}")
-    spark.read.parquet(f"{tables}/gold/{name}").orderBy("day").show(5)
+    gold = silver.transform(step).transform(etl.write_table(f"{tables}/gold/{name}"))
+    gold.orderBy("day").show(5)

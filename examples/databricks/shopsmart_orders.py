@@ -1,4 +1,4 @@
-"""The bundle's wheel task: nested JSON orders to silver and gold, in the session that Databricks has made."""
+"""The wheel task of the bundle: build silver and gold from nested JSON orders, in the session of the job."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 
 def main() -> None:
-    """Read the task's parameters and run; the session is left running, since Databricks ends it."""
+    """Read the task's parameters and run. Databricks stops the session, so this function does not."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--input", required=True, help="a folder of JSON payloads")
     parser.add_argument("--output", required=True, help="a folder that does not exist yet")

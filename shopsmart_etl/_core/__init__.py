@@ -1,1 +1,1 @@
-"""What every area is built on. Internal."""
+"""Internal modules that every area uses."""

@@ -1,4 +1,4 @@
-"""Casts that lose nothing, as SQL. Pure: nothing here needs a Spark session."""
+"""Lossless casts, as SQL. Needs no Spark session."""
 
 from __future__ import annotations
 
@@ -21,111 +21,115 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from shopsmart_etl._core.sql import literal, type_sql
+from shopsmart_etl._core.sql import all_of, any_of, call, cast, if_, literal, try_cast
 
-# The decimal digits that hold every value of the type.
+# The maximum number of decimal digits of each integer type.
 _DIGITS: dict[type[DataType], int] = {ByteType: 3, ShortType: 5, IntegerType: 10, LongType: 19}
-# The whole numbers, in digits, that a floating type holds every one of.
+# Each floating type represents every whole number of up to this many digits exactly.
 _EXACT_DIGITS: dict[type[DataType], int] = {FloatType: 7, DoubleType: 15}
 _FLOATING = FloatType, DoubleType
-_WRITTEN = (*_DIGITS, *_FLOATING, DecimalType, BooleanType, DateType)
+# Types whose text can be cast back to the same value.
+_HAS_EXACT_TEXT = (*_DIGITS, *_FLOATING, DecimalType, BooleanType, DateType)
 
 
 class Cast(NamedTuple):
-    """A cast's SQL.
+    """The SQL of a cast.
 
     Attributes:
-        value: The value in the new type; null where the cast would lose something.
-        lost: Tells where that is so, never null itself; None where it never is.
+        value: The value in the target type; null where the cast is not exact.
+        mismatch: The condition, never null, that the cast is not exact; None if every value casts exactly.
     """
 
     value: str
-    lost: str | None
+    mismatch: str | None
 
 
 class Formats(NamedTuple):
-    """How dates and times are written, in Spark's datetime patterns."""
+    """Datetime patterns of Spark, with which text is parsed as dates and timestamps."""
 
     date: Sequence[str]
     timestamp: Sequence[str]
 
 
-def find_cast(sql: str, have: DataType, wanted: DataType, formats: Formats) -> Cast | None:
-    """Write a cast that loses nothing.
+def find_cast(sql: str, source: DataType, target: DataType, formats: Formats) -> Cast | None:
+    """Write a lossless cast between two types.
 
     Args:
-        sql: The value.
-        have: Its type, no struct, array or map.
-        wanted: The type wanted, another one.
-        formats: How text is read as a date or a time.
+        sql: The SQL of the value.
+        source: The value's type; not a struct, array or map.
+        target: The type to cast to; not equal to ``source``.
+        formats: The formats of dates and timestamps in text.
 
     Returns:
-        The cast, or None where the types have none that could be undone.
+        The cast, or None if there is no lossless cast between the types.
     """
-    if isinstance(have, StringType):
-        return _of_text(sql, wanted, formats)
-    if _holds_all(have, wanted):
-        return Cast(f"CAST({sql} AS {type_sql(wanted)})", None)
-    if _is_number(have) and _is_number(wanted):
-        # By way of a decimal, since a double beyond the longs comes back as the greatest of them.
-        back = "decimal(20,0)" if type(have) in _DIGITS else type_sql(have)
-        # The double next to the greatest long becomes that long, and comes back as itself.
-        beyond = type(have) in _FLOATING and isinstance(wanted, LongType)
-        return _there_and_back(sql, wanted, back, fits=f"{sql} < {2**63}D" if beyond else "")
-    if isinstance(have, (TimestampType, TimestampNTZType)) and isinstance(wanted, DateType):
-        return _there_and_back(sql, wanted, type_sql(have))
+    if isinstance(source, StringType):
+        return _parse_text(sql, target, formats)
+    if _is_widening(source, target):
+        return Cast(cast(sql, target), None)
+    if _is_number(source) and _is_number(target):
+        # Compare integers as decimals: Spark casts a double outside the range of longs to the nearest long.
+        compared = DecimalType(20, 0) if type(source) in _DIGITS else source
+        # The double 2**63 casts to the largest long and back to itself.
+        in_range = f"{sql} < {2**63}D" if type(source) in _FLOATING and isinstance(target, LongType) else None
+        return _round_trip(sql, target, compared, in_range)
+    if isinstance(source, (TimestampType, TimestampNTZType)) and isinstance(target, DateType):
+        return _round_trip(sql, target, source)
     return None
 
 
-def _of_text(sql: str, wanted: DataType, formats: Formats) -> Cast | None:
-    if isinstance(wanted, StringType):
-        return Cast(f"CAST({sql} AS {type_sql(wanted)})", None)
-    value = f"try_cast({sql} AS {type_sql(wanted)})"
-    if isinstance(wanted, DecimalType):
-        # Spark rounds what has too many decimals.
-        value = f"if({sql} RLIKE '^ *[+-]?[0-9]*[.]?[0-9]{{0,{wanted.scale}}}0* *$', {value}, NULL)"
-    elif isinstance(wanted, _FLOATING):
-        # Spark takes what is too large for infinite.
-        value = f"if(abs({value}) = double('Infinity') AND {sql} RLIKE '[0-9]', NULL, {value})"
-    elif isinstance(wanted, DateType):
-        value = _first(f"CAST(try_to_timestamp({sql}, {literal(one)}) AS DATE)" for one in formats.date)
-    elif isinstance(wanted, TimestampType):
-        value = _first(f"CAST(try_to_timestamp({sql}, {literal(one)}) AS TIMESTAMP)" for one in formats.timestamp)
-    elif not (_is_number(wanted) or isinstance(wanted, BooleanType)):
+def _parse_text(sql: str, target: DataType, formats: Formats) -> Cast | None:
+    if isinstance(target, StringType):
+        return Cast(cast(sql, target), None)
+    value = try_cast(sql, target)
+    if isinstance(target, DecimalType):
+        # Spark rounds numbers that have more decimals than the type.
+        value = if_(f"{sql} RLIKE '^ *[+-]?[0-9]*[.]?[0-9]{{0,{target.scale}}}0* *$'", value)
+    elif isinstance(target, _FLOATING):
+        # Spark reads numbers that are too large as infinity.
+        overflows = all_of([f"{call('abs', value)} = double('Infinity')", f"{sql} RLIKE '[0-9]'"])
+        value = if_(overflows, "NULL", value)
+    elif isinstance(target, DateType):
+        value = _first_match(sql, target, formats.date)
+    elif isinstance(target, TimestampType):
+        value = _first_match(sql, target, formats.timestamp)
+    elif not (_is_number(target) or isinstance(target, BooleanType)):
         return None
-    return Cast(value, f"({sql} IS NOT NULL AND {value} IS NULL)")
+    return Cast(value, all_of([f"{sql} IS NOT NULL", f"{value} IS NULL"]))
 
 
-def _first(values: Iterable[str]) -> str:
-    return f"coalesce({', '.join((*values, 'NULL'))})"
+def _first_match(sql: str, target: DataType, formats: Iterable[str]) -> str:
+    parsed = (cast(call("try_to_timestamp", sql, literal(pattern)), target) for pattern in formats)
+    return call("coalesce", *parsed, "NULL")
 
 
-def _there_and_back(sql: str, wanted: DataType, back: str, fits: str = "") -> Cast:
-    there = f"try_cast({sql} AS {type_sql(wanted)})"
-    same = f"(try_cast({there} AS {back}) <=> {sql}{fits and f' AND ({sql} IS NULL OR {fits})'})"
-    return Cast(f"if({same}, {there}, NULL)", f"(NOT {same})")
+def _round_trip(sql: str, target: DataType, compared: DataType, in_range: str | None = None) -> Cast:
+    """Write a cast that is null if casting its value back gives another value."""
+    value = try_cast(sql, target)
+    unchanged = f"{try_cast(value, compared)} <=> {sql}"
+    is_lossless = all_of([unchanged] if in_range is None else [unchanged, any_of([f"{sql} IS NULL", in_range])])
+    return Cast(if_(is_lossless, value), f"(NOT {is_lossless})")
 
 
-def _holds_all(have: DataType, wanted: DataType) -> bool:
-    """Tell whether a type holds every value of another."""
-    if isinstance(wanted, StringType):
-        return type(have) in _WRITTEN
-    if isinstance(wanted, (TimestampType, TimestampNTZType)):
-        return isinstance(have, DateType)
-    if type(have) in _FLOATING:
-        return isinstance(have, FloatType) and isinstance(wanted, DoubleType)
-    if type(have) in _DIGITS:
-        digits, scale = _DIGITS[type(have)], 0
-    elif isinstance(have, DecimalType):
-        digits, scale = have.precision - have.scale, have.scale
+def _is_widening(source: DataType, target: DataType) -> bool:
+    """Return whether the target type represents every value of the source type exactly."""
+    if isinstance(target, StringType):
+        return type(source) in _HAS_EXACT_TEXT
+    if isinstance(target, (TimestampType, TimestampNTZType)):
+        return isinstance(source, DateType)
+    if type(source) in _FLOATING:
+        return isinstance(source, FloatType) and isinstance(target, DoubleType)
+    if type(source) in _DIGITS:
+        digits, scale = _DIGITS[type(source)], 0
+    elif isinstance(source, DecimalType):
+        digits, scale = source.precision - source.scale, source.scale
     else:
         return False
-    if isinstance(wanted, DecimalType):
-        return wanted.precision - wanted.scale >= digits and wanted.scale >= scale
-    holds = {**_DIGITS, **_EXACT_DIGITS}.get(type(wanted), 0)
-    # An integral type holds not every number of as many digits as its greatest, but all of a smaller integral type.
-    return type(have) in _DIGITS and digits < holds
+    if isinstance(target, DecimalType):
+        return target.precision - target.scale >= digits and target.scale >= scale
+    # A type with more digits represents every value of a smaller integer type.
+    return type(source) in _DIGITS and digits < {**_DIGITS, **_EXACT_DIGITS}.get(type(target), 0)
 
 
-def _is_number(of: DataType) -> bool:
-    return type(of) in _DIGITS or type(of) in _FLOATING or isinstance(of, DecimalType)
+def _is_number(data_type: DataType) -> bool:
+    return type(data_type) in _DIGITS or type(data_type) in _FLOATING or isinstance(data_type, DecimalType)

@@ -1,4 +1,4 @@
-"""Find columns by name, and refuse names that clash. Needs no Spark session."""
+"""Find columns by name, and check for names that clash. Needs no Spark session."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from shopsmart_etl.errors import ColumnClashError, ColumnNotFoundError
 
 
 def find_column(schema: StructType, name: str, *, ignores_case: Callable[[], bool]) -> int:
-    """Find a top-level column as Spark would: by its exact name, else the one that differs only in case.
+    """Find a top-level column as Spark does: by its exact name, else by the only name that differs in case.
 
     Args:
-        schema: Where to look.
-        name: The name, literally: a dot is part of it.
-        ignores_case: Tells whether the session ignores case; asked only where no name fits exactly.
+        schema: The schema to search.
+        name: The name, taken literally: a dot is part of it.
+        ignores_case: Returns whether the session ignores case; called only if no name matches exactly.
 
     Returns:
-        The column's position.
+        The column's index.
 
     Raises:
-        ColumnNotFoundError: There is no such column, or more than one.
+        ColumnNotFoundError: No column matches, or more than one.
     """
     names = schema.names
-    found = [position for position, other in enumerate(names) if other == name]
-    if not found:
-        twins = [position for position, other in enumerate(names) if other.lower() == name.lower()]
-        found = twins if twins and ignores_case() else []
-    if len(found) != 1:
+    matches = [index for index, other in enumerate(names) if other == name]
+    if not matches:
+        variants = [index for index, other in enumerate(names) if other.lower() == name.lower()]
+        matches = variants if variants and ignores_case() else []
+    if len(matches) != 1:
         raise ColumnNotFoundError(name, names)
-    return found[0]
+    return matches[0]
 
 
-def refuse_clashes(named: Iterable[tuple[str, str]], *, ignores_case: Callable[[], bool], way_out: str) -> None:
-    """Refuse columns of which two would carry one name.
+def check_clashes(named: Iterable[tuple[str, str]], *, ignores_case: Callable[[], bool], hint: str) -> None:
+    """Check that no two columns have the same name.
 
     Args:
-        named: Each column's name and, in words, where it comes from.
-        ignores_case: Tells whether the session ignores case; asked only where two names differ in nothing else.
-        way_out: What the user can do about it.
+        named: Each column's name and a description of its origin.
+        ignores_case: Returns whether the session ignores case; called only if two names differ in case alone.
+        hint: How the user can fix a clash.
 
     Raises:
-        ColumnClashError: Two names are the same to the session.
+        ColumnClashError: Two names are equal in the session.
     """
     exact: dict[str, str] = {}
     folded: dict[str, str] = {}
     for name, origin in named:
-        twin = exact.get(name) or (folded.get(name.lower()) if name.lower() in folded and ignores_case() else None)
-        if twin is not None:
-            raise ColumnClashError(name, (twin, origin), way_out=way_out)
+        other = exact.get(name) or (folded.get(name.lower()) if name.lower() in folded and ignores_case() else None)
+        if other is not None:
+            raise ColumnClashError(name, (other, origin), hint=hint)
         exact[name] = origin
         folded[name.lower()] = origin

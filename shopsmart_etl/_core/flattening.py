@@ -1,4 +1,4 @@
-"""Plan how structs are flattened, level by level. Needs no Spark session."""
+"""Plan how to flatten structs, level by level. Needs no Spark session."""
 
 from __future__ import annotations
 
@@ -8,103 +8,113 @@ from typing import NamedTuple
 from pyspark.sql import DataFrame
 from pyspark.sql.types import BooleanType, StructField, StructType
 
-from shopsmart_etl._core.engine import is_sail
 from shopsmart_etl._core.sql import positions
 
-# From about 24 nested field accesses on, Spark's subexpression elimination doubles its time with each level
+# Beyond about 24 nested field accesses, Spark's subexpression elimination doubles its time with each level
 # (4.3: 6 s at 26 levels, over 90 s at 30). A guard every 8 levels keeps each access chain short.
 _LEVELS_PER_GUARD = 8
-_MARK = StructField("present", BooleanType(), nullable=False)
+_PRESENT = StructField("present", BooleanType(), nullable=False)
 
 
 class Leaf(NamedTuple):
-    """A column that a flatten ends in: where it was, and what it is.
+    """A column of a flattened schema.
 
-    A leaf that marks a struct is true where the struct at its path is not null.
+    Attributes:
+        path: The names of the fields from the top-level column to the leaf.
+        field: The leaf's field.
+        is_presence: Whether the leaf is a boolean that is true if the struct at ``path`` is not null.
     """
 
     path: tuple[str, ...]
     field: StructField
-    marks: bool = False
+    is_presence: bool = False
 
 
 class Level(NamedTuple):
-    """One step of a flatten: SQL expressions over columns that are named by position."""
+    """One select of a flatten: the number of input columns, and SQL expressions over them, named by position."""
 
     columns: int
     sql: list[str]
 
 
 class Flattening(NamedTuple):
-    """How a schema is flattened: level by level, and the leaves that result.
+    """How to flatten a schema: the selects, one per level, and the resulting leaves.
 
-    The expressions name columns by their position in the level before (`` `0` ``, `` `1` ``, ...), so that no
-    field name, whatever it holds, is ever parsed or compared.
+    The expressions refer to columns by their position in the previous level (`` `0` ``, `` `1` ``, ...), so that
+    Spark never parses or compares field names.
     """
 
     levels: list[Level]
     leaves: list[Leaf]
 
-    def apply(self, df: DataFrame) -> DataFrame:
-        """Flatten a DataFrame of the schema; the leaves keep names that may be ambiguous."""
-        hollow = bool(self.levels) and is_sail(df.sparkSession)
+    def apply(self, df: DataFrame, *, fills_null_structs: bool) -> DataFrame:
+        """Flatten a DataFrame that has the schema. The leaves keep their own names, which may be ambiguous.
+
+        Args:
+            df: The DataFrame.
+            fills_null_structs: Whether the engine, like Sail, returns non-null values for the fields of a null struct.
+        """
         for level in self.levels:
             df = df.toDF(*positions(level.columns))
-            if hollow:
-                df = df.selectExpr(*(f"if(`{at}` IS NULL, NULL, `{at}`) AS `{at}`" for at in range(level.columns)))
+            if fills_null_structs:
+                df = df.selectExpr(
+                    *(f"if(`{index}` IS NULL, NULL, `{index}`) AS `{index}`" for index in range(level.columns))
+                )
             df = df.selectExpr(*level.sql)
         return df
 
 
-def opens(field: StructField) -> bool:
-    """Tell whether a flatten opens this field."""
-    # A struct without fields is a value too (null or not), so it stays as it is: opened it would vanish.
+def is_non_empty_struct(field: StructField) -> bool:
+    """Return whether a field is a struct with fields, which a flatten replaces by them."""
+    # A struct without fields is kept: replacing it by its fields would drop the column.
     return isinstance(field.dataType, StructType) and len(field.dataType.fields) > 0
 
 
 def plan_flattening(
-    schema: StructType, opened: Collection[int], max_depth: int | None = None, *, marked: bool = False
+    schema: StructType, columns: Collection[int], max_depth: int | None = None, *, with_presence: bool = False
 ) -> Flattening:
     """Plan a flatten level by level.
 
-    A struct is opened by a star (`` `3`.* ``), which Spark resolves by ordinal: that survives every name, costs
-    one expression a struct instead of one a leaf, and leaves nested column pruning as it is.
+    Each struct is expanded by a star (`` `3`.* ``), which Spark resolves by ordinal: it works for every name, costs
+    one expression per struct instead of one per leaf, and keeps nested column pruning.
 
     Args:
         schema: The DataFrame's schema.
-        opened: Positions of the top-level columns to flatten.
-        max_depth: How many levels of struct to open; None for all.
-        marked: Whether each struct that may be null leaves a leaf that marks it before its own.
+        columns: Indexes of the top-level columns to flatten.
+        max_depth: How many levels of structs to flatten; None for all.
+        with_presence: Whether to add a presence leaf before the leaves of each nullable struct.
 
     Returns:
-        The levels to select one after the other, and the leaves of the last.
+        The levels to select one after the other, and the leaves of the last level.
     """
     leaves = [Leaf((field.name,), field) for field in schema.fields]
-    opening = [position in opened and opens(field) for position, field in enumerate(schema.fields)]
+    expanded = [index in columns and is_non_empty_struct(field) for index, field in enumerate(schema.fields)]
     levels: list[Level] = []
     depth = 0
-    while any(opening) and (max_depth is None or depth < max_depth):
+    while any(expanded) and (max_depth is None or depth < max_depth):
         depth += 1
         if depth % _LEVELS_PER_GUARD == 0:
-            levels.append(Level(len(leaves), [_guarded(at) if now else f"`{at}`" for at, now in enumerate(opening)]))
-        sql, below = [], []
-        for at, (leaf, now) in enumerate(zip(leaves, opening, strict=True)):
-            if now and marked and leaf.field.nullable:
-                sql.append(f"`{at}` IS NOT NULL")
-                below.append((Leaf(leaf.path, _MARK, marks=True), False))
-            sql.append(f"`{at}`.*" if now else f"`{at}`")
-            below += [(one, opens(one.field)) for one in _opened(leaf)] if now else [(leaf, False)]
+            guards = [_guarded(index) if expand else f"`{index}`" for index, expand in enumerate(expanded)]
+            levels.append(Level(len(leaves), guards))
+        sql, following = [], []
+        for index, (leaf, expand) in enumerate(zip(leaves, expanded, strict=True)):
+            if expand and with_presence and leaf.field.nullable:
+                sql.append(f"`{index}` IS NOT NULL")
+                following.append((Leaf(leaf.path, _PRESENT, is_presence=True), False))
+            sql.append(f"`{index}`.*" if expand else f"`{index}`")
+            children = _children(leaf) if expand else []
+            following += [(child, is_non_empty_struct(child.field)) for child in children] or [(leaf, False)]
         levels.append(Level(len(leaves), sql))
-        leaves, opening = [leaf for leaf, _ in below], [now for _, now in below]
+        leaves, expanded = [leaf for leaf, _ in following], [expand for _, expand in following]
     return Flattening(levels, leaves)
 
 
-def _opened(leaf: Leaf) -> list[Leaf]:
+def _children(leaf: Leaf) -> list[Leaf]:
     struct = leaf.field.dataType
-    assert isinstance(struct, StructType)  # noqa: S101 - narrows the type; opens said so
+    assert isinstance(struct, StructType)  # noqa: S101 - narrows the type, checked by is_non_empty_struct
     return [Leaf((*leaf.path, field.name), field) for field in struct.fields]
 
 
-def _guarded(at: int) -> str:
-    # Means the column itself; a conditional is where subexpression elimination stops.
-    return f"if(isnull(`{at}`), null, `{at}`) AS `{at}`"
+def _guarded(index: int) -> str:
+    # Equal to the column; subexpression elimination does not look inside a conditional.
+    return f"if(isnull(`{index}`), null, `{index}`) AS `{index}`"

@@ -1,4 +1,4 @@
-"""Columns and the fields inside them, by dotted path, and how to change them where they are."""
+"""Find columns and nested fields by dotted path, and change them in place."""
 
 from __future__ import annotations
 
@@ -10,190 +10,201 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StructField, StructType
 
-from shopsmart_etl._core.columns import find_column, refuse_clashes
-from shopsmart_etl._core.sql import positions, quote, type_text
+from shopsmart_etl._core.frame import Frame, Plan, keep_metadata
+from shopsmart_etl._core.sql import path_text, positions, quote, type_text
 from shopsmart_etl.errors import ColumnNotFoundError, ColumnTypeError
 
-# A name in backticks, in which a doubled one is a backtick, or one without dots and backticks.
+# A name in backticks, where two backticks are one, or a name without dots and backticks.
 _NAME = re.compile(r"`((?:[^`]|``)+)`|([^.`]+)")
 
 
-class Place(NamedTuple):
-    """Where a field is: the position of its column, the fields on the way, and itself.
+class FieldLocation(NamedTuple):
+    """The location of a column or of a nested field.
 
     Attributes:
-        at: The top-level column's position.
-        inside: The names of the fields that lead to it; none for the column itself.
+        column: The index of the top-level column.
+        path: The field names from the column to the field; empty for the column itself.
         field: The field.
-        siblings: The names beside it.
+        siblings: The names of all fields in the same struct, or of all columns.
     """
 
-    at: int
-    inside: tuple[str, ...]
+    column: int
+    path: tuple[str, ...]
     field: StructField
     siblings: tuple[str, ...]
 
 
-def find_field(schema: StructType, column: str, *, ignores_case: Callable[[], bool]) -> Place:
-    """Find a column by its literal name, or a field inside columns by its dotted path.
+def find_field(frame: Frame, column: str) -> FieldLocation:
+    """Find a column by its literal name, or a nested field by its dotted path.
 
-    A path leads through structs and arrays of structs. Names that hold a dot stand in backticks in it.
+    A path may contain structs and arrays of structs. Names with a dot need backticks.
 
     Args:
-        schema: Where to look.
+        frame: The frame to search.
         column: The name or path.
-        ignores_case: Tells whether the session ignores case.
 
     Returns:
-        Its place.
+        The location of the column or field.
 
     Raises:
-        ColumnNotFoundError: There is no such column or field.
-        ColumnTypeError: The path leads through something else than structs and arrays.
-        ColumnClashError: A field on the way has a sibling that Spark takes for it.
+        ColumnNotFoundError: No column or field matches.
+        ColumnTypeError: The path contains a type other than a struct or an array of structs.
+        ColumnClashError: A field of the path has a sibling with the same name in the session.
     """
-    path = _path(column)
+    schema, path = frame.schema, _path(column)
     try:
-        at = find_column(schema, column, ignores_case=ignores_case)
+        index = frame.index(column)
     except ColumnNotFoundError:
         if len(path) == 1:
             raise
     else:
-        return Place(at, (), schema.fields[at], tuple(schema.names))
-    at = find_column(schema, path[0], ignores_case=ignores_case)
-    place = Place(at, (), schema.fields[at], tuple(schema.names))
+        return FieldLocation(index, (), schema.fields[index], tuple(schema.names))
+    index = frame.index(path[0])
+    location = FieldLocation(index, (), schema.fields[index], tuple(schema.names))
     for depth, name in enumerate(path[1:], start=1):
-        struct = _struct(place.field.dataType)
+        struct = _struct(location.field.dataType)
+        parent = ".".join(path[:depth])
         if struct is None:
-            before = ".".join(path[:depth])
             raise ColumnTypeError(
-                before, wanted="a struct or an array of structs", found=type_text(place.field.dataType)
+                parent, expected="a struct or an array of structs", got=type_text(location.field.dataType)
             )
-        found = struct.fields[find_column(struct, name, ignores_case=ignores_case)]
-        refuse_clashes(
-            [
-                (other, f"{'.'.join(path[:depth])}.{quote(other)}")
-                for other in struct.names
-                if other.lower() == name.lower()
-            ],
-            ignores_case=ignores_case,
-            way_out="Flatten the struct first, or set spark.sql.caseSensitive=true",
+        field = struct.fields[frame.index_in(struct, name)]
+        frame.check_clashes(
+            [(other, f"{parent}.{quote(other)}") for other in struct.names if other.lower() == name.lower()],
+            hint="Flatten the struct first, or set spark.sql.caseSensitive=true",
         )
-        place = Place(at, (*place.inside, found.name), found, tuple(struct.names))
-    return place
+        location = FieldLocation(index, (*location.path, field.name), field, tuple(struct.names))
+    return location
 
 
 class Change(NamedTuple):
-    """What a step does to one field.
+    """A change of one field, and new fields computed from its old value.
 
     Attributes:
-        place: Where the field is.
-        value: Makes its new value of the old one.
-        beside: Makes new fields of its old value, by their suffix: what follows the field's own name.
+        location: The location of the field.
+        value: Computes the new value from the old one.
+        added: For each new field, by the suffix of its name: a function of the old value, and the new field's type.
+        type: The new type; None to keep the type.
+        nullable: Whether the new value may be null.
     """
 
-    place: Place
+    location: FieldLocation
     value: Callable[[Column], Column]
-    beside: Mapping[str, Callable[[Column], Column]]
+    added: Mapping[str, tuple[Callable[[Column], Column], DataType]]
+    type: DataType | None = None
+    nullable: bool = True
+
+    def new_fields(self) -> list[StructField]:
+        """Return the new fields."""
+        name = self.location.field.name
+        return [StructField(name + suffix, data_type) for suffix, (_, data_type) in self.added.items()]
 
 
-def apply_changes(
-    df: DataFrame,
-    schema: StructType,
-    changes: Sequence[Change],
-    *,
-    behind: int = 0,
-    ignores_case: Callable[[], bool],
-    way_out: str,
-) -> DataFrame:
-    """Change fields where they are.
+def change_fields(
+    frame: Frame, changes: Sequence[Change], *, computed: Sequence[Callable[[], Column]] = (), hint: str
+) -> Plan:
+    """Return a plan that changes fields in place.
 
-    The new fields of a column stand behind the last column, those of a nested field behind the last field beside it. A
-    null struct stays null: there is no field in it to change.
+    The new fields of a column are added after the last column, those of a nested field after its last sibling. A null
+    struct stays null.
 
     Args:
-        df: A DataFrame of the schema's columns, and those behind them.
-        schema: The columns to keep.
-        changes: The changes, each to another field.
-        behind: How many columns stand behind the schema's; the result leaves them out.
-        ignores_case: Tells whether the session ignores case.
-        way_out: What the user can do about a name that is taken.
-
-    Returns:
-        The DataFrame, changed.
+        frame: The DataFrame.
+        changes: The changes, at most one per field.
+        computed: Functions that build columns to compute first. Each column has a name. Changes refer to them by
+            position, after the DataFrame's own columns.
+        hint: How the user can fix a clash of names.
 
     Raises:
-        ColumnClashError: A new field's name is taken.
+        ColumnClashError: A new field has the name of an existing one.
     """
-    flat = [change for change in changes if not change.place.inside]
-    added = [change.place.field.name + suffix for change in flat for suffix in change.beside]
-    beside = [(tuple(schema.names), added)]
-    beside += [
-        (change.place.siblings, [change.place.field.name + suffix for suffix in change.beside])
-        for change in changes
-        if change.place.inside
-    ]
-    for names, new in beside:
-        refuse_clashes(
-            [(name, f"column {quote(name)}") for name in names] + [(name, f"flag {quote(name)}") for name in new],
-            ignores_case=ignores_case,
-            way_out=way_out,
-        )
-    # Names by position, because withColumns would replace every column whose name differs only in case.
-    columns: dict[str, Column] = {}
+    fields = list(frame.schema.fields)
+    added = [field for change in changes if not change.location.path for field in change.new_fields()]
+    _check_names(frame, frame.names, added, hint)
+    changes_of_types: list[tuple[Change, DataType]] = []
     for change in changes:
-        at = str(change.place.at)
-        field = schema.fields[change.place.at]
-        column = columns.get(at, F.col(at))
-        made = (
-            _changed(column, field.dataType, change.place.inside, change)
-            if change.place.inside
-            else change.value(column)
-        )
-        columns[at] = made
-    new_columns = {
-        f"{change.place.at}{suffix}": make(F.col(str(change.place.at)))
-        for change in flat
-        for suffix, make in change.beside.items()
-    }
-    placed_names = positions(len(schema.fields) + behind)
-    placed = df.toDF(*placed_names).withColumns({**columns, **new_columns})
-    placed = keep_metadata(placed, {at: schema.fields[int(at)] for at in columns})
-    if behind:
-        # Not drop(), for which a declarative pipeline would have to know the table already.
-        placed = placed.selectExpr(*map(quote, [*placed_names[: len(schema.fields)], *new_columns]))
-    return placed.toDF(*schema.names, *added)
+        index, path = change.location.column, change.location.path
+        if path:
+            _check_names(frame, change.location.siblings, change.new_fields(), hint)
+        changes_of_types.append((change, fields[index].dataType))
+        fields[index] = _changed_field(fields[index], path, change)
+    count = len(fields)
+    names = [*frame.names, *(field.name for field in added)]
+
+    def apply(df: DataFrame) -> DataFrame:
+        # Compute these before renaming, since the caller's columns refer to the DataFrame's columns by name.
+        rows = df.select("*", *(build() for build in computed)) if computed else df
+        # Rename to positions: withColumns replaces every column whose name differs only in case.
+        values, new = _changed_columns(changes_of_types)
+        changed = rows.toDF(*positions(count + len(computed))).withColumns({**values, **new})
+        changed = keep_metadata(changed, {index: fields[int(index)] for index in values})
+        if computed:
+            # drop() looks up the schema, which is not known while a declarative pipeline is being defined.
+            changed = changed.selectExpr(*map(quote, [*positions(count), *new]))
+        return changed.toDF(*names)
+
+    sources = [path_text([name]) for name in frame.names] + [""] * len(added)
+    return Plan(StructType([*fields, *added]), apply, tuple(sources))
 
 
-def keep_metadata(df: DataFrame, fields: Mapping[str, StructField]) -> DataFrame:
-    """Give columns the metadata of fields. Not by alias, whose metadata ``withColumns`` drops on Connect before 4.2."""
-    for name, field in fields.items():
-        if field.metadata:
-            df = df.withMetadata(name, field.metadata)
-    return df
+def _changed_columns(changes: Sequence[tuple[Change, DataType]]) -> tuple[dict[str, Column], dict[str, Column]]:
+    """Return the changed columns by position, and the new columns by names that are not positions."""
+    values: dict[str, Column] = {}
+    new: dict[str, Column] = {}
+    for change, old_type in changes:
+        index = str(change.location.column)
+        values[index] = _changed(values.get(index, F.col(index)), old_type, change.location.path, change)
+        if not change.location.path:
+            for compute, _ in change.added.values():
+                new[f"new{len(new)}"] = compute(F.col(index))
+    return values, new
 
 
-def _changed(column: Column, of: DataType, inside: Sequence[str], change: Change) -> Column:
-    if isinstance(of, ArrayType):
-        return F.transform(column, lambda element: _changed(element, of.elementType, inside, change))
-    assert isinstance(of, StructType)  # noqa: S101 - narrows the type; find_field went this way
-    name, *rest = inside
+def _check_names(frame: Frame, names: Sequence[str], added: Sequence[StructField], hint: str) -> None:
+    frame.check_clashes(
+        [(name, f"column {quote(name)}") for name in names]
+        + [(field.name, f"flag {quote(field.name)}") for field in added],
+        hint=hint,
+    )
+
+
+def _changed(column: Column, data_type: DataType, path: Sequence[str], change: Change) -> Column:
+    if not path:
+        return change.value(column)
+    if isinstance(data_type, ArrayType):
+        return F.transform(column, lambda element: _changed(element, data_type.elementType, path, change))
+    assert isinstance(data_type, StructType)  # noqa: S101 - narrows the type, checked by find_field
+    name, *rest = path
     value = column.getField(name)
-    if rest:
-        return column.withField(quote(name), _changed(value, of[name].dataType, rest, change))
-    column = column.withField(quote(name), change.value(value))
-    for suffix, make in change.beside.items():
-        column = column.withField(quote(name + suffix), make(value))
+    column = column.withField(quote(name), _changed(value, data_type[name].dataType, rest, change))
+    if not rest:
+        for suffix, (compute, _) in change.added.items():
+            column = column.withField(quote(name + suffix), compute(value))
     return column
 
 
-def _struct(of: DataType) -> StructType | None:
-    while isinstance(of, ArrayType):
-        of = of.elementType
-    return of if isinstance(of, StructType) else None
+def _changed_field(field: StructField, path: Sequence[str], change: Change) -> StructField:
+    if not path:
+        return StructField(field.name, change.type or field.dataType, change.nullable, field.metadata)
+    return StructField(field.name, _changed_type(field.dataType, path, change), field.nullable, field.metadata)
+
+
+def _changed_type(data_type: DataType, path: Sequence[str], change: Change) -> DataType:
+    if isinstance(data_type, ArrayType):
+        return ArrayType(_changed_type(data_type.elementType, path, change), data_type.containsNull)
+    assert isinstance(data_type, StructType)  # noqa: S101 - narrows the type, checked by find_field
+    name, *rest = path
+    fields = [_changed_field(field, rest, change) if field.name == name else field for field in data_type.fields]
+    return StructType(fields if rest else [*fields, *change.new_fields()])
+
+
+def _struct(data_type: DataType) -> StructType | None:
+    while isinstance(data_type, ArrayType):
+        data_type = data_type.elementType
+    return data_type if isinstance(data_type, StructType) else None
 
 
 def _path(text: str) -> list[str]:
-    """Split a dotted path; what is no path is one name."""
+    """Split a dotted path into names; text that is not a valid path is a single name."""
     names = [quoted.replace("``", "`") or plain for quoted, plain in _NAME.findall(text)]
     return names if ".".join(match.group() for match in _NAME.finditer(text)) == text else [text]

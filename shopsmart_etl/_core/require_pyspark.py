@@ -1,4 +1,4 @@
-"""Refuse, in one line, to be imported without PySpark."""
+"""Raise an ImportError that explains how to install PySpark if it is missing."""
 
 from __future__ import annotations
 

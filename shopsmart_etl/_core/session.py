@@ -1,34 +1,48 @@
-"""Questions that the package asks a session."""
+"""Ask a session for its kind and settings, and for schemas and paths."""
 
 from __future__ import annotations
 
-from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.errors import AnalysisException, ParseException, PySparkTypeError
+from pyspark.sql import SparkSession
+from pyspark.sql.types import StructType
+
+from shopsmart_etl._core.spark_errors import error_condition
+from shopsmart_etl.errors import InvalidArgumentError
 
 
-def ignores_case(df: DataFrame) -> bool:
-    """Tell whether the DataFrame's session takes ``ID`` and ``id`` for one name, as Spark does by default.
-
-    On Connect this is a request to the server, so callers ask only when two names differ in nothing but case.
-    """
-    return session_ignores_case(df.sparkSession)
+def is_connect(spark: SparkSession) -> bool:
+    """Return whether the session is on Spark Connect, where DataFrames are analyzed lazily. Sends no request."""
+    return ".connect." in type(spark).__module__
 
 
 def session_ignores_case(spark: SparkSession) -> bool:
-    """Tell the same of a session."""
+    """Return whether names that differ only in case are equal in a session."""
     return str(spark.conf.get("spark.sql.caseSensitive")).lower() != "true"
 
 
-def path_exists(spark: SparkSession, path: str) -> bool:
-    """Tell whether there is a file or a folder at a path; a glob passes, whatever it matches.
+def parse_schema(spark: SparkSession, argument: str, schema: str) -> StructType:
+    """Parse DDL text.
 
-    Analyzes a stream from there, which looks at the path alone: a batch lists the folder, and logs a stack trace for a
+    Raises:
+        InvalidArgumentError: The text is not valid DDL.
+    """
+    try:
+        return spark.createDataFrame([], schema).schema
+    except (ParseException, PySparkTypeError) as error:
+        expected = "DDL such as 'user STRING, price DECIMAL(10, 2)'"
+        raise InvalidArgumentError(argument, expected=expected, got=schema) from error
+
+
+def path_exists(spark: SparkSession, path: str) -> bool:
+    """Return whether a file or folder exists at a path; always true for a glob.
+
+    Analyzes a stream, which checks only the path. A batch read would list the folder, and log a stack trace for a
     path that does not exist.
     """
     try:
         _ = spark.readStream.format("text").schema("value STRING").load(path).schema
     except AnalysisException as error:
-        if "PATH_NOT_FOUND" not in str(error):
+        if error_condition(error) != "PATH_NOT_FOUND":
             raise
         return False
     return True

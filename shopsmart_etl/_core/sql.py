@@ -1,8 +1,8 @@
-"""Write names, text and types as Spark SQL. Needs no Spark session."""
+"""Write names, text, types and expressions as Spark SQL. Needs no Spark session."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
@@ -17,12 +17,13 @@ def quote(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Write text as a SQL literal; by its bytes where a sign in it is escaped, since how depends on the session.
+    """Write text as a SQL literal; as bytes if a session setting could make Spark unescape or substitute it.
 
     >>> print(literal("a"), literal("it's"))
     'a' CAST(X'69742773' AS STRING)
     """
-    return f"CAST(X'{text.encode().hex()}' AS STRING)" if "'" in text or "\\" in text else f"'{text}'"
+    as_bytes = any(part in text for part in ("'", "\\", "${"))
+    return f"CAST(X'{text.encode().hex()}' AS STRING)" if as_bytes else f"'{text}'"
 
 
 def positions(count: int) -> list[str]:
@@ -35,7 +36,7 @@ def positions(count: int) -> list[str]:
 
 
 def path_text(path: Sequence[str]) -> str:
-    """Write a path as Spark SQL takes it, quoting only the names that need it.
+    """Write a path in Spark SQL syntax, with quotes only around the names that need them.
 
     >>> path_text(["customer", "zip.code"])
     'customer.`zip.code`'
@@ -44,14 +45,14 @@ def path_text(path: Sequence[str]) -> str:
 
 
 def type_sql(data_type: DataType) -> str:
-    """Write a type as SQL takes it, whatever its fields are named.
+    """Write a type in SQL syntax, with quoted field names.
 
     >>> from pyspark.sql.types import ArrayType, BooleanType, StructField, StructType
     >>> print(type_sql(StructType([StructField("a b", ArrayType(BooleanType()))])))
     STRUCT<`a b`: ARRAY<boolean>>
     """
     if isinstance(data_type, StructType):
-        return f"STRUCT<{', '.join(f'{quote(one.name)}: {type_sql(one.dataType)}' for one in data_type.fields)}>"
+        return f"STRUCT<{', '.join(f'{quote(field.name)}: {type_sql(field.dataType)}' for field in data_type.fields)}>"
     if isinstance(data_type, ArrayType):
         return f"ARRAY<{type_sql(data_type.elementType)}>"
     if isinstance(data_type, MapType):
@@ -60,12 +61,105 @@ def type_sql(data_type: DataType) -> str:
 
 
 def type_text(data_type: DataType) -> str:
-    """Write a type as Spark does, shortened where it would fill the terminal.
+    """Write a type as Spark displays it, truncated to 200 characters.
 
     >>> from pyspark.sql.types import ArrayType, LongType
     >>> type_text(ArrayType(LongType()))
     'array<bigint>'
     """
     text = data_type.simpleString()
-    longest = 200
-    return text if len(text) <= longest else text[:longest] + "..."
+    max_length = 200
+    return text if len(text) <= max_length else text[:max_length] + "..."
+
+
+def call(function: str, *arguments: str) -> str:
+    """Write a function call.
+
+    >>> call("coalesce", "a", "b")
+    'coalesce(a, b)'
+    """
+    return f"{function}({', '.join(arguments)})"
+
+
+def cast(sql: str, data_type: DataType) -> str:
+    """Write a cast.
+
+    >>> from pyspark.sql.types import LongType
+    >>> cast("a", LongType())
+    'CAST(a AS bigint)'
+    """
+    return f"CAST({sql} AS {type_sql(data_type)})"
+
+
+def try_cast(sql: str, data_type: DataType) -> str:
+    """Write a cast that returns null where CAST fails in ANSI mode.
+
+    >>> from pyspark.sql.types import LongType
+    >>> try_cast("a", LongType())
+    'try_cast(a AS bigint)'
+    """
+    return f"try_cast({sql} AS {type_sql(data_type)})"
+
+
+def if_(condition: str, then: str, otherwise: str = "NULL") -> str:
+    """Write a conditional; its value is ``otherwise``, null by default, if the condition is false or null.
+
+    >>> if_("a > 0", "a")
+    'if(a > 0, a, NULL)'
+    """
+    return call("if", condition, then, otherwise)
+
+
+def if_not_null(sql: str, then: str) -> str:
+    """Write a value that is null if another value is null.
+
+    >>> if_not_null("a", "struct(a.b)")
+    'if(a IS NULL, NULL, struct(a.b))'
+    """
+    return if_(f"{sql} IS NULL", "NULL", then)
+
+
+def any_of(conditions: Iterable[str]) -> str:
+    """Join conditions with OR; false if there are none. A single condition is returned unchanged.
+
+    >>> any_of(["a", "b IS NULL"])
+    '(a OR b IS NULL)'
+    """
+    return _join_conditions(" OR ", conditions) or "false"
+
+
+def all_of(conditions: Iterable[str]) -> str:
+    """Join conditions with AND; true if there are none. A single condition is returned unchanged.
+
+    A condition that contains OR needs its own parentheses.
+
+    >>> all_of(["a", "b IS NULL"])
+    '(a AND b IS NULL)'
+    """
+    return _join_conditions(" AND ", conditions) or "true"
+
+
+def lambda_(parameters: str | Sequence[str], body: str) -> str:
+    """Write a lambda function.
+
+    >>> lambda_("x", "x + 1"), lambda_(["k", "v"], "k")
+    ('x -> x + 1', '(k, v) -> k')
+    """
+    return f"{parameters if isinstance(parameters, str) else call('', *parameters)} -> {body}"
+
+
+def struct_of(fields: Iterable[tuple[str, str]]) -> str:
+    """Write a struct of named values.
+
+    >>> struct_of([("a b", "x"), ("c", "NULL")])
+    'struct(x AS `a b`, NULL AS `c`)'
+    """
+    values = [f"{sql} AS {quote(name)}" for name, sql in fields]
+    # struct() without values is an error before Spark 4.
+    return call("struct", *values) if values else "named_struct()"
+
+
+def _join_conditions(operator: str, conditions: Iterable[str]) -> str:
+    joined = list(conditions)
+    # Redundant parentheses slow down Spark's parser, noticeably in deep schemas.
+    return f"({operator.join(joined)})" if len(joined) > 1 else "".join(joined)

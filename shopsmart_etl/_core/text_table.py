@@ -1,4 +1,4 @@
-"""Tables of text, for looking before running."""
+"""Text tables for previews."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing_extensions import override
 
 
 @dataclass(frozen=True, repr=False)
-class Preview:
-    """What a step will produce, printed as a table in a terminal and in a notebook.
+class TextTable:
+    """A table of text that displays in a terminal and in a notebook, such as the preview of a step.
 
     Attributes:
-        header: What each column of the table holds.
-        rows: One tuple of text for each line.
+        header: The title of each column.
+        rows: One tuple of texts per row.
     """
 
     header: tuple[str, ...]
@@ -24,7 +24,7 @@ class Preview:
     @override
     def __repr__(self) -> str:
         lines = [self.header, *self.rows]
-        widths = [max(len(line[at]) for line in lines) for at in range(len(self.header))]
+        widths = [max(len(line[index]) for line in lines) for index in range(len(self.header))]
         lines.insert(1, tuple("-" * width for width in widths))
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines

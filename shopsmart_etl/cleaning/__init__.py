@@ -5,6 +5,7 @@ from shopsmart_etl.cleaning.duplicates import deduplicate
 from shopsmart_etl.cleaning.fills import median_by
 from shopsmart_etl.cleaning.impute import impute_financials
 from shopsmart_etl.cleaning.money import MISSING_AMOUNTS, parse_money
+from shopsmart_etl.cleaning.names import snake_case_columns
 
 __all__ = [
     "MISSING_AMOUNTS",
@@ -13,4 +14,5 @@ __all__ = [
     "impute_financials",
     "median_by",
     "parse_money",
+    "snake_case_columns",
 ]

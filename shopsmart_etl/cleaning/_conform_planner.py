@@ -1,195 +1,289 @@
-"""How columns of one schema are brought to another, as SQL. Pure: nothing here needs a Spark session."""
+"""How the columns of one schema are conformed to another, as SQL. Runs nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from pyspark.sql.types import ArrayType, DataType, MapType, StructType
+from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructField, StructType
 
 from shopsmart_etl._core.casts import Formats, find_cast
-from shopsmart_etl._core.columns import refuse_clashes
-from shopsmart_etl._core.sql import literal, path_text, quote, type_sql, type_text
+from shopsmart_etl._core.frame import Frame, replace_name
+from shopsmart_etl._core.spark_errors import fail_sql
+from shopsmart_etl._core.sql import (
+    any_of,
+    call,
+    cast,
+    if_,
+    if_not_null,
+    lambda_,
+    literal,
+    path_text,
+    quote,
+    struct_of,
+    type_sql,
+    type_text,
+)
 from shopsmart_etl.errors import nearest
 
 
-class Fitted(NamedTuple):
-    """One value, brought to a type.
+class Conformed(NamedTuple):
+    """A value conformed to a type.
 
     Attributes:
-        value: Its SQL.
-        lost: Paths, each with the SQL that tells where the value there does not fit. None of it is ever null.
-        rescue: SQL of what has no place in the type; None where there is nothing of the kind.
-        worth: SQL that tells, each for a part of that, where there is something to rescue.
+        sql: The value.
+        field: Its type and nullability.
+        mismatches: Paths, each with the condition that a value there does not match. No condition is ever null.
+        rescue: The SQL of what has no place in the type; None where everything has one.
+        rescue_conditions: Conditions, of which any means that there is something to rescue.
     """
 
-    value: str
-    lost: Sequence[tuple[str, str]] = ()
+    sql: str
+    field: StructField
+    mismatches: Sequence[tuple[str, str]] = ()
     rescue: str | None = None
-    worth: Sequence[str] = ()
+    rescue_conditions: Sequence[str] = ()
 
 
-class FittedFields(NamedTuple):
-    """The fields of a struct, or the columns of a DataFrame, brought to a schema: each name with its SQL."""
+class ConformedFields(NamedTuple):
+    """The fields of a struct, or the columns of a DataFrame, conformed to a schema.
 
-    values: list[tuple[str, str]]
-    lost: list[tuple[str, str]]
+    Attributes:
+        fields: The fields that result.
+        values: Their SQL.
+        indexes: The position that each has in the source; None for one that is added.
+        mismatches: As in ``Conformed``.
+        rescue: The SQL of what has no place in the schema, each part with its name.
+        rescue_conditions: As in ``Conformed``.
+    """
+
+    fields: list[StructField]
+    values: list[str]
+    indexes: list[int | None]
+    mismatches: list[tuple[str, str]]
     rescue: list[tuple[str, str]]
-    worth: list[str]
+    rescue_conditions: list[str]
+
+    def add(self, target: StructField, sql: str, index: int | None) -> None:
+        """Add a field."""
+        self.fields.append(target)
+        self.values.append(sql)
+        self.indexes.append(index)
 
     def rescued(self) -> str:
-        """Write the SQL of a struct of what has no place; null where there is nothing."""
-        return f"if({' OR '.join(self.worth)}, {_struct(self.rescue)}, NULL)" if self.worth else "NULL"
+        """Write the SQL of a struct of what has no place in the schema; null where there is nothing."""
+        return if_(any_of(self.rescue_conditions), struct_of(self.rescue)) if self.rescue_conditions else "NULL"
 
 
 @dataclass
-class Fitting:
-    """What becomes of each kind of difference, and the differences that were refused."""
+class ConformPlanner:
+    """Plans what happens to each difference between two schemas, and lists the differences that are errors."""
 
-    on_missing: Literal["refuse", "null"]
-    on_extra: Literal["refuse", "drop", "keep", "rescue"]
-    on_mismatch: Literal["refuse", "null"]
+    frame: Frame
+    on_missing: Literal["error", "null"]
+    on_extra: Literal["error", "drop", "keep", "rescue"]
+    on_mismatch: Literal["error", "null"]
     formats: Formats
-    ignores_case: Callable[[], bool]
-    refused: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
 
-    def fit_fields(
+    def conform_fields(
         self,
-        have: StructType,
-        wanted: StructType,
-        reach: Callable[[int], str],
+        source: StructType,
+        target: StructType,
+        column_sql: Callable[[int], str],
         path: tuple[str, ...] = (),
         depth: int = 0,
-    ) -> FittedFields:
-        """Bring fields to those wanted, found by name.
+        *,
+        nullable: bool = False,
+    ) -> ConformedFields:
+        """Conform fields to those of a schema, found by name.
 
         Args:
-            have: The fields that are there.
-            wanted: The fields wanted.
-            reach: Gives the SQL of a field by its position.
+            source: The fields that there are.
+            target: The fields wanted.
+            column_sql: Returns the SQL of a source field by its position.
             path: The names of the structs around them.
-            depth: How many arrays and maps are around them.
+            depth: The number of arrays and maps around them.
+            nullable: Whether the struct of the source fields may be null.
         """
-        found = [self._find(have, one.name) for one in wanted.fields]
-        unnamed = [at for at in range(len(have.fields)) if at not in found]
-        fields = FittedFields([], [], [], [])
-        for one, at in zip(wanted.fields, found, strict=True):
-            below = (*path, one.name)
-            if at is None:
-                self._refuse_missing(below, one.dataType, [have.names[other] for other in unnamed])
-                fields.values.append((one.name, f"CAST(NULL AS {type_sql(one.dataType)})"))
+        indexes = self._match_names(source.names, target.names)
+        matched = set(indexes)
+        extra = [index for index in range(len(source.fields)) if index not in matched]
+        result = ConformedFields([], [], [], [], [], [])
+        for target_field, index in zip(target.fields, indexes, strict=True):
+            name, data_type, field_path = target_field.name, target_field.dataType, (*path, target_field.name)
+            if index is None:
+                self._add_missing(field_path, data_type, [source.names[other] for other in extra])
+                result.add(StructField(name, data_type), cast("NULL", data_type), None)
                 continue
-            fitted = self._fit(reach(at), have.fields[at].dataType, one.dataType, below, depth)
-            fields.values.append((one.name, fitted.value))
-            fields.lost.extend(fitted.lost)
-            if fitted.rescue is not None:
-                fields.rescue.append((have.names[at], fitted.rescue))
-                fields.worth.extend(fitted.worth)
-        for at in unnamed:
-            name = have.names[at]
-            if self.on_extra == "refuse":
-                self._refuse_extra((*path, name), have.fields[at].dataType)
+            source_field = _nullable_in(source.fields[index], nullable=nullable)
+            conformed = self._conform(column_sql(index), source_field, data_type, field_path, depth)
+            result.add(replace_name(conformed.field, name), conformed.sql, index)
+            result.mismatches.extend(conformed.mismatches)
+            if conformed.rescue is not None:
+                result.rescue.append((source_field.name, conformed.rescue))
+                result.rescue_conditions.extend(conformed.rescue_conditions)
+        for index in extra:
+            source_field, sql = _nullable_in(source.fields[index], nullable=nullable), column_sql(index)
+            if self.on_extra == "error":
+                self._refuse_extra((*path, source_field.name), source_field.dataType)
             elif self.on_extra == "keep":
-                fields.values.append((name, reach(at)))
+                result.add(source_field, sql, index)
             elif self.on_extra == "rescue":
-                fields.rescue.append((name, reach(at)))
-                fields.worth.append(f"{reach(at)} IS NOT NULL")
-        return fields
+                result.rescue.append((source_field.name, sql))
+                result.rescue_conditions.append(f"{sql} IS NOT NULL")
+        return result
 
-    def _fit(self, sql: str, have: DataType, wanted: DataType, path: tuple[str, ...], depth: int) -> Fitted:
-        # Without nullability, which no value needs to be changed for; what is as it should be is not rebuilt.
-        if type_sql(have) == type_sql(wanted):
-            return Fitted(sql)
-        if isinstance(have, StructType) and isinstance(wanted, StructType):
-            return self._fit_struct(sql, have, wanted, path, depth)
-        if isinstance(have, ArrayType) and isinstance(wanted, ArrayType):
-            element = f"x{depth}"
-            inner = self._fit(element, have.elementType, wanted.elementType, path, depth + 1)
-            return _each(inner, element, elements=sql, made=lambda one: f"transform({sql}, {element} -> {one})")
-        if isinstance(have, MapType) and isinstance(wanted, MapType) and _same_keys(have, wanted):
-            element, key = f"x{depth}", f"k{depth}"
-            inner = self._fit(element, have.valueType, wanted.valueType, path, depth + 1)
-            made = f"transform_values({sql}, ({key}, {element}) -> "
-            return _each(inner, element, elements=f"map_values({sql})", made=lambda one: f"{made}{one})")
-        return self._cast(sql, have, wanted, path)
+    def _conform(self, sql: str, source: StructField, target: DataType, path: tuple[str, ...], depth: int) -> Conformed:
+        of = source.dataType
+        # A value of the type is not rebuilt. Nullability does not count, since it changes no value.
+        if type_sql(of) == type_sql(target):
+            return Conformed(sql, source)
+        if isinstance(of, StructType) and isinstance(target, StructType):
+            return self._conform_struct(sql, of, target, path, depth)
+        if isinstance(of, ArrayType) and isinstance(target, ArrayType):
+            return self._conform_array(sql, source, of, target, path, depth)
+        if isinstance(of, MapType) and isinstance(target, MapType) and _have_same_keys(of, target):
+            return self._conform_map(sql, source, of, target, path, depth)
+        return self._cast(sql, source, target, path)
 
-    def _fit_struct(self, sql: str, have: StructType, wanted: StructType, path: tuple[str, ...], depth: int) -> Fitted:
-        refuse_clashes(
-            ((name, f"{path_text(path)}.{quote(name)}") for name in have.names),
-            ignores_case=self.ignores_case,
-            way_out="Set spark.sql.caseSensitive=true, which tells them apart",
+    def _conform_struct(
+        self, sql: str, source: StructType, target: StructType, path: tuple[str, ...], depth: int
+    ) -> Conformed:
+        self.frame.check_clashes(
+            ((name, f"{path_text(path)}.{quote(name)}") for name in source.names),
+            hint="Set spark.sql.caseSensitive=true, which tells them apart",
         )
-        fields = self.fit_fields(have, wanted, lambda at: f"{sql}.{quote(have.names[at])}", path, depth)
-        # A conditional is also where Spark's subexpression elimination stops, which deep schemas need.
-        value = f"if({sql} IS NULL, NULL, {_struct(fields.values)})"
-        return Fitted(value, fields.lost, fields.rescued() if fields.worth else None, fields.worth)
+        fields = self.conform_fields(
+            source, target, lambda index: f"{sql}.{quote(source.names[index])}", path, depth, nullable=True
+        )
+        # Spark's subexpression elimination, which takes minutes on deep schemas, stops at a conditional.
+        names = (conformed.name for conformed in fields.fields)
+        value = if_not_null(sql, struct_of(zip(names, fields.values, strict=True)))
+        return Conformed(
+            value,
+            StructField("", StructType(fields.fields)),
+            fields.mismatches,
+            fields.rescued() if fields.rescue_conditions else None,
+            fields.rescue_conditions,
+        )
 
-    def _cast(self, sql: str, have: DataType, wanted: DataType, path: tuple[str, ...]) -> Fitted:
-        cast = find_cast(sql, have, wanted, self.formats)
-        where = path_text(path)
-        if cast is None:
-            if self.on_mismatch == "refuse":
-                self.refused.append(
-                    f"{where}: wanted {type_text(wanted)}, found {type_text(have)}, and no cast that loses nothing; "
-                    "on_mismatch='null' makes it null"
+    def _conform_array(
+        self, sql: str, source: StructField, of: ArrayType, target: ArrayType, path: tuple[str, ...], depth: int
+    ) -> Conformed:
+        element = f"x{depth}"
+        inner = self._conform(
+            element, StructField("", of.elementType, of.containsNull), target.elementType, path, depth + 1
+        )
+        result = ArrayType(inner.field.dataType, inner.field.nullable)
+        return _conform_each(
+            inner,
+            StructField("", result, source.nullable),
+            build=lambda body: call("transform", sql, lambda_(element, body)),
+            exists=lambda condition: call("exists", sql, lambda_(element, condition)),
+        )
+
+    def _conform_map(
+        self, sql: str, source: StructField, of: MapType, target: MapType, path: tuple[str, ...], depth: int
+    ) -> Conformed:
+        key, value = f"k{depth}", f"x{depth}"
+        inner = self._conform(
+            value, StructField("", of.valueType, of.valueContainsNull), target.valueType, path, depth + 1
+        )
+        result = MapType(of.keyType, inner.field.dataType, inner.field.nullable)
+        return _conform_each(
+            inner,
+            StructField("", result, source.nullable),
+            build=lambda body: call("transform_values", sql, lambda_([key, value], body)),
+            exists=lambda condition: call("exists", call("map_values", sql), lambda_(value, condition)),
+        )
+
+    def _cast(self, sql: str, source: StructField, target: DataType, path: tuple[str, ...]) -> Conformed:
+        lossless = find_cast(sql, source.dataType, target, self.formats)
+        result, where = StructField("", target), path_text(path)
+        if lossless is None:
+            if self.on_mismatch == "error":
+                self.differences.append(
+                    f"{where}: expected {type_text(target)}; got {type_text(source.dataType)}, which has no lossless "
+                    "cast to it. on_mismatch='null' makes it null"
                 )
-            value, lost = f"CAST(NULL AS {type_sql(wanted)})", f"{sql} IS NOT NULL"
-        elif cast.lost is None:
-            return Fitted(cast.value)
+            value, mismatch = cast("NULL", target), f"{sql} IS NOT NULL"
+        elif lossless.mismatch is None:
+            return Conformed(lossless.value, result)
         else:
-            value, lost = cast.value, cast.lost
-        if self.on_mismatch == "refuse":
-            why = literal(f"column '{where}': wanted {type_text(wanted)}; found ")
-            return Fitted(f"if({lost}, raise_error(concat({why}, CAST({sql} AS STRING))), {value})")
-        rescue = f"if({lost}, {sql}, NULL)" if self.on_extra == "rescue" else None
-        return Fitted(value, [(where, lost)], rescue, [lost] if rescue else [])
+            value, mismatch = lossless.value, lossless.mismatch
+        if self.on_mismatch == "error":
+            expected = literal(f"column '{where}': expected {type_text(target)}; got ")
+            return Conformed(if_(mismatch, fail_sql(expected, cast(sql, StringType())), value), result)
+        is_rescued = self.on_extra == "rescue"
+        return Conformed(
+            value,
+            result,
+            [(where, mismatch)],
+            if_(mismatch, sql) if is_rescued else None,
+            [mismatch] if is_rescued else [],
+        )
 
-    def _find(self, have: StructType, name: str) -> int | None:
-        """Find a field as Spark does: by its exact name, else by one that differs only in case."""
-        found = [at for at, other in enumerate(have.names) if other == name]
-        if not found:
-            twins = [at for at, other in enumerate(have.names) if other.lower() == name.lower()]
-            found = twins if twins and self.ignores_case() else []
-        if len(found) > 1:
-            refuse_clashes(
-                ((have.names[at], f"column {at + 1}") for at in found),
-                ignores_case=self.ignores_case,
-                way_out="Rename or drop one of them first",
-            )
-        return found[0] if found else None
+    def _match_names(self, source: Sequence[str], target: Sequence[str]) -> list[int | None]:
+        """Find fields as Spark does: by the exact name, else by one that differs only in case."""
+        exact, folded = _indexes_by(source), _indexes_by(name.lower() for name in source)
 
-    def _refuse_missing(self, path: tuple[str, ...], wanted: DataType, unnamed: Sequence[str]) -> None:
-        if self.on_missing == "refuse":
-            twin = nearest(path[-1], unnamed)
-            hint = f"; is it {path_text((*path[:-1], twin))}?" if twin else "; on_missing='null' adds it"
-            self.refused.append(f"{path_text(path)}: wanted {type_text(wanted)}, found no such column{hint}")
+        def find(name: str) -> int | None:
+            found = exact.get(name, [])
+            if not found and name.lower() in folded and self.frame.ignores_case:
+                found = folded[name.lower()]
+            if len(found) > 1:
+                self.frame.check_clashes(
+                    ((source[index], f"column {index + 1}") for index in found),
+                    hint="Rename or drop one of them first",
+                )
+            return found[0] if found else None
 
-    def _refuse_extra(self, path: tuple[str, ...], have: DataType) -> None:
-        self.refused.append(
-            f"{path_text(path)}: found {type_text(have)}, which the schema lacks; "
-            "on_extra='keep', 'drop' or 'rescue' takes it"
+        return [find(name) for name in target]
+
+    def _add_missing(self, path: tuple[str, ...], target: DataType, extra: Sequence[str]) -> None:
+        if self.on_missing == "error":
+            similar = nearest(path[-1], extra)
+            hint = f"Did you mean {path_text((*path[:-1], similar))}?" if similar else "on_missing='null' adds it"
+            self.differences.append(f"{path_text(path)}: expected {type_text(target)}; got no such column. {hint}")
+
+    def _refuse_extra(self, path: tuple[str, ...], source: DataType) -> None:
+        self.differences.append(
+            f"{path_text(path)}: expected no such column; got {type_text(source)}. "
+            "on_extra='drop', 'keep' or 'rescue' accepts it"
         )
 
 
-def _each(inner: Fitted, element: str, *, elements: str, made: Callable[[str], str]) -> Fitted:
-    """Do to each element what one of them needs."""
+def _conform_each(
+    inner: Conformed, result: StructField, *, build: Callable[[str], str], exists: Callable[[str], str]
+) -> Conformed:
+    """Conform every element of an array, or every value of a map, as ``inner`` does one."""
 
-    def some(test: str) -> str:
-        return f"coalesce(exists({elements}, {element} -> {test}), false)"
+    def any_element(condition: str) -> str:
+        return call("coalesce", exists(condition), "false")
 
-    return Fitted(
-        made(inner.value),
-        [(path, some(test)) for path, test in inner.lost],
-        None if inner.rescue is None else made(inner.rescue),
-        [some(" OR ".join(inner.worth))] if inner.worth else [],
+    return Conformed(
+        build(inner.sql),
+        result,
+        [(path, any_element(condition)) for path, condition in inner.mismatches],
+        None if inner.rescue is None else build(inner.rescue),
+        [any_element(any_of(inner.rescue_conditions))] if inner.rescue_conditions else [],
     )
 
 
-def _same_keys(have: MapType, wanted: MapType) -> bool:
-    # A cast could make two keys one.
-    return type_sql(have.keyType) == type_sql(wanted.keyType)
+def _indexes_by(names: Iterable[str]) -> dict[str, list[int]]:
+    indexes: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        indexes.setdefault(name, []).append(index)
+    return indexes
 
 
-def _struct(fields: Sequence[tuple[str, str]]) -> str:
-    return f"struct({', '.join(f'{sql} AS {quote(name)}' for name, sql in fields)})" if fields else "named_struct()"
+def _have_same_keys(source: MapType, target: MapType) -> bool:
+    # A cast could map two keys to one.
+    return type_sql(source.keyType) == type_sql(target.keyType)
+
+
+def _nullable_in(source: StructField, *, nullable: bool) -> StructField:
+    """Describe a field as it is read from a struct that may be null."""
+    return StructField(source.name, source.dataType, source.nullable or nullable, source.metadata)

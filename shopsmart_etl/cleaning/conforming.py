@@ -1,76 +1,70 @@
-"""Columns that drift, brought back to the schema that is meant."""
+"""Columns conformed to a schema."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Literal
 
-from pyspark.sql import DataFrame
-from pyspark.sql.types import StructType
+from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
+from shopsmart_etl._core._sail import refuse_on_sail
 from shopsmart_etl._core.casts import Formats
-from shopsmart_etl._core.columns import refuse_clashes
-from shopsmart_etl._core.engine import refuse_on_sail
-from shopsmart_etl._core.session import ignores_case
-from shopsmart_etl._core.sql import literal, positions
-from shopsmart_etl._core.step import step
-from shopsmart_etl.cleaning._conform_planner import Fitting
-from shopsmart_etl.errors import InvalidArgumentError, SchemaDriftError
-from shopsmart_etl.typing import Transform
+from shopsmart_etl._core.checks import check_choice, check_column, check_schema, check_texts
+from shopsmart_etl._core.frame import Frame, Output, Plan
+from shopsmart_etl._core.sql import call, cast, if_, lambda_, literal, path_text
+from shopsmart_etl._core.step import Planner, step
+from shopsmart_etl.cleaning._conform_planner import ConformedFields, ConformPlanner
+from shopsmart_etl.errors import SchemaDriftError
 
 _ISO_DATES = ("yyyy-MM-dd",)
 _ISO_TIMESTAMPS = ("yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][XXX]", "yyyy-MM-dd HH:mm:ss[.SSSSSS][XXX]")
-_CHOICES = {
-    "on_missing": ("refuse", "null"),
-    "on_extra": ("refuse", "drop", "keep", "rescue"),
-    "on_mismatch": ("refuse", "null"),
-}
 
 
 @step
 def conform(
-    schema: StructType,
+    schema: StructType | str,
     *,
-    on_missing: Literal["refuse", "null"] = "refuse",
-    on_extra: Literal["refuse", "drop", "keep", "rescue"] = "refuse",
-    on_mismatch: Literal["refuse", "null"] = "refuse",
+    on_missing: Literal["error", "null"] = "error",
+    on_extra: Literal["error", "drop", "keep", "rescue"] = "error",
+    on_mismatch: Literal["error", "null"] = "error",
     date_formats: Sequence[str] = _ISO_DATES,
     timestamp_formats: Sequence[str] = _ISO_TIMESTAMPS,
-    mismatched: str = "_mismatched",
-    rescued: str = "_rescued",
-) -> Transform:
-    """Bring columns to a schema, nested fields too, by casts that lose nothing.
+    mismatched_column: str = "_mismatched",
+    rescued_column: str = "_rescued",
+) -> Planner:
+    """Conform columns and nested fields to a schema, by lossless casts.
 
-    Columns and fields are found by name, in any order. Cast is what could be cast back: ``int`` to ``bigint``, and
-    numbers, booleans and dates to text, always; ``bigint`` to ``int``, ``double`` to ``decimal``, and text to a number,
-    a boolean, a date or a timestamp where the value is one. Other values (``"1.005"`` for two decimals, ``3000000000``
-    for an ``int``) do not match, nor do those of a type without such a cast.
+    Columns and fields are matched by name, in any order. A cast is lossless if it can be undone. These always are:
+    ``int`` to ``bigint``, and numbers, booleans and dates to text. These are for some values: ``bigint`` to ``int``,
+    ``double`` to ``decimal``, and text to a number, boolean, date or timestamp. Other values (``"1.005"`` for two
+    decimals, ``3000000000`` for an ``int``) are mismatches, and so is every value of a type without such a cast. Nulls
+    and empty arrays stay.
 
     Args:
-        schema: The columns wanted. Nullability is not looked at: ``not_null`` is the rule for that.
-        on_missing: What becomes of a column or field that is not there: ``"refuse"``, or ``"null"`` adds it as null.
-        on_extra: What becomes of one that the schema does not name: ``"refuse"``; ``"drop"``; ``"keep"`` leaves it
-            behind the others; ``"rescue"`` puts it, whole, into a JSON column.
-        on_mismatch: What becomes of a value that does not match: ``"refuse"`` fails where the types have no cast, and
-            else the job when it comes to the value; ``"null"`` makes it null and names its path. With
-            ``on_extra="rescue"`` the value goes into the JSON.
-        date_formats: How text is read as a date, the first that fits, in Spark's datetime patterns.
-        timestamp_formats: How text is read as a timestamp; without an offset it is in the session's time zone.
-        mismatched: Name of the column, with ``on_mismatch="null"``, of the paths of values that do not match:
-            an array of strings, never null. ``keep_valid`` and ``quarantine`` take it as ``violations``.
-        rescued: Name of the string column, with ``on_extra="rescue"``, of JSON in the shape of the input; null where
-            all had its place.
+        schema: The target columns: a StructType, or DDL text. Its nullability is ignored; use ``rules.not_null``.
+        on_missing: What to do about a column or field that is missing: ``"error"``, or ``"null"``, which adds nulls.
+        on_extra: What to do about one that is not in the schema: ``"error"``; ``"drop"``; ``"keep"``, after the others;
+            ``"rescue"``, which moves it whole into a JSON column.
+        on_mismatch: What to do about mismatches. ``"error"`` raises an error where the types have no lossless cast, and
+            fails the job at other mismatches. ``"null"`` replaces the value by null and adds its path to
+            ``mismatched_column``; with ``on_extra="rescue"`` the value is kept in the JSON.
+        date_formats: The formats of dates in text, in Spark's datetime patterns; the first that matches is used.
+        timestamp_formats: The formats of timestamps. One without an offset is in the session's time zone.
+        mismatched_column: With ``on_mismatch="null"``, the name of the column with the paths of mismatches, an array
+            of strings that is never null. ``keep_valid`` and ``quarantine`` can read it.
+        rescued_column: With ``on_extra="rescue"``, the name of the column with the rescued values, as JSON text of the
+            input's structure; null where nothing is rescued.
 
     Returns:
         A Transform whose result has the schema's columns in its order, then extra columns that are kept, then
-        ``mismatched`` and ``rescued``.
+        ``mismatched_column`` and ``rescued_column``.
 
     Raises:
-        SchemaDriftError: What is refused; every difference is listed.
-        InvalidArgumentError: An argument is none of the choices, or no StructType.
-        UnsupportedError: ``on_extra`` is ``"rescue"``, something is to be rescued, and the session is on Sail.
-        ColumnClashError: Two names are the same to the session, or that of a new column is taken.
+        InvalidArgumentError: An argument is not one of the choices, or ``schema`` is neither a StructType nor DDL.
+        SchemaDriftError: There are differences that are errors; it lists all of them.
+        ColumnClashError: The session takes two names for one, or the name of a new column is taken.
+        UnsupportedError: ``on_extra`` is ``"rescue"``, there is something to rescue, and the session is on Sail.
+        RowRefusedError: With ``on_mismatch="error"``, within ``translate_errors()``: the job met a mismatch.
 
     Example:
         >>> from pyspark.sql.types import ArrayType, DecimalType, LongType, StringType, StructType
@@ -89,42 +83,66 @@ def conform(
         +----+-----+-----+-----------+----------------+
         <BLANKLINE>
     """
-    if not isinstance(schema, StructType):
-        raise InvalidArgumentError("schema", wanted="a StructType", found=schema)
-    for argument, found in (("on_missing", on_missing), ("on_extra", on_extra), ("on_mismatch", on_mismatch)):
-        if found not in _CHOICES[argument]:
-            raise InvalidArgumentError(argument, wanted=f"one of {', '.join(_CHOICES[argument])}", found=found)
-    formats = Formats(tuple(date_formats), tuple(timestamp_formats))
+    if not isinstance(schema, StructType):  # one without fields is allowed, and drops or rescues every column
+        check_schema("schema", schema)
+    check_choice("on_missing", on_missing, ("error", "null"))
+    check_choice("on_extra", on_extra, ("error", "drop", "keep", "rescue"))
+    check_choice("on_mismatch", on_mismatch, ("error", "null"))
+    expected = "a sequence of Spark's datetime patterns, such as ['yyyy-MM-dd', 'dd/MM/yyyy']"
+    formats = Formats(
+        check_texts("date_formats", date_formats, expected=expected),
+        check_texts("timestamp_formats", timestamp_formats, expected=expected),
+    )
+    check_column("mismatched_column", mismatched_column)
+    check_column("rescued_column", rescued_column)
 
-    def bring(df: DataFrame) -> DataFrame:
-        have = df.schema
-        fitting = Fitting(on_missing, on_extra, on_mismatch, formats, partial(ignores_case, df))
-        fitted = fitting.fit_fields(have, schema, lambda at: f"`{at}`")
-        if fitting.refused:
-            raise SchemaDriftError(fitting.refused)
-        columns = list(fitted.values)
+    def plan(frame: Frame) -> Plan:
+        planner = ConformPlanner(frame, on_missing, on_extra, on_mismatch, formats)
+        target = frame.as_schema("schema", schema)
+        conformed = planner.conform_fields(frame.schema, target, lambda index: f"`{index}`")
+        if planner.differences:
+            raise SchemaDriftError(planner.differences)
+        outputs = _columns(frame, conformed)
         if on_mismatch == "null":
-            broken = (f"if({test}, {literal(path)}, NULL)" for path, test in fitted.lost)
-            columns.append(
-                (mismatched, f"filter(CAST(array({', '.join(broken)}) AS ARRAY<STRING>), x -> x IS NOT NULL)")
-            )
+            outputs.append(_mismatched(mismatched_column, conformed))
         if on_extra == "rescue":
-            if fitted.worth:
-                refuse_on_sail(
-                    df.sparkSession,
-                    "conform(on_extra='rescue')",
-                    why="writes other JSON than Spark, null structs as structs of '' and 0",
-                    way_out="Take on_extra='keep' or 'drop'",
-                )
-            columns.append((rescued, f"to_json({fitted.rescued()})" if fitted.worth else "CAST(NULL AS STRING)"))
-        refuse_clashes(
-            ((name, f"column {number}") for number, (name, _) in enumerate(columns, start=1)),
-            ignores_case=fitting.ignores_case,
-            way_out="Give another mismatched= or rescued=, or rename the column first",
+            outputs.append(_rescued(rescued_column, conformed, frame))
+        # Here and not by select, which does not compare columns that keep their name.
+        frame.check_clashes(
+            ((output.field.name, f"column {number}") for number, output in enumerate(outputs, start=1)),
+            hint="Give another mismatched_column= or rescued_column=, or rename the column first",
         )
-        # With aliases, since Spark Connect marks the columns that it had to name itself in their metadata.
-        placed = df.toDF(*positions(len(have.fields)))
-        made = placed.selectExpr(*(f"{sql} AS `{at}`" for at, (_, sql) in enumerate(columns)))
-        return made.toDF(*(name for name, _ in columns))
+        return frame.select(outputs)
 
-    return bring
+    return plan
+
+
+def _columns(frame: Frame, conformed: ConformedFields) -> list[Output]:
+    names = frame.names
+    return [
+        Output(field, sql, "" if index is None else path_text([names[index]]))
+        for field, sql, index in zip(conformed.fields, conformed.values, conformed.indexes, strict=True)
+    ]
+
+
+def _mismatched(name: str, conformed: ConformedFields) -> Output:
+    """Write the column with the paths of the values that do not match."""
+    paths = (if_(condition, literal(path)) for path, condition in conformed.mismatches)
+    array = cast(call("array", *paths), ArrayType(StringType()))
+    field = StructField(name, ArrayType(StringType()), nullable=False)
+    return Output(field, call("filter", array, lambda_("x", "x IS NOT NULL")))
+
+
+def _rescued(name: str, conformed: ConformedFields, frame: Frame) -> Output:
+    """Write the column with what has no place in the schema."""
+    field = StructField(name, StringType())
+    if not conformed.rescue_conditions:
+        return Output(field, cast("NULL", StringType()))
+    if frame.is_sail:
+        refuse_on_sail(
+            frame.session,
+            "conform(on_extra='rescue')",
+            why="writes other JSON than Spark, null structs as structs of '' and 0",
+            hint="Use on_extra='keep' or 'drop'",
+        )
+    return Output(field, call("to_json", conformed.rescued()))

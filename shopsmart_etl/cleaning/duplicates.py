@@ -1,4 +1,4 @@
-"""Rows that were sent more than once."""
+"""Duplicate rows, dropped."""
 
 from __future__ import annotations
 
@@ -7,40 +7,38 @@ from functools import partial
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, MapType, StructType
+from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType
 
-from shopsmart_etl._core.columns import find_column
-from shopsmart_etl._core.session import ignores_case
-from shopsmart_etl._core.sql import positions, type_text
-from shopsmart_etl._core.step import step
+from shopsmart_etl._core.checks import check_column, check_columns
+from shopsmart_etl._core.frame import Frame, Plan
+from shopsmart_etl._core.sql import any_of, if_, positions, quote, type_text
+from shopsmart_etl._core.step import Planner, step
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
-from shopsmart_etl.typing import Transform
 
 
 @step
-def deduplicate(*keys: str, latest_by: str | Sequence[str] | None = None) -> Transform:
+def deduplicate(*keys: str, latest_by: str | Sequence[str] | None = None) -> Planner:
     """Keep one row of each key, the latest, or drop rows that are equal in every column.
 
-    Rows whose key has a null are not duplicates of one another: all of them stay. Where several rows of a key are the
-    latest, the one kept is that with the greatest values in the other columns, from left to right, nulls last: the same
-    one on every run and engine, in whatever order the rows came. The rows are shuffled by the key.
+    Rows with a null in their key are not duplicates of one another: all of them are kept. Where several rows of a key
+    are the latest, the one with the greatest values in the other columns is kept, compared from left to right, nulls
+    last. So the result is deterministic on every engine, whatever the order of the rows. Rows are shuffled by the key.
 
-    A stream cannot wait for the latest row: there the first of each key stays, and the others are dropped as long as
-    the watermark, which it must have (``DataFrame.withWatermark``), says that they may come.
+    A stream cannot wait for the latest row: the first row of each key is kept, and later ones are dropped within the
+    watermark, which the stream needs (``DataFrame.withWatermark``).
 
     Args:
-        *keys: The columns that tell rows apart. With none, rows that are equal in every column count as one, nulls
-            being equal to each other.
-        latest_by: The column, or columns, whose greatest value is the latest; a row without one is the oldest. None:
+        *keys: The key columns. With none, rows that are equal in every column are duplicates; nulls are equal.
+        latest_by: The column, or columns, whose greatest value is the latest; a row with a null is the oldest. None:
             the other columns decide.
 
     Returns:
         A Transform whose result has the same columns and one row of each key.
 
     Raises:
-        InvalidArgumentError: ``latest_by`` is given without keys.
-        ColumnNotFoundError: A column is not there.
-        ColumnTypeError: A key or ``latest_by`` column is a map or a variant, which have no order.
+        InvalidArgumentError: ``latest_by`` is given without keys, or an argument is not a column's name.
+        ColumnNotFoundError: A column is not found.
+        ColumnTypeError: A key or ``latest_by`` column contains a map or a variant, which cannot be compared.
         UnsupportedError: ``latest_by`` is given, and the DataFrame is a stream.
 
     Example:
@@ -59,63 +57,74 @@ def deduplicate(*keys: str, latest_by: str | Sequence[str] | None = None) -> Tra
         >>> events.transform(deduplicate()).count()
         3
     """
-    latest = [latest_by] if isinstance(latest_by, str) else list(latest_by or ())
-    if latest and not keys:
-        raise InvalidArgumentError(
-            "keys", wanted="the columns that tell rows apart, for latest_by to choose", found=keys
-        )
+    names = [check_column("keys", key) for key in keys]
+    latest = [] if latest_by is None else check_columns("latest_by", latest_by)
+    if latest and not names:
+        raise InvalidArgumentError("keys", expected="at least one key column, since latest_by is given", got=keys)
 
-    def drop(df: DataFrame) -> DataFrame:
-        schema = df.schema
-        if df.isStreaming and latest:
+    def plan(frame: Frame) -> Plan:
+        if latest and frame.is_streaming:
             raise UnsupportedError(
-                "deduplicate cannot know a stream's latest row: leave latest_by out, which keeps the first of each "
-                "key, or deduplicate what was written"
+                "deduplicate cannot find the latest row of a stream: leave latest_by out, which keeps the first row of "
+                "each key, or deduplicate the table that the stream writes"
             )
-        find = partial(find_column, schema, ignores_case=partial(ignores_case, df))
-        key = [find(name) for name in keys] or list(range(len(schema.fields)))
-        newest = [find(name) for name in latest]
-        for at in (*key, *newest):
-            _refuse_unordered(schema.fields[at].name, schema.fields[at].dataType)
-        # Maps and variants have no order; their text has one.
-        others = [
-            f"to_json(struct(`{at}`))" if _is_unordered(field.dataType) else f"`{at}`"
-            for at, field in enumerate(schema.fields)
-            if at not in key and at not in newest
-        ]
-        order = [F.expr(sql).desc_nulls_last() for sql in (*(f"`{at}`" for at in newest), *others)]
-        rows = df.toDF(*positions(len(schema.fields)))
-        # Not drop(), for which a declarative pipeline would have to know the table already.
-        own = [f"`{at}`" for at in positions(len(schema.fields))]
-        # Rows whose key has a null are apart: each is the first of its kind.
-        apart = " OR ".join(f"`{at}` IS NULL" for at in key)
-        if df.isStreaming:
-            each = rows.withColumn("apart", F.expr(f"if({apart}, uuid(), '')" if keys else "''"))
-            once = each.dropDuplicatesWithinWatermark([*map(str, key), "apart"])
-            return once.selectExpr(*own).toDF(*schema.names)
-        if not keys:
-            return rows.dropDuplicates().toDF(*schema.names)
-        ranked = rows.withColumn(
-            "rank", F.row_number().over(Window.partitionBy(*(str(at) for at in key)).orderBy(*order or [F.lit(1)]))
-        )
-        return ranked.where(f"rank = 1 OR {apart}").selectExpr(*own).toDF(*schema.names)
+        key = [frame.index(name) for name in names] or list(range(len(frame.schema.fields)))
+        latest_indexes = [frame.index(name) for name in latest]
+        for index in (*key, *latest_indexes):
+            _check_comparable(frame.schema.fields[index])
+        if frame.is_streaming:
+            return frame.by_position(partial(_keep_first, frame.schema, key, has_keys=bool(names)))
+        if not names:
+            return frame.by_position(lambda df: df.dropDuplicates())
+        others = [index for index in range(len(frame.schema.fields)) if index not in {*key, *latest_indexes}]
+        order = [f"`{index}`" for index in latest_indexes]
+        order += [_comparable(index, frame.schema.fields[index].dataType) for index in others]
+        return frame.by_position(partial(_keep_latest, frame.schema, key, order))
 
-    return drop
+    return plan
 
 
-def _is_unordered(of: DataType) -> bool:
+def _keep_first(schema: StructType, key: Sequence[int], df: DataFrame, *, has_keys: bool) -> DataFrame:
+    """Keep the first row of each key of a stream."""
+    # Rows with a null in their key differ in this column.
+    distinct = df.withColumn("distinct", F.expr(if_(_has_null(key), "uuid()", "''") if has_keys else "''"))
+    return _select_own(distinct.dropDuplicatesWithinWatermark([*map(str, key), "distinct"]), schema)
+
+
+def _keep_latest(schema: StructType, key: Sequence[int], order: Sequence[str], df: DataFrame) -> DataFrame:
+    """Keep the latest row of each key; the greatest in ``order`` is the latest."""
+    latest_first = [F.expr(sql).desc_nulls_last() for sql in order] or [F.lit(1)]
+    rank = F.row_number().over(Window.partitionBy(*map(str, key)).orderBy(*latest_first))
+    return _select_own(df.withColumn("rank", rank).where(any_of(["rank = 1", _has_null(key)])), schema)
+
+
+def _select_own(df: DataFrame, schema: StructType) -> DataFrame:
+    # Not drop(), for which a declarative pipeline would have to know the table already.
+    return df.selectExpr(*map(quote, positions(len(schema.fields))))
+
+
+def _has_null(key: Sequence[int]) -> str:
+    return any_of(f"`{index}` IS NULL" for index in key)
+
+
+def _comparable(index: int, of: DataType) -> str:
+    # Maps and variants cannot be compared, but their text can.
+    return f"to_json(struct(`{index}`))" if _is_incomparable(of) else f"`{index}`"
+
+
+def _is_incomparable(of: DataType) -> bool:
     if isinstance(of, StructType):
-        return any(_is_unordered(field.dataType) for field in of.fields)
+        return any(_is_incomparable(field.dataType) for field in of.fields)
     if isinstance(of, ArrayType):
-        return _is_unordered(of.elementType)
+        return _is_incomparable(of.elementType)
     return isinstance(of, MapType) or of.typeName() == "variant"
 
 
-def _refuse_unordered(name: str, of: DataType) -> None:
-    if _is_unordered(of):
+def _check_comparable(field: StructField) -> None:
+    if _is_incomparable(field.dataType):
         raise ColumnTypeError(
-            name,
-            wanted="a type whose values can be compared",
-            found=type_text(of),
-            way_out="Name keys of other types, or turn it to text with to_json first",
+            field.name,
+            expected="a type whose values can be compared",
+            got=type_text(field.dataType),
+            hint="Name keys of other types, or convert it to text with to_json first",
         )

@@ -1,14 +1,16 @@
-"""What a missing amount can become: numbers, computed columns, medians; each of the column's own type, exactly."""
+"""What fills a missing amount: numbers, computed columns, medians; exactly, in the column's own type."""
 
 from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple, cast
+from functools import partial
+from typing import NamedTuple
+from typing import cast as cast_type
 
 from pyspark.sql import Column, Window
 from pyspark.sql import functions as F
@@ -26,12 +28,15 @@ from pyspark.sql.types import (
 )
 from typing_extensions import override
 
-from shopsmart_etl._core.nested_fields import Place
-from shopsmart_etl._core.sql import quote, type_text
+from shopsmart_etl._core.checks import check_column, is_column
+from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.nested_fields import FieldLocation, find_field
+from shopsmart_etl._core.spark_errors import fail_column
+from shopsmart_etl._core.sql import cast, quote, try_cast, type_text
 from shopsmart_etl.errors import ColumnTypeError, InexactFillError, InvalidArgumentError, UnsupportedError
 from shopsmart_etl.typing import Fill, Fills, Number
 
-# The counters that percentile_approx keeps, which is also how many distinct amounts it knows exactly.
+# The counters that percentile_approx keeps, and so the number of distinct amounts up to which it is exact.
 _MEDIAN_ACCURACY = 10_000
 
 # Bits and the suffix of a literal in Spark SQL.
@@ -41,6 +46,10 @@ _INTEGERS: dict[type[DataType], tuple[int, str]] = {
     IntegerType: (32, ""),
     LongType: (64, "L"),
 }
+# No numeric type has values with more digits, before or after the point.
+_MAX_DIGITS = 400
+
+_EXPECTED = "a finite number, a Column, median_by(...), or a sequence of these"
 
 
 @dataclass(frozen=True)
@@ -53,26 +62,36 @@ class MedianBy:
         """Compute the median of a column in each row's group."""
         return F.percentile_approx(column, F.lit(0.5), F.lit(_MEDIAN_ACCURACY)).over(Window.partitionBy(*self.by))
 
+    def locate(self, frame: Frame) -> MedianBy:
+        """Find the columns of the groups, and name them so that Spark finds the same ones.
+
+        Raises:
+            ColumnNotFoundError: There is no such column.
+        """
+        locations = [find_field(frame, name) for name in self.by]
+        return MedianBy(tuple(".".join(map(quote, (frame.names[at.column], *at.path))) for at in locations))
+
     @override
     def __repr__(self) -> str:
         return f"median_by({', '.join(map(repr, self.by))})"
 
 
-def median_by(*by: str) -> MedianBy:
-    """Fill with the median of the rows that agree in some columns, for ``impute_financials(fill=...)``.
+def median_by(*by: str) -> Callable[[Column], Column]:
+    """Fill with the median of the rows of the same group, for ``impute_financials(fill=...)``.
 
-    The median is an amount that occurs in the group, the lower of two in the middle, so it is as exact as the column.
-    It is exact in groups of up to 10,000 distinct amounts, and in larger ones off by at most one in 10,000 ranks. A
-    group without any amount gives none: say in a sequence what comes next.
+    The median is an amount of the group, the lower of the two in the middle, so it is as exact as the column. It is
+    exact in groups of up to 10,000 distinct amounts; in larger ones its rank is off by at most one in 10,000. Rows with
+    a null in a ``by`` column are a group, too. A group without any amount has no median: give the next fill in a
+    sequence.
 
     Args:
-        *by: The columns that make the groups, at least one.
+        *by: The grouping columns, at least one; a dotted path reaches into structs.
 
     Returns:
-        A fill.
+        A fill. Fills of equal columns are equal, and can be hashed and pickled.
 
     Raises:
-        InvalidArgumentError: No column is named.
+        InvalidArgumentError: No column is named, or something else than names.
 
     Example:
         >>> logs = spark.createDataFrame(
@@ -90,116 +109,145 @@ def median_by(*by: str) -> MedianBy:
         +-------+----+-----+------------+---------------+
         <BLANKLINE>
     """
-    if not by:
-        raise InvalidArgumentError("by", wanted="the columns that make the groups, at least one", found=by)
-    return MedianBy(by)
+    names = tuple(check_column("by", name) for name in by)
+    if not names:
+        raise InvalidArgumentError("by", expected="the names of the grouping columns, at least one", got=by)
+    return MedianBy(names)
 
 
-class MadeFill(NamedTuple):
-    """A fill of the column's own type; a constant is never null."""
+class PlannedFill(NamedTuple):
+    """A fill of the column's own type.
 
-    value: Column
-    constant: bool
+    Attributes:
+        make: Makes its Column, in which NaN is null.
+        is_constant: Whether it is a number, and so never null.
+    """
 
-
-def list_fills(columns: tuple[str, ...], fill: Fills | Mapping[str, Fills]) -> dict[str, list[Fill]]:
-    """List the fills of each column, in the order in which they are tried."""
-    if not columns:
-        raise InvalidArgumentError("columns", wanted="the names of the columns to fill, at least one", found=columns)
-    given = dict(fill) if isinstance(fill, Mapping) else dict.fromkeys(columns, fill)
-    if given.keys() != set(columns):
-        raise InvalidArgumentError("fill", wanted=f"a value for each of {', '.join(columns)}", found=fill)
-    return {name: _sequence(value) for name, value in given.items()}
+    make: Callable[[], Column]
+    is_constant: bool
 
 
-def _sequence(fill: Fills) -> list[Fill]:
-    values = cast("list[Fill]", list(fill) if isinstance(fill, (list, tuple)) else [fill])
+def check_fills(columns: Sequence[str], fill: Fills | Mapping[str, Fills]) -> dict[str, list[Fill]]:
+    """Check the fills, and list those of each column in the order in which they are tried."""
+    given = fill if isinstance(fill, Mapping) else dict.fromkeys(columns, fill)
+    if set(given) != set(columns):
+        raise InvalidArgumentError("fill", expected=f"a value for each of {', '.join(columns)}", got=fill)
+    return {name: _check_fill(value) for name, value in given.items()}
+
+
+def _check_fill(fill: Fills) -> list[Fill]:
+    is_sequence = isinstance(fill, Sequence) and not isinstance(fill, (str, bytes))
+    values = list(cast_type("Sequence[Fill]", fill)) if is_sequence else [cast_type("Fill", fill)]
     if not values or not all(_is_fill(value) for value in values):
-        raise InvalidArgumentError(
-            "fill", wanted="a finite number, a Column, median_by(...), or a sequence of these", found=fill
-        )
+        raise InvalidArgumentError("fill", expected=_EXPECTED, got=fill)
     return values
 
 
 def _is_fill(value: object) -> bool:
-    if isinstance(value, (int, float, Decimal)):
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    if isinstance(value, (int, float)):
         return not isinstance(value, bool) and (isinstance(value, int) or math.isfinite(value))
-    return _is_column(value) or callable(value)
+    # A type can be called, but makes no Column of one.
+    return is_column(value) or (callable(value) and not isinstance(value, type))
 
 
-def _is_column(value: object) -> bool:
-    # Connect's Column is a class of its own before Spark 4.
-    return hasattr(value, "cast") and hasattr(value, "alias")
+def plan_fill(
+    frame: Frame, name: str, location: FieldLocation, fill: Fill, computed: list[Callable[[], Column]]
+) -> PlannedFill:
+    """Plan one fill of a column.
 
+    Args:
+        frame: The DataFrame.
+        name: The column, as the caller named it.
+        location: Where it is.
+        fill: What fills it.
+        computed: What makes the columns to compute first, after the DataFrame's own; a computed fill adds itself.
 
-def make_fill(name: str, place: Place, value: Fill, computed: list[Column], width: int) -> MadeFill:
-    """Make one fill of a column; what has to be computed goes behind the DataFrame's own columns first."""
-    if not isinstance(place.field.dataType, NumericType):
+    Raises:
+        ColumnTypeError: The column is not numeric.
+        InexactFillError: Its type does not have the number.
+        UnsupportedError: A function is to fill a nested field.
+    """
+    field = location.field
+    if not isinstance(field.dataType, NumericType):
         raise ColumnTypeError(
             name,
-            wanted="a decimal, an integer, a float or a double",
-            found=type_text(place.field.dataType),
-            way_out="Parse or cast it to a decimal first",
+            expected="a decimal, an integer, a float or a double",
+            got=type_text(field.dataType),
+            hint="Parse or cast it to a decimal first",
         )
-    if isinstance(value, (int, float, Decimal)):
-        return MadeFill(F.expr(_literal(name, place.field, value)), constant=True)
-    if callable(value):
-        if place.inside:
-            raise UnsupportedError(
-                f"column {name!r}: {value!r} needs a column at the top level; explode the array first"
-            )
-        value = value(known(F.col(quote(place.field.name)), place.field))
-    computed.append(value.alias(f"fill{len(computed)}"))
-    return MadeFill(_exactly(F.col(str(width + len(computed) - 1)), name, place.field), constant=False)
+    if isinstance(fill, (int, float, Decimal)):
+        return PlannedFill(partial(F.expr, _literal(name, field, fill)), is_constant=True)
+    if callable(fill) and location.path:
+        raise UnsupportedError(f"column {name!r}: {fill!r} needs a column at the top level; explode the array first")
+    if isinstance(fill, MedianBy):
+        fill = fill.locate(frame)
+    computed.append(partial(_compute, fill, field, f"fill{len(computed)}"))
+    index = len(frame.schema.fields) + len(computed) - 1
+    return PlannedFill(partial(_cast_exactly, index, name, field), is_constant=False)
 
 
-def _exactly(fill: Column, name: str, field: StructField) -> Column:
-    """Give a computed fill the column's type, and fail the job where that would change it."""
-    held = fill.cast(field.dataType)
-    why = F.concat(
-        F.lit(f"column '{name}': wanted a fill that {type_text(field.dataType)} holds exactly; found "),
-        fill.cast("string"),
-    )
-    return F.when(fill.isNull() | (held == fill), held).otherwise(F.raise_error(why))
+def _compute(fill: Column | Callable[[Column], Column], field: StructField, name: str) -> Column:
+    column = fill(nan_to_null(F.col(quote(field.name)), field)) if callable(fill) else fill
+    if not is_column(column):
+        raise InvalidArgumentError("fill", expected="a function from Column to Column", got=column)
+    return column.alias(name)
 
 
-def known(column: Column, field: StructField) -> Column:
-    """Take NaN for null."""
-    floating = isinstance(field.dataType, (FloatType, DoubleType))
-    return F.when(~F.isnan(column), column) if floating else column
+def _cast_exactly(index: int, name: str, field: StructField) -> Column:
+    """Cast a computed fill to the column's type, and fail the job where that would change its value."""
+    fill, exact = F.col(str(index)), F.expr(try_cast(f"`{index}`", field.dataType))
+    expected = f"column '{name}': expected a fill that {type_text(field.dataType)} represents exactly; got "
+    cast_fill = F.when(fill.isNull() | (exact == fill), exact).otherwise(fail_column(expected, fill.cast("string")))
+    return nan_to_null(cast_fill, field)
+
+
+def nan_to_null(column: Column, field: StructField) -> Column:
+    """Replace NaN in a floating-point column by null."""
+    is_floating = isinstance(field.dataType, (FloatType, DoubleType))
+    return F.when(~F.isnan(column), column) if is_floating else column
 
 
 def _literal(column: str, field: StructField, value: Number) -> str:
-    """Write the fill as a SQL literal of the column's own type, or refuse what that type cannot hold."""
-    kind = field.dataType
-    assert isinstance(kind, NumericType)  # noqa: S101 - narrows the type; the caller said so
+    """Write a number as a SQL literal of the column's own type."""
+    of = field.dataType
+    assert isinstance(of, NumericType)  # noqa: S101 - narrows the type; the caller checked it
     try:
-        return _exact(kind, value)
+        return _exact_literal(of, value)
     except (OverflowError, _InexactError):
-        raise InexactFillError(column, value, type_text(kind)) from None
+        raise InexactFillError(column, value, type_text(of)) from None
 
 
 class _InexactError(Exception):
-    """The type cannot hold the value; the caller knows the column."""
+    """The type does not have the value; the caller knows the column."""
 
 
-def _exact(kind: NumericType, value: Number) -> str:
-    if isinstance(kind, (FloatType, DoubleType)):
-        held = float(value) if isinstance(kind, DoubleType) else struct.unpack("f", struct.pack("f", value))[0]
-        _hold(Fraction(held) == Fraction(value))
-        return f"{held!r}{'D' if isinstance(kind, DoubleType) else 'F'}"
+def _exact_literal(of: NumericType, value: Number) -> str:
+    if isinstance(of, (FloatType, DoubleType)):
+        nearest = float(value) if isinstance(of, DoubleType) else struct.unpack("f", struct.pack("f", value))[0]
+        _require_exact(Fraction(nearest) == _fraction(value))
+        return f"{nearest!r}{'D' if isinstance(of, DoubleType) else 'F'}"
     # A float's shortest text is what the user wrote: 0.1, and not 0.1000000000000000055.
-    exact = Fraction(str(value))
-    if isinstance(kind, DecimalType):
-        unscaled = exact * 10**kind.scale
-        _hold(unscaled.denominator == 1 and abs(unscaled) < 10**kind.precision)
+    exact = Fraction(str(value)) if isinstance(value, float) else _fraction(value)
+    if isinstance(of, DecimalType):
+        unscaled = exact * 10**of.scale
+        _require_exact(unscaled.denominator == 1 and abs(unscaled) < 10**of.precision)
         # With its full scale, since a cast that may overflow would make the column nullable.
-        return f"CAST({unscaled.numerator}E-{kind.scale}BD AS {kind.simpleString()})"
-    bits, suffix = _INTEGERS[type(kind)]
-    _hold(exact.denominator == 1 and -(2 ** (bits - 1)) <= exact < 2 ** (bits - 1))
+        return cast(f"{unscaled.numerator}E-{of.scale}BD", of)
+    bits, suffix = _INTEGERS[type(of)]
+    _require_exact(exact.denominator == 1 and -(2 ** (bits - 1)) <= exact < 2 ** (bits - 1))
     return f"{exact.numerator}{suffix}"
 
 
-def _hold(exactly: bool) -> None:  # noqa: FBT001 - reads as a sentence
+def _fraction(value: Number) -> Fraction:
+    if isinstance(value, Decimal) and abs(value.adjusted()) > _MAX_DIGITS:
+        # A Fraction of 1E+999999999 would have a billion digits.
+        _require_exact(exactly=not value)
+        return Fraction(0)
+    return Fraction(value)
+
+
+def _require_exact(exactly: bool) -> None:  # noqa: FBT001 - a condition
     if not exactly:
         raise _InexactError

@@ -1,4 +1,4 @@
-"""Missing amounts into stated ones, each of them flagged."""
+"""Missing amounts, filled and flagged."""
 
 from __future__ import annotations
 
@@ -6,48 +6,52 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial, reduce
 from operator import or_
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType, DataType, DoubleType, FloatType, IntegerType, StructField
 
-from shopsmart_etl._core.nested_fields import Change, Place, apply_changes, find_field
-from shopsmart_etl._core.session import ignores_case
-from shopsmart_etl._core.step import step
-from shopsmart_etl.cleaning.fills import MadeFill, known, list_fills, make_fill
-from shopsmart_etl.typing import Fills, Transform
+from shopsmart_etl._core.checks import check_column, check_optional_text
+from shopsmart_etl._core.frame import Frame, Plan
+from shopsmart_etl._core.nested_fields import Change, change_fields, find_field
+from shopsmart_etl._core.step import Planner, step
+from shopsmart_etl.cleaning.fills import PlannedFill, check_fills, nan_to_null, plan_fill
+from shopsmart_etl.errors import InvalidArgumentError
+from shopsmart_etl.typing import Fills
 
 
 @step
 def impute_financials(
     *columns: str, fill: Fills | Mapping[str, Fills] = 0, flag_suffix: str | None = "_imputed"
-) -> Transform:
-    """Fill missing amounts and say where.
+) -> Planner:
+    """Fill missing amounts, and flag each one.
 
-    Null is missing, and in float and double columns NaN is too. Every row stays, so counts of users and orders
-    do not change; every other column and the order of columns stay as they are.
+    Null is missing; in float and double columns, so is NaN. Every row is kept, so counts of users and orders do not
+    change. The order of columns and all other columns are unchanged.
 
     Args:
         *columns: Numeric columns, at least one: decimal, any integer, float or double. A dotted path reaches into
             structs and arrays of structs: ``"items.price"`` fills the price of each item. A null struct has no
             field to fill and stays null.
-        fill: What a missing value becomes: a number, in the column's own unit; a Column, such as
+        fill: What replaces a missing value: a number, in the column's own unit; a Column, such as
             ``col("quantity") * col("price")``; ``median_by("country")``; a sequence of these, of which the first that
-            is not null is taken; or a mapping from each of the columns to any of these.
-        flag_suffix: Each filled column gets a boolean ``<column><flag_suffix>`` after the last column, true where
-            the value was filled; a nested field's flag is the last field beside it. With several fills an int
-            ``<column><flag_suffix>_by`` says which one filled it, counted from 0. None leaves the flags out.
+            is not null is used; or a mapping from each of the columns to any of these.
+        flag_suffix: For each filled column, a boolean ``<column><flag_suffix>`` is added after the last column, true
+            where the value was filled; a nested field's flag is added after its last sibling. With several fills, an
+            int ``<column><flag_suffix>_by`` is the number of the fill used, counted from 0. None adds no flags.
 
     Returns:
-        A Transform whose result has the filled columns in their old type, no longer nullable where the last fill is a
-        number, and the flags. A computed fill that the type cannot hold exactly fails the job; round it first.
+        A Transform whose result has the filled columns in their old type, not nullable if a fill is a number, and the
+        flags. A computed fill that the type cannot represent exactly fails the job; round it first.
 
     Raises:
         InvalidArgumentError: No column is named, a fill is none of the above or not finite, or the mapping's keys are
             not the columns named.
-        ColumnNotFoundError: A column is not there.
+        ColumnNotFoundError: A column is not found.
         ColumnTypeError: A column is not numeric.
-        InexactFillError: A column's type cannot hold its fill exactly (1.5 in an int, 0.001 in a decimal(18, 2)).
-        UnsupportedError: A median is to fill a nested field.
-        ColumnClashError: A flag's name is taken, say by an earlier run of the same step.
+        InexactFillError: A column's type cannot represent its fill exactly (1.5 in an int, 0.001 in a decimal(18, 2)).
+        UnsupportedError: A median or another function is to fill a nested field.
+        ColumnClashError: A flag's name is taken, such as by an earlier run of the same step.
+        RowRefusedError: Within ``translate_errors()``: a computed fill failed the job.
 
     Example:
         >>> from decimal import Decimal
@@ -75,52 +79,66 @@ def impute_financials(
         +---+---------------------------------+
         <BLANKLINE>
     """
-    fills = list_fills(columns, fill)
+    names = [check_column("columns", column) for column in columns]
+    if not names:
+        raise InvalidArgumentError("columns", expected="the names of the columns to fill, at least one", got=columns)
+    fills = check_fills(names, fill)
+    check_optional_text("flag_suffix", flag_suffix, expected="a suffix such as '_imputed', or None")
 
-    def impute(df: DataFrame) -> DataFrame:
-        schema = df.schema
-        asks_case = partial(ignores_case, df)
-        found: dict[tuple[int, tuple[str, ...]], Change] = {}
-        computed: list[Column] = []
+    def plan(frame: Frame) -> Plan:
+        changes: dict[tuple[int, tuple[str, ...]], Change] = {}
+        computed: list[Callable[[], Column]] = []
         for name, values in fills.items():
-            place = find_field(schema, name, ignores_case=asks_case)
-            made = [make_fill(name, place, value, computed, len(schema.fields)) for value in values]
-            found[place.at, place.inside] = Change(
-                place, partial(_filled, place, made), _flags(place, made, flag_suffix)
+            location = find_field(frame, name)
+            field = location.field
+            planned = [plan_fill(frame, name, location, value, computed) for value in values]
+            changes[location.column, location.path] = Change(
+                location,
+                partial(_fill, field, planned),
+                _flags(field, planned, flag_suffix),
+                nullable=_may_stay_null(field, planned),
             )
-        return apply_changes(
-            # The columns that the caller wrote name the DataFrame's columns as they are called here.
-            df.select("*", *computed) if computed else df,
-            schema,
-            list(found.values()),
-            behind=len(computed),
-            ignores_case=asks_case,
-            way_out="Give another flag_suffix, None for no flags, or drop the column first",
+        return change_fields(
+            frame,
+            list(changes.values()),
+            computed=computed,
+            hint="Give another flag_suffix, None for no flags, or drop the column first",
         )
 
-    return impute
+    return plan
 
 
-def _filled(place: Place, fills: Sequence[MadeFill], column: Column) -> Column:
-    # coalesce and not CASE: only so does Spark know that no null is left.
-    values = (fill.value if fill.constant else known(fill.value, place.field) for fill in fills)
-    return F.coalesce(known(column, place.field), *values)
+def _fill(field: StructField, fills: Sequence[PlannedFill], column: Column) -> Column:
+    # With coalesce, from which Spark infers that the result is not nullable; it does not from CASE.
+    return F.coalesce(nan_to_null(column, field), *(fill.make() for fill in fills))
 
 
-def _flags(place: Place, fills: Sequence[MadeFill], flag_suffix: str | None) -> dict[str, Callable[[Column], Column]]:
-    """Make the flag, and where there are several fills the index of the one that was used."""
+def _may_stay_null(field: StructField, fills: Sequence[PlannedFill]) -> bool:
+    may_lack_value = field.nullable or isinstance(field.dataType, (FloatType, DoubleType))
+    return may_lack_value and not any(fill.is_constant for fill in fills)
+
+
+def _flags(
+    field: StructField, fills: Sequence[PlannedFill], flag_suffix: str | None
+) -> dict[str, tuple[Callable[[Column], Column], DataType]]:
+    """Make the flag, and where there are several fills the number of the one that was used."""
     if flag_suffix is None:
         return {}
-    there = [fill.value.isNotNull() if fill.constant else known(fill.value, place.field).isNotNull() for fill in fills]
+    flags: dict[str, tuple[Callable[[Column], Column], DataType]] = {
+        flag_suffix: (partial(_is_imputed, field, fills), BooleanType())
+    }
+    if len(fills) > 1:
+        flags[f"{flag_suffix}_by"] = partial(_used_fill, field, fills), IntegerType()
+    return flags
 
-    def missing(column: Column) -> Column:
-        return known(column, place.field).isNull()
 
-    def imputed(column: Column) -> Column:
-        return missing(column) if fills[-1].constant else missing(column) & reduce(or_, there)
+def _is_imputed(field: StructField, fills: Sequence[PlannedFill], column: Column) -> Column:
+    is_missing = nan_to_null(column, field).isNull()
+    if fills[-1].is_constant:
+        return is_missing
+    return is_missing & reduce(or_, (fill.make().isNotNull() for fill in fills))
 
-    def used(column: Column) -> Column:
-        first = F.coalesce(*(F.when(one, F.lit(index)) for index, one in enumerate(there)))
-        return F.when(missing(column), first)
 
-    return {flag_suffix: imputed} if len(fills) == 1 else {flag_suffix: imputed, f"{flag_suffix}_by": used}
+def _used_fill(field: StructField, fills: Sequence[PlannedFill], column: Column) -> Column:
+    numbers = (F.when(fill.make().isNotNull(), F.lit(number)) for number, fill in enumerate(fills))
+    return F.when(nan_to_null(column, field).isNull(), F.coalesce(*numbers))

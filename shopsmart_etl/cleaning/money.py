@@ -1,4 +1,4 @@
-"""Amounts written as text into exact decimals."""
+"""Amounts written as text, parsed into exact decimals."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Literal
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.types import DecimalType, StringType
+from pyspark.sql.types import BooleanType, DecimalType, StringType
 
-from shopsmart_etl._core.nested_fields import Change, apply_changes, find_field
-from shopsmart_etl._core.session import ignores_case
+from shopsmart_etl._core.checks import check_choice, check_column, check_text, check_texts
+from shopsmart_etl._core.frame import Frame, Plan
+from shopsmart_etl._core.nested_fields import Change, change_fields, find_field
+from shopsmart_etl._core.spark_errors import fail_column
 from shopsmart_etl._core.sql import type_text
-from shopsmart_etl._core.step import step
+from shopsmart_etl._core.step import Planner, step
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
-from shopsmart_etl.typing import Transform
 
 MISSING_AMOUNTS: Final = ("", "-", "N/A", "NA", "NULL", "NONE", "NAN", "ERROR", "UNKNOWN")
-"""What stands for no amount, whatever its case and the spaces around it."""
+"""Texts that mean that there is no amount, in any case, with or without spaces around them."""
 
+# The most digits of a decimal in Spark.
+_MAX_PRECISION = 38
 # Spaces, the no-break ones and tabs among them, which Java's \s leaves out.
 _SPACE = r"[\s\u00A0\u2007\u2009\u202F]*"
 # A symbol, alone or after letters (US$), a code (USD), or an abbreviation that is common in files (Rs., kr).
@@ -35,34 +38,35 @@ def parse_money(
     to: DecimalType = DecimalType(18, 2),  # noqa: B008 - immutable
     decimal_mark: Literal[".", ","] = ".",
     missing: Sequence[str] = MISSING_AMOUNTS,
-    unreadable: Literal["mark", "refuse"] = "mark",
+    on_unreadable: Literal["flag", "error"] = "flag",
     flag_suffix: str = "_unreadable",
-) -> Transform:
-    """Parse amounts that are text into exact decimals, and say what could not be read.
+) -> Planner:
+    """Parse amounts in text columns into exact decimals, and flag those that cannot be read.
 
     Reads ``$1,234.50``, ``US$ 5``, ``5 EUR``, ``+3``, ``-3``, ``12.00-``, ``(12.00)`` (which is negative), ``1e3``, and
-    with ``decimal_mark=","`` ``1.234,50 €``; spaces and no-break spaces may stand between the parts. Thousands are
-    grouped by threes with one and the same mark. Anything else is not guessed at: ``1,23`` is no amount where the comma
-    groups thousands, nor is ``1.005`` where the type has two decimals.
+    with ``decimal_mark=","`` ``1.234,50 €``; spaces and no-break spaces are allowed between the parts. Thousands are
+    grouped by threes with one and the same mark. Nothing else is guessed: ``1,23`` is not an amount where the comma
+    groups thousands, nor is ``1.005`` where the type has two decimals. Null stays null.
 
     Args:
         *columns: String columns, at least one; a dotted path such as ``"items.price"`` reaches into structs and arrays.
         to: The type of the result.
-        decimal_mark: What stands before the decimals.
-        missing: Texts that stand for no amount; ``(*MISSING_AMOUNTS, "tbd")`` adds one.
-        unreadable: ``"mark"`` makes text that is no amount null, and flags it; ``"refuse"`` fails the job and names the
-            text.
-        flag_suffix: With ``"mark"`` each column gets a boolean ``<column><flag_suffix>`` after the last column (after
-            the last field beside it, if it is nested), true where there was text that could not be read.
+        decimal_mark: The mark before the decimals.
+        missing: Texts that mean that there is no amount, read as null; ``(*MISSING_AMOUNTS, "tbd")`` adds one.
+        on_unreadable: What to do about text that is not an amount: ``"flag"`` replaces it by null and flags it;
+            ``"error"`` fails the job.
+        flag_suffix: With ``"flag"``, a boolean ``<column><flag_suffix>`` is added for each column after the last one
+            (for a nested field, after its last sibling), true where there was text that cannot be read.
 
     Returns:
         A Transform whose result has the columns as decimals, and the flags.
 
     Raises:
-        InvalidArgumentError: No column is named, or an argument is none of the choices.
-        ColumnNotFoundError: A column is not there.
+        InvalidArgumentError: No column is named, or an argument is of the wrong type or not one of the choices.
+        ColumnNotFoundError: A column is not found.
         ColumnTypeError: A column is not a string.
         ColumnClashError: A flag's name is taken.
+        RowRefusedError: With ``"error"``, within ``translate_errors()``: text is not an amount.
 
     Example:
         >>> lines = spark.createDataFrame(
@@ -80,62 +84,64 @@ def parse_money(
         +-------+----+----------------+
         <BLANKLINE>
     """
-    if not columns:
-        raise InvalidArgumentError("columns", wanted="the names of the columns to parse, at least one", found=columns)
-    if decimal_mark not in _GROUPS:
-        raise InvalidArgumentError("decimal_mark", wanted="'.' or ','", found=decimal_mark)
-    if unreadable not in ("mark", "refuse"):
-        raise InvalidArgumentError("unreadable", wanted="'mark' or 'refuse'", found=unreadable)
-    if unreadable == "mark" and not flag_suffix:
-        raise InvalidArgumentError("flag_suffix", wanted="a suffix such as '_unreadable'", found=flag_suffix)
-    names = [text.strip().upper() for text in missing]
-    read = partial(_read, to=to, mark=decimal_mark)
+    names = [check_column("columns", column) for column in columns]
+    if not names:
+        raise InvalidArgumentError("columns", expected="the names of the columns to parse, at least one", got=columns)
+    _check_decimal("to", to)
+    check_choice("decimal_mark", decimal_mark, _GROUPS)
+    texts = check_texts("missing", missing, expected="a sequence of strings, such as ('', 'N/A')")
+    check_choice("on_unreadable", on_unreadable, ("flag", "error"))
+    check_text("flag_suffix", flag_suffix, expected="a suffix such as '_unreadable'")
+    parse = partial(_parse, to=to, mark=decimal_mark)
+    is_unreadable = partial(_is_unreadable, parse=parse, missing=[text.strip().upper() for text in texts])
 
-    def parse(df: DataFrame) -> DataFrame:
-        schema = df.schema
+    def plan(frame: Frame) -> Plan:
         changes: dict[tuple[int, tuple[str, ...]], Change] = {}
-        for column in columns:
-            place = find_field(schema, column, ignores_case=partial(ignores_case, df))
-            if not isinstance(place.field.dataType, StringType):
-                found = type_text(place.field.dataType)
-                raise ColumnTypeError(
-                    column, wanted="a string", found=found, way_out="A number needs no parsing: cast it"
+        for name in names:
+            location = find_field(frame, name)
+            of = location.field.dataType
+            if not isinstance(of, StringType):
+                hint = "A number needs no parsing: cast it"
+                raise ColumnTypeError(name, expected="a string", got=type_text(of), hint=hint)
+            changes[location.column, location.path] = (
+                Change(location, parse, {flag_suffix: (is_unreadable, BooleanType())}, type=to)
+                if on_unreadable == "flag"
+                else Change(
+                    location, partial(_parse_or_fail, parse=parse, is_unreadable=is_unreadable, name=name), {}, type=to
                 )
-            wrong = partial(_wrong, read=read, missing=names)
-            value = read if unreadable == "mark" else partial(_or_fail, read=read, wrong=wrong, column=column)
-            changes[place.at, place.inside] = Change(place, value, {flag_suffix: wrong} if unreadable == "mark" else {})
-        return apply_changes(
-            df,
-            schema,
-            list(changes.values()),
-            ignores_case=partial(ignores_case, df),
-            way_out="Give another flag_suffix, or drop the column first",
-        )
+            )
+        hint = "Give another flag_suffix, or drop the column first"
+        return change_fields(frame, list(changes.values()), hint=hint)
 
-    return parse
+    return plan
 
 
-def _wrong(text: Column, *, read: Callable[[Column], Column], missing: Sequence[str]) -> Column:
-    """Tell text that is neither an amount nor stands for none."""
-    return text.isNotNull() & ~F.upper(_trimmed(text)).isin(*missing) & read(text).isNull()
+def _check_decimal(argument: str, value: object) -> None:
+    if not isinstance(value, DecimalType) or not 0 <= value.scale <= value.precision <= _MAX_PRECISION:
+        raise InvalidArgumentError(argument, expected="a DecimalType, such as DecimalType(18, 2)", got=value)
 
 
-def _or_fail(
-    text: Column, *, read: Callable[[Column], Column], wrong: Callable[[Column], Column], column: str
+def _is_unreadable(text: Column, *, parse: Callable[[Column], Column], missing: Sequence[str]) -> Column:
+    """Make the condition that text is neither an amount nor one of those that mean that there is none."""
+    return text.isNotNull() & ~F.upper(_trim(text)).isin(*missing) & parse(text).isNull()
+
+
+def _parse_or_fail(
+    text: Column, *, parse: Callable[[Column], Column], is_unreadable: Callable[[Column], Column], name: str
 ) -> Column:
-    why = F.concat(F.lit(f"column '{column}': wanted an amount; found '"), text, F.lit("'"))
-    return F.when(wrong(text), F.raise_error(why)).otherwise(read(text))
+    failure = fail_column(f"column '{name}': expected an amount; got '", text, "'")
+    return F.when(is_unreadable(text), failure).otherwise(parse(text))
 
 
-def _trimmed(text: Column) -> Column:
+def _trim(text: Column) -> Column:
     return F.regexp_replace(text, rf"^{_SPACE}|{_SPACE}$", "")
 
 
-def _read(text: Column, *, to: DecimalType, mark: str) -> Column:
-    """Read an amount, or null where the text is none that the type holds exactly."""
+def _parse(text: Column, *, to: DecimalType, mark: str) -> Column:
+    """Parse an amount; null where the text is not one that the type represents exactly."""
     group, point = f"[{''.join(_GROUPS[mark])}]", rf"\{mark}"
-    # One and the same mark throughout. No back reference says so, since Sail's expressions have none.
-    grouped = "|".join(rf"(?:[{one}][0-9]{{3}})+" for one in _GROUPS[mark])
+    # The same mark throughout, by one alternative for each mark: regular expressions on Sail have no back references.
+    grouped = "|".join(rf"(?:[{thousands}][0-9]{{3}})+" for thousands in _GROUPS[mark])
     number = rf"(?:(?:[0-9]{{1,3}}(?:{grouped})|[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]{{1,2}})?"
     before, after = rf"(?:{_CURRENCY}{_SPACE})?", rf"(?:{_SPACE}{_CURRENCY})?"
     forms = [
@@ -145,27 +151,27 @@ def _read(text: Column, *, to: DecimalType, mark: str) -> Column:
         rf"\({_SPACE}{before}{number}{after}{_SPACE}\)",
         rf"{_CURRENCY}{_SPACE}\({_SPACE}{number}{_SPACE}\)",
     ]
-    bare = _trimmed(text)
-    written = bare.rlike(f"^(?:{'|'.join(forms)})$")
-    digits = F.regexp_replace(F.regexp_extract(bare, number, 0), group, "")
+    trimmed = _trim(text)
+    is_amount = trimmed.rlike(f"^(?:{'|'.join(forms)})$")
+    digits = F.regexp_replace(F.regexp_extract(trimmed, number, 0), group, "")
     plain = F.regexp_replace(digits, point, ".")
-    negative = bare.rlike(r"^[^0-9]*[-(]") | bare.rlike("-$")
-    return F.when(written & _holds(plain, to), _signed(plain, negative, to))
+    is_negative = trimmed.rlike(r"^[^0-9]*[-(]") | trimmed.rlike("-$")
+    return F.when(is_amount & _fits_exactly(plain, to), _signed(plain, is_negative, to))
 
 
-def _signed(plain: Column, negative: Column, to: DecimalType) -> Column:
+def _signed(plain: Column, is_negative: Column, to: DecimalType) -> Column:
     amount = plain.cast(to)
-    return F.when(negative, (-amount).cast(to)).otherwise(amount)
+    return F.when(is_negative, (-amount).cast(to)).otherwise(amount)
 
 
-def _holds(plain: Column, to: DecimalType) -> Column:
-    """Tell whether a decimal type holds a number exactly."""
+def _fits_exactly(plain: Column, to: DecimalType) -> Column:
+    """Make the condition that a decimal type represents a number exactly."""
     whole = to.precision - to.scale
     short = rf"^0*[0-9]{{0,{whole}}}(?:\.[0-9]{{0,{to.scale}}}0*)?$"
-    # A number with an exponent is compared with itself in a wider type; both casts are sure to hold it.
-    wide = DecimalType(38, 18)
+    # A number with an exponent is compared with itself in a wider type; neither cast can fail.
+    wide = DecimalType(_MAX_PRECISION, 18)
     powers = plain.rlike(r"^[0-9]{1,9}(?:\.[0-9]{0,9})?[eE](?:[+]?[0-9]|-[0-9])$")
-    # Null where there is none: Sail evaluates both sides of an AND, and would fail to cast other text.
+    # Null where there is no exponent: Sail evaluates both sides of an AND, and would fail to cast other text.
     number = F.when(powers, plain)
     fits = number.cast("double") < F.lit(10.0 ** min(whole, 20))
     exact = number.cast(wide) == F.round(number.cast(wide), to.scale) if to.scale < wide.scale else F.lit(True)  # noqa: FBT003

@@ -1,63 +1,70 @@
-"""Distinct users as sketches, which merge where counts do not."""
+"""Distinct users as sketches, which can be merged where exact counts cannot."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, BinaryType, DateType, MapType, StructType
+from pyspark.sql.types import ArrayType, BinaryType, DateType, MapType, StructField, StructType
 
+from shopsmart_etl._core.checks import check_column, check_integer
+from shopsmart_etl._core.frame import Frame, Plan
 from shopsmart_etl._core.sql import quote, type_text
-from shopsmart_etl._core.step import step
-from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
-from shopsmart_etl.gold._measures import field_of, groups_of, refuse_text
-from shopsmart_etl.gold._periods import check_period
-from shopsmart_etl.typing import Every, Transform
+from shopsmart_etl._core.step import Planner, step
+from shopsmart_etl.errors import ColumnTypeError
+from shopsmart_etl.gold._measures import GoldColumn, check_grouping, count_field, groups_of, plan_aggregation
+from shopsmart_etl.typing import Period
 
-# What the HyperLogLog of Apache DataSketches takes.
-_LEAST, _MOST = 4, 21
+# The bounds of the HyperLogLog of Apache DataSketches.
+_MIN_PRECISION, _MAX_PRECISION = 4, 21
 
 
 @step
 def sketch_users(
-    *, user: str, at: str, by: Sequence[str] = (), zone: str | None = None, precision: int = 12
-) -> Transform:
-    """Keep a sketch of each day's distinct users, from which those of weeks, months and all groups can be estimated.
+    *,
+    user: str,
+    timestamp: str,
+    by: str | Sequence[str] = (),
+    timezone: str | None = None,
+    precision: int = 12,
+) -> Planner:
+    """Build a sketch of each day's distinct users, to estimate those of weeks, months and all groups from.
 
-    Distinct users do not add up, so that the week's would have to be counted from silver again. Their sketches
-    (HyperLogLog) merge: ``estimate_users`` reads a few kilobytes a day and group. The standard error of an estimate is
-    1.04 / sqrt(2 ** precision), 1.6 % with the default; it is off by more than five of these, 8.1 %, in less than one
-    case of a million. Up to some hundred users an estimate is as good as exact. For exact counts take
-    ``daily_active_users`` and its like.
+    Distinct users do not add up, so that exact counts of a week need silver again. Sketches (HyperLogLog) can be
+    merged: ``estimate_users`` reads a few kilobytes for each day and group. The standard error of an estimate is
+    1.04 / sqrt(2 ** precision), 1.6 % by default; fewer than one estimate in a million is off by more than five
+    standard errors, 8.1 %. Up to some hundred users an estimate is as good as exact. For exact counts use
+    ``active_users``.
 
-    A row without a user counts for nobody, but its day (and group) stays. A row that comes late belongs to the
-    sketch of the day it is of.
+    Null users are not counted; their day (and group) is still returned. Rows without a timestamp are in the sketch of
+    a null day. A late row belongs to the sketch of its timestamp's day.
 
     Args:
-        user: The column that identifies a user, of any type but structs, arrays and maps.
-        at: When the user was active: a timestamp, cut into days in ``zone``, or a date.
-        by: Further columns to keep apart, such as a country; null is a group of its own.
-        zone: The time zone whose days are meant, such as ``"Europe/London"``; None: the session's.
-        precision: The sketch's size, 2 ** precision bytes at most: from 4 to 21. Only sketches of one precision merge.
+        user: Column that identifies a user, of any type but structs, arrays and maps.
+        timestamp: Timestamp or date column of the activity.
+        by: Further columns to group by, such as a country. Null is a group of its own.
+        timezone: Time zone of the days, such as ``"Europe/London"``; None for the session's.
+        precision: The sketch has at most 2 ** precision bytes, with a precision from 4 to 21. Only sketches of the
+            same precision can be merged.
 
     Returns:
-        A Transform whose result has one row a day and group: ``day`` (date), the ``by`` columns, ``user_sketch``
-        (binary). Rows are in no order.
+        A Transform whose result has one row per day and group: ``day`` (date), the ``by`` columns, ``user_sketch``
+        (binary, not null). Row order is undefined.
 
     Raises:
-        InvalidArgumentError: ``by`` is a string in place of a sequence of them, ``zone`` is no time zone, or
-            ``precision`` is out of its bounds.
-        ColumnNotFoundError: A column is not there.
-        ColumnTypeError: ``at`` is neither a timestamp nor a date, or is no timestamp and a zone is given; ``user`` is a
-            struct, an array or a map.
-        ColumnClashError: A ``by`` column is named like a column of the result.
+        InvalidArgumentError: An argument is of the wrong type, ``timezone`` is not a time zone, or ``precision`` is
+            out of bounds.
+        ColumnNotFoundError: A column does not exist.
+        ColumnTypeError: ``timestamp`` is neither a timestamp nor a date, or has no time zone and ``timezone`` is given;
+            ``user`` is a struct, an array or a map.
+        ColumnClashError: A ``by`` column is named like another column of the result, or named twice.
 
     Example:
         >>> logs = spark.sql('''SELECT * FROM VALUES ('ada', DATE'2026-01-05', 'GB'), ('ada', DATE'2026-01-06', 'IE'),
         ...     ('bob', DATE'2026-01-06', 'IE'), (NULL, DATE'2026-01-12', 'IE') AS t (user, at, country)''')
-        >>> sketches = logs.transform(sketch_users(user="user", at="at", by=["country"]))
-        >>> sketches.transform(estimate_users(every="week")).orderBy("week").show()
+        >>> sketches = logs.transform(sketch_users(user="user", timestamp="at", by="country"))
+        >>> sketches.transform(estimate_users(period="week")).orderBy("week").show()
         +----------+---------------+
         |      week|estimated_users|
         +----------+---------------+
@@ -66,56 +73,67 @@ def sketch_users(
         +----------+---------------+
         <BLANKLINE>
     """
-    refuse_text("by", by)
-    check_period("day", zone)
-    if not _LEAST <= precision <= _MOST:
-        raise InvalidArgumentError("precision", wanted=f"a number from {_LEAST} to {_MOST}", found=precision)
+    check_column("user", user)
+    grouping = check_grouping(by=by, timestamp=timestamp, timezone=timezone)
+    check_integer("precision", precision, min_value=_MIN_PRECISION, max_value=_MAX_PRECISION)
 
-    def sketch(df: DataFrame) -> DataFrame:
-        schema = df.schema
-        one = field_of(df, schema, user)
-        if isinstance(one.dataType, (ArrayType, MapType, StructType)):
-            # Their hash leaves nulls out, wherever they are: two users would be one.
-            found = type_text(one.dataType)
-            raise ColumnTypeError(one.name, wanted="no nested type", found=found, way_out="Make it text first: to_json")
-        groups = groups_of(df, schema, at=at, by=by, zone=zone, results=["user_sketch"])
-        # By its hash: a sketch of text leaves out the empty one, and takes no other types than text and integers.
-        value = F.col(quote(one.name))
-        hashed = F.when(value.isNotNull(), F.xxhash64(value))
-        return df.groupBy(*groups.named()).agg(F.hll_sketch_agg(hashed, precision).alias("user_sketch"))
+    def plan(frame: Frame) -> Plan:
+        field = frame.field(user)
+        if isinstance(field.dataType, (ArrayType, MapType, StructType)):
+            # Their hashes ignore nulls, wherever they are: two users would be one.
+            raise ColumnTypeError(
+                field.name,
+                expected="a type that is not nested",
+                got=type_text(field.dataType),
+                hint="Convert it to text with to_json first",
+            )
+        groups = groups_of(frame, grouping, results=["user_sketch"])
 
-    return sketch
+        def sketch() -> Column:
+            # By hash: a sketch of text ignores the empty string, and takes no types but text and integers.
+            value = F.col(quote(field.name))
+            return F.hll_sketch_agg(F.when(value.isNotNull(), F.xxhash64(value)), precision)
+
+        result = StructField("user_sketch", BinaryType(), nullable=False)
+        return plan_aggregation(groups, [GoldColumn(result, sketch)])
+
+    return plan
 
 
 @step
 def estimate_users(
-    *, every: Every = "day", by: Sequence[str] = (), at: str = "day", sketch: str = "user_sketch"
-) -> Transform:
-    """Merge sketches of days into days, weeks or months, and groups into fewer or none, and estimate their users.
+    *,
+    period: Period = "day",
+    by: str | Sequence[str] = (),
+    day_column: str = "day",
+    sketch_column: str = "user_sketch",
+) -> Planner:
+    """Merge the sketches of ``sketch_users`` into days, weeks or months, and fewer groups, and estimate their users.
 
-    The error is that of ``sketch_users``: merging adds none.
+    The error is that of ``sketch_users``: merging adds none. Null sketches add nothing; their period (and group) is
+    still returned, with 0 if all sketches are null. Sketches of a null day are merged under a null period.
 
     Args:
-        every: ``"day"``, ``"week"`` (from Monday) or ``"month"``.
-        by: The columns to keep apart, of those that the sketches have; null is a group of its own.
-        at: The sketches' day, a date.
-        sketch: The column of sketches, binary.
+        period: ``"day"``, ``"week"`` (starts on Monday) or ``"month"``.
+        by: Columns to group by, of those that the sketches were grouped by. Null is a group of its own.
+        day_column: Date column with the day of each sketch.
+        sketch_column: Binary column of sketches.
 
     Returns:
-        A Transform whose result has one row a period and group: ``day``, ``week`` or ``month`` (date, its first day),
-        the ``by`` columns, ``estimated_users`` (long, not null). Rows are in no order.
+        A Transform whose result has one row per period and group: ``day``, ``week`` or ``month`` (date, the period's
+        first day), the ``by`` columns, ``estimated_users`` (long, not null). Row order is undefined.
 
     Raises:
-        InvalidArgumentError: ``by`` is a string in place of a sequence of them, or ``every`` is no period.
-        ColumnNotFoundError: A column is not there.
-        ColumnTypeError: ``at`` is no date, or the sketch is not binary.
-        ColumnClashError: A ``by`` column is named like a column of the result.
+        InvalidArgumentError: An argument is of the wrong type, or ``period`` is not a period.
+        ColumnNotFoundError: A column does not exist.
+        ColumnTypeError: ``day_column`` is not a date, or ``sketch_column`` is not binary.
+        ColumnClashError: A ``by`` column is named like another column of the result, or named twice.
 
     Example:
         >>> logs = spark.sql('''SELECT * FROM VALUES ('ada', DATE'2026-01-05', 'GB'), ('ada', DATE'2026-01-06', 'IE'),
         ...     (NULL, DATE'2026-01-12', NULL) AS t (user, at, country)''')
-        >>> sketches = logs.transform(sketch_users(user="user", at="at", by=["country"]))
-        >>> sketches.transform(estimate_users(every="month", by=["country"])).orderBy("country").show()
+        >>> sketches = logs.transform(sketch_users(user="user", timestamp="at", by="country"))
+        >>> sketches.transform(estimate_users(period="month", by="country")).orderBy("country").show()
         +----------+-------+---------------+
         |     month|country|estimated_users|
         +----------+-------+---------------+
@@ -125,20 +143,20 @@ def estimate_users(
         +----------+-------+---------------+
         <BLANKLINE>
     """
-    refuse_text("by", by)
-    check_period(every, None)
+    check_column("day_column", day_column)
+    check_column("sketch_column", sketch_column)
+    grouping = check_grouping(by=by, timestamp=day_column, period=period)
 
-    def estimate(df: DataFrame) -> DataFrame:
-        schema = df.schema
-        one = field_of(df, schema, sketch)
-        if not isinstance(one.dataType, BinaryType):
-            raise ColumnTypeError(one.name, wanted="binary, from sketch_users", found=type_text(one.dataType))
-        day = field_of(df, schema, at)
-        if not isinstance(day.dataType, DateType):
-            raise ColumnTypeError(day.name, wanted="a date, from sketch_users", found=type_text(day.dataType))
-        groups = groups_of(df, schema, at=at, every=every, by=by, results=["estimated_users"])
-        merged = F.hll_union_agg(F.col(quote(one.name)))
-        users = F.coalesce(F.hll_sketch_estimate(merged), F.lit(0).cast("long"))
-        return df.groupBy(*groups.named()).agg(users.alias("estimated_users"))
+    def plan(frame: Frame) -> Plan:
+        index = frame.require(sketch_column, BinaryType, expected="binary, from sketch_users")
+        name = frame.schema.fields[index].name
+        frame.require(day_column, DateType, expected="a date, from sketch_users")
+        groups = groups_of(frame, grouping, results=["estimated_users"])
 
-    return estimate
+        def estimate() -> Column:
+            merged = F.hll_union_agg(F.col(quote(name)))
+            return F.coalesce(F.hll_sketch_estimate(merged), F.lit(0).cast("long"))
+
+        return plan_aggregation(groups, [GoldColumn(count_field("estimated_users"), estimate)])
+
+    return plan

@@ -1,4 +1,4 @@
-"""Active users by day, week and month, and which of them are new."""
+"""Active users by period, and which of them are new."""
 
 from __future__ import annotations
 
@@ -7,78 +7,55 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from shopsmart_etl._core.checks import check_column
+from shopsmart_etl._core.frame import Frame, Plan
 from shopsmart_etl._core.sql import positions, quote
-from shopsmart_etl._core.step import step
-from shopsmart_etl.gold._measures import field_of, groups_of, refuse_text
-from shopsmart_etl.gold._periods import check_period
-from shopsmart_etl.typing import Every, Transform
+from shopsmart_etl._core.step import Planner, step
+from shopsmart_etl.gold._measures import (
+    GoldColumn,
+    Grouping,
+    check_grouping,
+    count_field,
+    groups_of,
+    named,
+    plan_aggregation,
+    plan_table,
+)
+from shopsmart_etl.typing import Period
 
 
 @step
-def daily_active_users(*, user: str, at: str, by: Sequence[str] = (), zone: str | None = None) -> Transform:
-    """Count the distinct users of each day.
+def active_users(
+    *, user: str, timestamp: str, period: Period = "day", by: str | Sequence[str] = (), timezone: str | None = None
+) -> Planner:
+    """Count the distinct users of each day, week or month.
 
-    A row without a user counts for nobody, but its day (and group) stays, with 0 if nobody was there. Rows without
-    a time are counted under a null day. A row that comes late counts on the day it is of.
-
-    Args:
-        user: The column that identifies a user, of any type that can be grouped.
-        at: When the user was active: a timestamp, cut into days in ``zone``, or a date.
-        by: Further columns to group by, such as a country; null is a group of its own.
-        zone: The time zone whose days are meant, such as ``"Europe/London"``; None: the session's.
-
-    Returns:
-        A Transform whose result has one row a day and group: ``day`` (date), the ``by`` columns, ``active_users``
-        (long, not null). Rows are in no order.
-
-    Raises:
-        InvalidArgumentError: ``by`` is a string in place of a sequence of them, or ``zone`` is no time zone.
-        ColumnNotFoundError: A column is not there.
-        ColumnTypeError: ``at`` is neither a timestamp nor a date, or is no timestamp and a zone is given.
-        ColumnClashError: A ``by`` column is named like a column of the result.
-
-    Example:
-        >>> logs = spark.createDataFrame(
-        ...     [("ada", "2026-01-01 09:00:00"), ("ada", "2026-01-01 17:00:00"), (None, "2026-01-02 08:00:00")],
-        ...     "user string, at string").selectExpr("user", "CAST(at AS TIMESTAMP) AS at")
-        >>> logs.transform(daily_active_users(user="user", at="at")).orderBy("day").show()
-        +----------+------------+
-        |       day|active_users|
-        +----------+------------+
-        |2026-01-01|           1|
-        |2026-01-02|           0|
-        +----------+------------+
-        <BLANKLINE>
-    """
-    return _active_users(user, at=at, every="day", by=by, zone=zone)
-
-
-@step
-def weekly_active_users(*, user: str, at: str, by: Sequence[str] = (), zone: str | None = None) -> Transform:
-    """Count the distinct users of each week, which is less than the sum over its days.
-
-    Weeks begin on Monday. In all else this is ``daily_active_users``.
+    Null users are not counted; their period (and group) is still returned, with 0. Rows without a timestamp are
+    counted under a null period. A late row counts in the period of its timestamp. Counts of days do not add up to
+    those of weeks: a user who is active on two days of a week is one user of it.
 
     Args:
-        user: The column that identifies a user, of any type that can be grouped.
-        at: When the user was active: a timestamp, cut into weeks in ``zone``, or a date.
-        by: Further columns to group by, such as a country; null is a group of its own.
-        zone: The time zone whose weeks are meant, such as ``"Europe/London"``; None: the session's.
+        user: Column that identifies a user, of any type that Spark can group.
+        timestamp: Timestamp or date column of the activity.
+        period: ``"day"``, ``"week"`` (starts on Monday) or ``"month"``.
+        by: Further columns to group by, such as a country. Null is a group of its own.
+        timezone: Time zone of the periods, such as ``"Europe/London"``; None for the session's.
 
     Returns:
-        A Transform whose result has one row a week and group: ``week`` (date, its Monday), the ``by`` columns,
-        ``active_users`` (long, not null). Rows are in no order.
+        A Transform whose result has one row per period and group: ``day``, ``week`` or ``month`` (date, the period's
+        first day), the ``by`` columns, ``active_users`` (long, not null). Row order is undefined.
 
     Raises:
-        InvalidArgumentError: ``by`` is a string in place of a sequence of them, or ``zone`` is no time zone.
-        ColumnNotFoundError: A column is not there.
-        ColumnTypeError: ``at`` is neither a timestamp nor a date, or is no timestamp and a zone is given.
-        ColumnClashError: A ``by`` column is named like a column of the result.
+        InvalidArgumentError: An argument is of the wrong type, ``period`` is not a period or ``timezone`` not a time
+            zone.
+        ColumnNotFoundError: A column does not exist.
+        ColumnTypeError: ``timestamp`` is neither a timestamp nor a date, or has no time zone and ``timezone`` is given.
+        ColumnClashError: A ``by`` column is named like another column of the result.
 
     Example:
         >>> logs = spark.sql('''SELECT * FROM VALUES ('ada', DATE'2026-01-05'), ('ada', DATE'2026-01-11'),
         ...     (NULL, DATE'2026-01-12') AS t (user, at)''')
-        >>> logs.transform(weekly_active_users(user="user", at="at")).orderBy("week").show()
+        >>> logs.transform(active_users(user="user", timestamp="at", period="week")).orderBy("week").show()
         +----------+------------+
         |      week|active_users|
         +----------+------------+
@@ -87,80 +64,86 @@ def weekly_active_users(*, user: str, at: str, by: Sequence[str] = (), zone: str
         +----------+------------+
         <BLANKLINE>
     """
-    return _active_users(user, at=at, every="week", by=by, zone=zone)
+    grouping = check_grouping(by=by, timestamp=timestamp, period=period, timezone=timezone)
+    return _count_users(user, grouping)
 
 
 @step
-def monthly_active_users(*, user: str, at: str, by: Sequence[str] = (), zone: str | None = None) -> Transform:
-    """Count the distinct users of each month, which is less than the sum over its days.
+def daily_active_users(
+    *, user: str, timestamp: str, by: str | Sequence[str] = (), timezone: str | None = None
+) -> Planner:
+    """Count the distinct users of each day: ``active_users`` with ``period="day"``.
 
-    In all else this is ``daily_active_users``.
+    Null users are not counted; their day (and group) is still returned, with 0. Rows without a timestamp are counted
+    under a null day. A late row counts on the day of its timestamp.
 
     Args:
-        user: The column that identifies a user, of any type that can be grouped.
-        at: When the user was active: a timestamp, cut into months in ``zone``, or a date.
-        by: Further columns to group by, such as a country; null is a group of its own.
-        zone: The time zone whose months are meant, such as ``"Europe/London"``; None: the session's.
+        user: Column that identifies a user, of any type that Spark can group.
+        timestamp: Timestamp or date column of the activity.
+        by: Further columns to group by, such as a country. Null is a group of its own.
+        timezone: Time zone of the days, such as ``"Europe/London"``; None for the session's.
 
     Returns:
-        A Transform whose result has one row a month and group: ``month`` (date, its first day), the ``by`` columns,
-        ``active_users`` (long, not null). Rows are in no order.
+        A Transform whose result has one row per day and group: ``day`` (date), the ``by`` columns, ``active_users``
+        (long, not null). Row order is undefined.
 
     Raises:
-        InvalidArgumentError: ``by`` is a string in place of a sequence of them, or ``zone`` is no time zone.
-        ColumnNotFoundError: A column is not there.
-        ColumnTypeError: ``at`` is neither a timestamp nor a date, or is no timestamp and a zone is given.
-        ColumnClashError: A ``by`` column is named like a column of the result.
+        InvalidArgumentError: An argument is of the wrong type, or ``timezone`` is not a time zone.
+        ColumnNotFoundError: A column does not exist.
+        ColumnTypeError: ``timestamp`` is neither a timestamp nor a date, or has no time zone and ``timezone`` is given.
+        ColumnClashError: A ``by`` column is named like another column of the result.
 
     Example:
-        >>> logs = spark.sql('''SELECT * FROM VALUES ('ada', DATE'2026-01-05'), ('ada', DATE'2026-01-31'),
-        ...     (NULL, DATE'2026-02-01') AS t (user, at)''')
-        >>> logs.transform(monthly_active_users(user="user", at="at")).orderBy("month").show()
+        >>> logs = spark.createDataFrame(
+        ...     [("ada", "2026-01-01 09:00:00"), ("ada", "2026-01-01 17:00:00"), (None, "2026-01-02 08:00:00")],
+        ...     "user string, at string").selectExpr("user", "CAST(at AS TIMESTAMP) AS at")
+        >>> logs.transform(daily_active_users(user="user", timestamp="at")).orderBy("day").show()
         +----------+------------+
-        |     month|active_users|
+        |       day|active_users|
         +----------+------------+
         |2026-01-01|           1|
-        |2026-02-01|           0|
+        |2026-01-02|           0|
         +----------+------------+
         <BLANKLINE>
     """
-    return _active_users(user, at=at, every="month", by=by, zone=zone)
+    return _count_users(user, check_grouping(by=by, timestamp=timestamp, timezone=timezone))
 
 
 @step
 def new_and_returning_users(
-    *, user: str, at: str, every: Every = "day", by: Sequence[str] = (), zone: str | None = None
-) -> Transform:
-    """Tell, for each period, the users who are there for the first time from those who were there before.
+    *, user: str, timestamp: str, period: Period = "day", by: str | Sequence[str] = (), timezone: str | None = None
+) -> Planner:
+    """Count, for each period, the users who are active for the first time and those who were active before.
 
-    A user is new in the period of their first row, whatever its group, and returning in every later one. So the input
-    must be the whole history: a user's first row in a part of it is not their first, and a row that comes late
-    changes later periods too. A row without a user or a time counts for nobody, but its period (and group) stays.
+    A user is new in the period of their first row, whatever its group, and returning in every later one. The input
+    must be the whole history: in a part of it a user's first row may not be their first, and a late row changes later
+    periods too. Rows without a user or a timestamp are not counted; their period (and group) is still returned, with
+    0.
 
     Args:
-        user: The column that identifies a user, of any type that can be grouped.
-        at: When the user was active: a timestamp, cut into periods in ``zone``, or a date.
-        every: ``"day"``, ``"week"`` (from Monday) or ``"month"``.
-        by: Further columns to group by, such as a country; null is a group of its own. A user counts in each group
-            that they are in.
-        zone: The time zone whose days are meant, such as ``"Europe/London"``; None: the session's.
+        user: Column that identifies a user, of any type that Spark can group.
+        timestamp: Timestamp or date column of the activity.
+        period: ``"day"``, ``"week"`` (starts on Monday) or ``"month"``.
+        by: Further columns to group by, such as a country. Null is a group of its own. A user counts in each group
+            that they are active in.
+        timezone: Time zone of the periods, such as ``"Europe/London"``; None for the session's.
 
     Returns:
-        A Transform whose result has one row a period and group: ``day``, ``week`` or ``month`` (date, its first day),
-        the ``by`` columns, ``new_users`` and ``returning_users`` (long, not null), which add up to the active users;
-        for the null period both are 0. Rows are in no order.
+        A Transform whose result has one row per period and group: ``day``, ``week`` or ``month`` (date, the period's
+        first day), the ``by`` columns, ``new_users`` and ``returning_users`` (long, not null), which add up to the
+        active users; for the null period both are 0. Row order is undefined.
 
     Raises:
-        InvalidArgumentError: ``by`` is a string in place of a sequence of them, ``every`` is no period or ``zone`` no
-            time zone.
-        ColumnNotFoundError: A column is not there.
-        ColumnTypeError: ``at`` is neither a timestamp nor a date, or is no timestamp and a zone is given.
-        ColumnClashError: A ``by`` column is named like a column of the result.
+        InvalidArgumentError: An argument is of the wrong type, ``period`` is not a period or ``timezone`` not a time
+            zone.
+        ColumnNotFoundError: A column does not exist.
+        ColumnTypeError: ``timestamp`` is neither a timestamp nor a date, or has no time zone and ``timezone`` is given.
+        ColumnClashError: A ``by`` column is named like another column of the result.
 
     Example:
         >>> logs = spark.sql('''SELECT * FROM VALUES ('ada', DATE'2026-01-05'), ('ada', DATE'2026-01-06'),
         ...     ('bob', DATE'2026-01-06'), (NULL, DATE'2026-01-07') AS t (user, at)''')
-        >>> logs.transform(new_and_returning_users(user="user", at="at")).orderBy("day").show()
+        >>> logs.transform(new_and_returning_users(user="user", timestamp="at")).orderBy("day").show()
         +----------+---------+---------------+
         |       day|new_users|returning_users|
         +----------+---------+---------------+
@@ -170,36 +153,38 @@ def new_and_returning_users(
         +----------+---------+---------------+
         <BLANKLINE>
     """
-    refuse_text("by", by)
-    check_period(every, zone)
+    check_column("user", user)
+    grouping = check_grouping(by=by, timestamp=timestamp, period=period, timezone=timezone)
+    results = ["new_users", "returning_users"]
 
-    def split(df: DataFrame) -> DataFrame:
-        schema = df.schema
-        groups = groups_of(df, schema, at=at, every=every, by=by, zone=zone, results=["new_users", "returning_users"])
-        one = F.col(quote(field_of(df, schema, user).name))
-        # By position, the period being the first: whatever the groups are named, no name is ambiguous.
-        names = positions(len(groups.columns))
-        seen = df.select(*groups.named(names), one.alias("user")).distinct()
-        first = seen.select("*", F.min("0").over(Window.partitionBy("user")).alias("first"))
-        known = F.col("user").isNotNull()
-        counted = first.groupBy(*names).agg(
-            F.count_if(known & (F.col("0") == F.col("first"))).alias("new_users"),
-            F.count_if(known & (F.col("0") > F.col("first"))).alias("returning_users"),
-        )
-        return counted.toDF(*groups.names, "new_users", "returning_users")
+    def plan(frame: Frame) -> Plan:
+        groups = groups_of(frame, grouping, results=results)
+        user_name = frame.field(user).name
+        # By position, the period being the first: no group's name is ambiguous.
+        names = positions(len(groups))
 
-    return split
+        def apply(df: DataFrame) -> DataFrame:
+            active = df.select(*named(groups, names), F.col(quote(user_name)).alias("user")).distinct()
+            first = active.select("*", F.min("0").over(Window.partitionBy("user")).alias("first"))
+            is_user = F.col("user").isNotNull()
+            counted = first.groupBy(*names).agg(
+                F.count_if(is_user & (F.col("0") == F.col("first"))).alias("new_users"),
+                F.count_if(is_user & (F.col("0") > F.col("first"))).alias("returning_users"),
+            )
+            return counted.toDF(*(group.field.name for group in groups), *results)
+
+        return plan_table(groups, [count_field(name) for name in results], apply)
+
+    return plan
 
 
-def _active_users(user: str, *, at: str, every: Every, by: Sequence[str], zone: str | None) -> Transform:
-    refuse_text("by", by)
-    check_period(every, zone)
+def _count_users(user: str, grouping: Grouping) -> Planner:
+    check_column("user", user)
 
-    def count(df: DataFrame) -> DataFrame:
-        schema = df.schema
-        one = field_of(df, schema, user)
-        groups = groups_of(df, schema, at=at, every=every, by=by, zone=zone, results=["active_users"])
-        users = F.count_distinct(F.col(quote(one.name))).alias("active_users")
-        return df.groupBy(*groups.named()).agg(users)
+    def plan(frame: Frame) -> Plan:
+        name = frame.field(user).name
+        groups = groups_of(frame, grouping, results=["active_users"])
+        users = GoldColumn(count_field("active_users"), lambda: F.count_distinct(F.col(quote(name))))
+        return plan_aggregation(groups, [users])
 
-    return count
+    return plan

@@ -1,101 +1,120 @@
-"""A table that a catalog knows by name."""
+"""A table that a catalog knows by name, and what its formats have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
 
+from shopsmart_etl._core.checks import check_table_name
+from shopsmart_etl._core.spark_errors import error_condition
 from shopsmart_etl._core.sql import quote, type_sql
-from shopsmart_etl.errors import TargetExistsError, UnsupportedError
-from shopsmart_etl.io._tables import There
-from shopsmart_etl.typing import IfExists, TableFormat
+from shopsmart_etl.errors import TargetMismatchError, UnsupportedError
+from shopsmart_etl.io._layout import rows_per_file
+from shopsmart_etl.io._targets import ExistingTable, WriteJob
+from shopsmart_etl.typing import IfExists
+
+# Other formats replace a table by dropping it, or hide its rows when a stream writes to it.
+_ATOMIC = ("delta", "iceberg")
 
 
 class CatalogTable:
-    """A table of Delta Lake or Iceberg."""
+    """A table in a catalog, in a format that only the catalog knows until the table is created."""
 
-    def __init__(self, spark: SparkSession, name: str, table_format: TableFormat | None) -> None:
-        """Keep its name, and the format that it is made in."""
+    format: ClassVar[str | None] = None
+
+    def __init__(self, spark: SparkSession, name: str) -> None:
+        """Keep the session and the name."""
         self.name = name
+        self._identifier = check_table_name("table", name)
         self._spark = spark
-        self._format = table_format
-        self._columns: list[str] = []
 
-    def find(self) -> There | None:
-        """Look at what is there."""
-        if not self._spark.catalog.tableExists(self.name):
+    def find(self) -> ExistingTable | None:
+        """Look the table up.
+
+        Raises:
+            UnsupportedError: Its format does not commit atomically.
+            TargetMismatchError: It is of another format than this one.
+        """
+        if not self._spark.catalog.tableExists(self._identifier):
             return None
-        self._refuse_others()
-        schema = self._spark.table(self.name).schema
-        self._columns = schema.names
-        partitions = [one.name for one in self._spark.catalog.listColumns(self.name) if one.isPartition]
-        return There(schema, partitions)
-
-    def misfits(self, partitions: Sequence[StructField]) -> list[str]:  # noqa: ARG002 - as for Parquet
-        """Find none: the schema has the types of these columns too."""
-        return []
-
-    def write(self, rows: DataFrame, by: Sequence[str], if_exists: IfExists, options: dict[str, str]) -> None:
-        """Write rows that fit, in one commit."""
-        writer = rows.writeTo(self.name).options(**options)
-        made = writer.using(self._format) if self._format else writer
-        made = made.partitionedBy(*(F.col(quote(name)) for name in by))
-        try:
-            if if_exists == "replace_all":
-                made.createOrReplace()
-            elif not self._columns:
-                made.create()
-            else:
-                self._add_columns(rows.schema)
-                if if_exists == "append":
-                    writer.append()
-                else:
-                    writer.options(**self._since()).overwritePartitions()
-        except AnalysisException as error:
-            if "TABLE_OR_VIEW_ALREADY_EXISTS" not in str(error):
-                raise
-            raise TargetExistsError(self.name) from None
-
-    def stream(self, rows: DataFrame, by: Sequence[str], options: dict[str, str]) -> None:
-        """Write what is new of a stream; a batch and its number are one commit."""
-        if self._columns:
-            self._add_columns(rows.schema)
-        elif self._format is None:
-            raise UnsupportedError(f"{self.name!r} is to be made by a stream: say format='delta' or 'iceberg'")
-        writer = rows.writeStream.partitionBy(*by).options(**options)
-        # Iceberg else wants each task's rows sorted by partition, which a stream's are not.
-        writer = writer.option("fanout-enabled", "true")
-        writer = writer.format(self._format) if self._format else writer
-        writer.trigger(availableNow=True).toTable(self.name).awaitTermination()
-
-    def read(self, schema: StructType) -> DataFrame:
-        """Give the table."""
-        return self._spark.table(self.name).selectExpr(*map(quote, schema.names))
-
-    def _since(self) -> dict[str, str]:
-        """Let Iceberg refuse to replace what another writer has added meanwhile; other formats do so by themselves."""
-        try:
-            main = self._spark.table(f"{self.name}.refs").where("name = 'main'").select("snapshot_id").collect()
-        except AnalysisException:
-            return {}
-        since = {"validate-from-snapshot-id": str(main[0][0])} if main else {}
-        return {"isolation-level": "serializable", **since}
-
-    def _refuse_others(self) -> None:
-        """Other formats replace a table by dropping it, or lose sight of its rows when a stream writes to it."""
-        detail = self._spark.sql(f"DESCRIBE TABLE EXTENDED {self.name}").where("col_name = 'Provider'").collect()
-        if not detail or detail[-1]["data_type"].lower() not in ("delta", "iceberg"):
+        found = provider(self._spark, self.name)
+        if found not in _ATOMIC:
             raise UnsupportedError(
                 f"{self.name!r} is a table whose format does not commit atomically; nothing was written: "
-                "make it with format='delta' or 'iceberg', or write Parquet by path"
+                "create it with format='delta' or 'iceberg', or write Parquet by path"
             )
+        if self.format not in (None, found):
+            raise TargetMismatchError(self.name, [f"format: the table is {found}, the call {self.format}"])
+        partitions = [column.name for column in self._spark.catalog.listColumns(self._identifier) if column.isPartition]
+        return ExistingTable(self._spark.table(self._identifier).schema, partitions)
 
-    def _add_columns(self, schema: StructType) -> None:
-        # Ahead of the write: a column of nulls, should that fail.
-        new = [f"{quote(field.name)} {type_sql(field.dataType)}" for field in schema if field.name not in self._columns]
+    def incompatible_partition_values(self, existing: ExistingTable, partitions: Sequence[StructField]) -> list[str]:  # noqa: ARG002 - as for Parquet
+        """Return none: the schema has the types of the partition columns too."""
+        return []
+
+    def write(self, job: WriteJob, if_exists: IfExists, existing: ExistingTable | None) -> None:
+        """Write a batch in one commit."""
+        writer = job.rows.writeTo(self._identifier).options(**self._options(job))
+        if existing is None or if_exists == "replace_all":
+            writer = writer.using(self.format) if self.format else writer
+            writer = writer.partitionedBy(*(F.col(quote(name)) for name in job.by)) if job.by else writer
+            if if_exists == "replace_all":
+                writer.createOrReplace()
+            else:
+                writer.create()
+            return
+        self._add_columns(job.schema, existing)
+        if if_exists == "append":
+            writer.append()
+        else:
+            writer.options(**self._replacement_options()).overwritePartitions()
+
+    def append_stream(self, job: WriteJob, checkpoint: str, existing: ExistingTable | None) -> None:
+        """Append what is new of a stream; a batch and its number are one commit."""
+        if self.format is None:
+            raise UnsupportedError(f"{self.name!r} does not exist: give format='delta' or 'iceberg' to create it")
+        if existing is not None:
+            self._add_columns(job.schema, existing)
+        writer = job.rows.writeStream.format(self.format).partitionBy(*job.by).options(**self._stream_options(job))
+        writer = writer.option("checkpointLocation", checkpoint)
+        writer.trigger(availableNow=True).toTable(self._identifier).awaitTermination()
+
+    def read(self, schema: StructType) -> DataFrame:
+        """Read the table back."""
+        return self._spark.table(self._identifier).selectExpr(*map(quote, schema.names))
+
+    def _options(self, job: WriteJob) -> Mapping[str, Any]:
+        """Return the options of a write."""
+        return {"maxRecordsPerFile": str(rows_per_file(job.schema, job.target_file_size))}
+
+    def _stream_options(self, job: WriteJob) -> Mapping[str, Any]:
+        """Return the options of a stream's write."""
+        return self._options(job)
+
+    def _replacement_options(self) -> Mapping[str, Any]:
+        """Return the options with which a concurrent write makes a replacement of partitions fail."""
+        return {}
+
+    def _add_columns(self, schema: StructType, existing: ExistingTable) -> None:
+        # Before the write: if that fails, the table keeps a column of nulls.
+        new = [field for field in schema if field.name not in existing.columns.names]
         if new:
-            self._spark.sql(f"ALTER TABLE {self.name} ADD COLUMNS ({', '.join(new)})")
+            columns = ", ".join(f"{quote(field.name)} {type_sql(field.dataType)}" for field in new)
+            self._spark.sql(f"ALTER TABLE {self._identifier} ADD COLUMNS ({columns})")
+
+
+def provider(spark: SparkSession, name: str) -> str | None:
+    """Return the format of a table; None where it does not exist, or has none, as a view."""
+    try:
+        described = spark.sql(f"DESCRIBE TABLE EXTENDED {check_table_name('table', name)}")
+        rows = described.where("col_name = 'Provider'").collect()
+    except AnalysisException as error:
+        if error_condition(error) != "TABLE_OR_VIEW_NOT_FOUND":
+            raise
+        return None
+    return str(rows[-1]["data_type"]).lower() if rows else None

@@ -1,4 +1,4 @@
-"""A Delta Lake table in a folder."""
+"""A Delta Lake table, in a folder or in a catalog."""
 
 from __future__ import annotations
 
@@ -8,67 +8,82 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql.types import StructField, StructType
 
+from shopsmart_etl._core.spark_errors import has_condition
 from shopsmart_etl._core.sql import quote
-from shopsmart_etl.errors import TargetExistsError, UnsupportedError
+from shopsmart_etl.errors import UnsupportedError
+from shopsmart_etl.io._catalog import CatalogTable
+from shopsmart_etl.io._layout import rows_per_file
 from shopsmart_etl.io._parquet import ParquetFolder
-from shopsmart_etl.io._tables import There
+from shopsmart_etl.io._targets import ExistingTable, WriteJob
 from shopsmart_etl.typing import IfExists
 
 
+class DeltaTable(CatalogTable):
+    """A Delta Lake table in a catalog. It refuses replacements that a concurrent write conflicts with by itself."""
+
+    format = "delta"
+
+
 class DeltaFolder:
-    """A folder of files and the log that says which of them are the table."""
+    """A folder of files, and the log that lists the files of the table."""
 
     def __init__(self, spark: SparkSession, path: str) -> None:
-        """Keep where it is."""
+        """Keep the session and the path."""
         self.name = path
         self._spark = spark
 
-    def find(self) -> There | None:
-        """Look at what is there."""
+    def find(self) -> ExistingTable | None:
+        """Look the table up.
+
+        Raises:
+            UnsupportedError: The folder has Parquet files and no log.
+        """
         try:
             schema = self._spark.read.format("delta").load(self.name).schema
         except AnalysisException as error:
-            if "PATH_NOT_FOUND" not in str(error) and "DELTA_TABLE_NOT_FOUND" not in str(error):
+            if not has_condition(error, "PATH_NOT_FOUND", "DELTA_TABLE_NOT_FOUND", "DELTA_PATH_DOES_NOT_EXIST"):
                 raise
-            if ParquetFolder(self._spark, self.name).find() is not None:
+            parquet = ParquetFolder(self._spark, self.name).find()
+            if parquet is not None and not parquet.is_empty_folder:
                 raise UnsupportedError(
-                    f"{self.name!r} holds Parquet files and no log of Delta Lake, which would not see their rows: "
+                    f"{self.name!r} has Parquet files and no log of Delta Lake, which would not read their rows: "
                     f"run CONVERT TO DELTA parquet.`{self.name}` first, or write to another path"
                 ) from None
             return None
         detail = self._spark.sql(f"DESCRIBE DETAIL delta.{quote(self.name)}").select("partitionColumns").collect()
-        return There(schema, detail[0][0])
+        return ExistingTable(schema, detail[0][0])
 
-    def misfits(self, partitions: Sequence[StructField]) -> list[str]:  # noqa: ARG002 - as for Parquet
-        """Find none: the schema has the types of these columns too."""
+    def incompatible_partition_values(self, existing: ExistingTable, partitions: Sequence[StructField]) -> list[str]:  # noqa: ARG002 - as for Parquet
+        """Return none: the schema has the types of the partition columns too."""
         return []
 
-    def write(self, rows: DataFrame, by: Sequence[str], if_exists: IfExists, options: dict[str, str]) -> None:
-        """Write rows that fit, in one commit of the log."""
-        writer = rows.write.format("delta").partitionBy(*by).options(**options)
-        try:
-            _outcome(writer, if_exists).save(self.name)
-        except AnalysisException as error:
-            if "DELTA_PATH_EXISTS" not in str(error):
-                raise
-            raise TargetExistsError(self.name) from None
+    def write(self, job: WriteJob, if_exists: IfExists, existing: ExistingTable | None) -> None:
+        """Write a batch in one commit of the log."""
+        writer = job.rows.write.format("delta").partitionBy(*job.by).options(**_options(job))
+        # "error" where nothing was found, so that a table created since is not appended to.
+        outcome = "error" if if_exists == "append" and existing is None else if_exists
+        _with_outcome(writer, outcome).save(self.name)
 
-    def stream(self, rows: DataFrame, by: Sequence[str], options: dict[str, str]) -> None:
-        """Write what is new of a stream; a batch and its number are one commit of the log."""
-        writer = rows.writeStream.format("delta").partitionBy(*by).options(**options).option("mergeSchema", "true")
+    def append_stream(self, job: WriteJob, checkpoint: str, existing: ExistingTable | None) -> None:  # noqa: ARG002 - likewise
+        """Append what is new of a stream; a batch and its number are one commit of the log."""
+        writer = job.rows.writeStream.format("delta").partitionBy(*job.by).options(**_options(job))
+        writer = writer.option("checkpointLocation", checkpoint)
         writer.trigger(availableNow=True).start(self.name).awaitTermination()
 
     def read(self, schema: StructType) -> DataFrame:
-        """Give the table."""
+        """Read the table back."""
         return self._spark.read.format("delta").load(self.name).selectExpr(*map(quote, schema.names))
 
 
-def _outcome(writer: DataFrameWriter, if_exists: IfExists) -> DataFrameWriter:
-    # Rows have no columns more than the table but those that the call takes.
-    writer = writer.option("mergeSchema", "true")
+def _options(job: WriteJob) -> dict[str, str]:
+    # The rows have no column that the table lacks unless the call adds it.
+    return {"maxRecordsPerFile": str(rows_per_file(job.schema, job.target_file_size)), "mergeSchema": "true"}
+
+
+def _with_outcome(writer: DataFrameWriter, if_exists: IfExists) -> DataFrameWriter:
     if if_exists == "replace_partitions":
         return writer.mode("overwrite").option("partitionOverwriteMode", "dynamic")
     if if_exists == "replace_all":
-        # Said, since a session may have made dynamic its default, which would keep the other partitions.
+        # Named, since a session may have dynamic as its default, which would keep the other partitions.
         return writer.mode("overwrite").option("partitionOverwriteMode", "static").option("overwriteSchema", "true")
     return writer.mode("error" if if_exists == "error" else "append")

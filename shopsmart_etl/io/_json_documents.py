@@ -1,4 +1,4 @@
-"""Find the documents in JSON text: strictly where the text is valid, one by one where it is not."""
+"""Find the documents in JSON text: all at once where the text is valid JSON, each by itself where it is not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BYTE_ORDER_MARK = "\ufeff"  # at the start of a file
 _SPACE = " \t\r\n"
 BLANK = f"^[{_SPACE}{_BYTE_ORDER_MARK}]*"
 
-# Every character is in one part, so that the parts joined give the text. No group repeats: Java's regular
+# Every character is in exactly one part, so that joining the parts returns the text. No group repeats: Java's regular
 # expressions recurse into those, and overflow the stack on long strings.
 _PART = r'(?s)\\.|["\[\]{},\\]|[^"\\\[\]{},]+'
 # Single quotes and NaN, which JSON does not have.
@@ -34,7 +34,7 @@ class JsonDocuments:
     """
 
     def __init__(self, schema: StructType, records: str | None) -> None:
-        """Take the fields of a document and, for envelopes, the name of the field that holds the documents."""
+        """Take the fields of a document and, for envelopes, the name of the field with the documents."""
         self._guard = uuid4().hex
         guard = StructField(self._guard, IntegerType())
         self.type = StructType([*schema, guard])
@@ -62,26 +62,26 @@ class JsonDocuments:
         the text is corrupt.
         """
         bare = _bare(text)
-        apart = F.when(_is_array(text), _split(bare)) if self._records is None else self._in_envelopes(bare)
-        each = F.transform(apart, lambda one: self._repair_one(one, one))
+        texts = F.when(_is_array(text), _split(bare)) if self._records is None else self._in_envelopes(bare)
+        each = F.transform(texts, lambda one: self._repair_one(one, one))
         if self._records is None:
             each = F.when(~_is_array(text), F.array(self._repair_one(bare, text))).otherwise(each)
         nothing = F.struct(F.lit(None).cast(self.type).alias("document"), text.alias("corrupt"))
         return F.coalesce(each, F.array(nothing))
 
     def _repair_one(self, text: Column, shown: Column) -> Column:
-        def judged(both: Column) -> Column:
+        def repaired(both: Column) -> Column:
             typed, plain = both["typed"], both["plain"]
             values = self._values(typed)
             document = F.get(values, F.lit(0))
             alone = (F.size(values) == 1) & (F.size(self._values(plain)) == 1)
             # Parsed as text, a value of another type than the schema's is no fault: part of the document was read.
             valid = self._is_complete(plain, as_text=True) & alone
-            sound = F.coalesce(self._is_complete(typed) & valid & document.isNotNull(), F.expr("false"))
-            return F.struct(F.when(valid, document).alias("document"), F.when(~sound, shown).alias("corrupt"))
+            whole = F.coalesce(self._is_complete(typed) & valid & document.isNotNull(), F.expr("false"))
+            return F.struct(F.when(valid, document).alias("document"), F.when(~whole, shown).alias("corrupt"))
 
         typed, plain = (self._parse(_in_brackets(text), of) for of in (self.type, StringType()))
-        return _let(F.struct(typed.alias("typed"), plain.alias("plain")), judged)
+        return _let(F.struct(typed.alias("typed"), plain.alias("plain")), repaired)
 
     def _parse(self, array: Column, of: DataType) -> Column:
         guarded = F.concat(F.lit(f'{{"{self._guard}":['), array, F.lit(f",[{self._guard_text}]]}}"))
@@ -109,20 +109,20 @@ class JsonDocuments:
         return F.flatten(F.transform(envelopes, lambda one: _let(_split(one), self._in_members)))
 
     def _in_members(self, members: Column) -> Column:
-        def holds_documents(member: Column) -> Column:
+        def has_documents(member: Column) -> Column:
             return F.regexp_extract(member, _MEMBER, 1) == F.lit(self._records)
 
         def value(member: Column) -> Column:
             return F.regexp_extract(member, _MEMBER, 2)
 
         # Without its documents, an envelope has to be valid JSON.
-        others = F.transform(members, lambda one: F.when(holds_documents(one), F.lit('"":[]')).otherwise(one))
+        others = F.transform(members, lambda one: F.when(has_documents(one), F.lit('"":[]')).otherwise(one))
         rest = F.concat(F.lit("{"), F.array_join(others, ","), F.lit("}"))
         valid = self._is_complete(self._parse(_in_brackets(rest), StringType()), as_text=True)
-        with_documents = F.filter(members, holds_documents)
+        with_documents = F.filter(members, has_documents)
         documents = value(F.get(with_documents, F.lit(0)))
-        known = valid & (F.size(with_documents) == 1) & F.startswith(documents, F.lit("["))
-        return F.when(known, _split(documents))
+        separable = valid & (F.size(with_documents) == 1) & F.startswith(documents, F.lit("["))
+        return F.when(separable, _split(documents))
 
 
 def _is_array(text: Column) -> Column:

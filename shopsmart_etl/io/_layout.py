@@ -1,4 +1,4 @@
-"""Which task gets which rows of a write, in what order, and how many of them go into a file."""
+"""Which task writes which rows, in what order, and how many of them go into a file."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ from pyspark.sql.types import (
     StructType,
 )
 
+from shopsmart_etl._core.spark_errors import stop_write_sql
 from shopsmart_etl._core.sql import literal, positions, quote
-from shopsmart_etl.io._tables import HIDDEN_END, NULL_FOLDER, STOPPED
+from shopsmart_etl.io._targets import HIDDEN_END, NULL_FOLDER
 
-# What file systems take for one name, in bytes.
+# The longest file name that file systems accept, in bytes.
 _LONGEST_FOLDER = 255
-# What Spark writes as three signs in the name of a folder.
+# The characters that Spark escapes by three in the name of a folder.
 _ESCAPED = r"""[\x00-\x1F\x7F"#%'*/:=?\\{\[\]^]"""
 
-# About what a value takes in a Parquet file: half its width, since it is encoded and compressed.
+# Estimated bytes of a value in a Parquet file: half its width, since it is encoded and compressed.
 _BYTES: dict[type[DataType], int] = {
     BooleanType: 1,
     ByteType: 1,
@@ -50,7 +51,7 @@ class Layout(NamedTuple):
     """How the rows of a write are arranged.
 
     Attributes:
-        partitions: The partition columns, outermost first.
+        partitions: The partition columns, outermost first; none for a table without partitions.
         sort_by: The columns to sort by inside the files.
         max_partitions: How many partitions the rows may have; None for any number.
     """
@@ -67,13 +68,16 @@ class Layout(NamedTuple):
     def arrange(self, df: DataFrame) -> DataFrame:
         """Bring the rows of a partition together, in tasks of equal size, and sort them.
 
-        Spark's rebalance makes few files for a small partition and, with adaptive execution, several tasks of a large
-        one. A stream has no adaptive execution, order or whole to count.
+        Spark's rebalance makes few files for little data and, with adaptive execution, splits large partitions into
+        several tasks. Streams have no adaptive execution, and cannot be sorted or counted.
         """
-        texts = {field.name: _fit_for_folders(field) for field in self.partitions if _is_text(field)}
         names = [quote(name) for name in self.names]
-        rows = df.withColumns(texts) if texts else df  # which Spark Connect refuses to do with none
-        # PySpark 3.5 takes no column in a hint. There a large partition stays with one task.
+        if not names:
+            rows = df if df.isStreaming else df.hint("rebalance")
+            return rows.sortWithinPartitions(*map(quote, self.sort_by)) if self.sort_by else rows
+        texts = {field.name: _checked_for_folders(field) for field in self.partitions if _is_text(field)}
+        rows = df.withColumns(texts) if texts else df  # Spark Connect refuses an empty mapping
+        # PySpark 3.5 accepts no column in a hint. There a large partition is written by one task.
         old = pyspark.__version__.startswith("3.")
         rows = rows.repartition(*names) if old else rows.hint("rebalance", *names)
         if df.isStreaming:
@@ -84,9 +88,9 @@ class Layout(NamedTuple):
 
 
 def rows_per_file(schema: StructType, target_file_size: int) -> int:
-    """Guess how many rows make a file of a size.
+    """Estimate how many rows make a file of a size.
 
-    It caps the files of tasks that adaptive execution did not split; those it splits are smaller, as a rule.
+    It caps the files of tasks that adaptive execution did not split; tasks that it splits usually write smaller files.
     """
     return max(1, target_file_size // max(1, _width(schema)))
 
@@ -109,51 +113,57 @@ def _is_text(field: StructField) -> bool:
     return isinstance(field.dataType, StringType)
 
 
-def _fit_for_folders(field: StructField) -> Column:
-    """Stop the job, before it commits, at a value that a folder's name cannot hold."""
+def _checked_for_folders(field: StructField) -> Column:
+    """Stop the job, before it commits, at a value that cannot be the name of a folder."""
     name = quote(field.name)
+    column = f"partition column {field.name!r} has "
     blank = (
-        f"{STOPPED} partition column {field.name!r} holds an empty string or the text {NULL_FOLDER}, which folders "
-        "cannot tell from null; nothing was written: replace it first, say by null or 'unknown'"
+        f"{column}an empty string or the text {NULL_FOLDER}, which folders cannot tell from null; nothing was written: "
+        "replace it first, such as by null or 'unknown'"
     )
     hidden = (
-        f"{STOPPED} partition column {field.name!r} holds a value that ends with {HIDDEN_END}, whose folder Spark "
-        "does not read; nothing was written: replace it first. It begins with "
+        f"{column}a value that ends with {HIDDEN_END}, whose folder Spark does not read; nothing was written: replace "
+        "it first. It begins with "
     )
     long = (
-        f"{STOPPED} partition column {field.name!r} holds a value that is too long for the name of a folder "
-        f"({_LONGEST_FOLDER} bytes); nothing was written: shorten it first. It begins with "
+        f"{column}a value that is too long for the name of a folder ({_LONGEST_FOLDER} bytes); nothing was written: "
+        "shorten it first. It begins with "
     )
     room = _LONGEST_FOLDER - len(field.name.encode()) - 1
     folder = f"regexp_replace({name}, {literal(_ESCAPED)}, '%00')"
-    # The length is looked at first, since to escape every value would take longer than to write it.
+    # The length is checked first, since escaping every value would take longer than writing it.
     too_long = f"octet_length({name}) * 3 > {room} AND octet_length({folder}) > {room}"
+    start = f"left({name}, 20)"
     return F.expr(
-        f"CASE WHEN {name} IN ('', '{NULL_FOLDER}') THEN raise_error({literal(blank)}) "
-        f"WHEN endswith({name}, '{HIDDEN_END}') THEN raise_error(concat({literal(hidden)}, left({name}, 20))) "
-        f"WHEN {too_long} THEN raise_error(concat({literal(long)}, left({name}, 20))) ELSE {name} END"
+        f"CASE WHEN {name} IN ('', '{NULL_FOLDER}') THEN {stop_write_sql(literal(blank))} "
+        f"WHEN endswith({name}, '{HIDDEN_END}') THEN {stop_write_sql(literal(hidden), start)} "
+        f"WHEN {too_long} THEN {stop_write_sql(literal(long), start)} ELSE {name} END"
     )
 
 
-def _counted(rows: DataFrame, names: Sequence[str], most: int) -> DataFrame:
+def _counted(rows: DataFrame, names: Sequence[str], max_partitions: int) -> DataFrame:
     """Stop the job, before it writes, where the rows have more partitions.
 
     The partitions are counted from the shuffled rows that the write reads too: Spark reuses the exchange, so the
-    source is read once. For that the count must need every column, or its exchange would be another one. It groups by
-    a hash, since by the columns themselves the rows of a large partition would be counted in one task; of a few
-    thousand values no two share one.
+    source is read once. For that the count must need every column, or its exchange would differ. It groups by a hash,
+    since grouping by the columns would count the rows of a large partition in one task; the 64-bit hashes of a few
+    thousand values do not collide.
 
-    The count gives no rows, and hands them over by a shuffle: so it is done before the write begins, as a part of
-    the same job that no row has to pass.
+    The count returns no rows, and the union reads it through a shuffle: so it is finished before the write begins, as
+    a part of the same query that no row has to pass through.
     """
     key = f"xxhash64({', '.join(f'isnull({name}), {name}' for name in names)})"
     unused = f"count_if({key} = 0 AND to_json(struct(*)) IS NULL)"
     each = rows.groupBy(F.expr(key)).agg(F.expr(unused)).toDF(*positions(2))
-    seen = each.agg(F.expr("count(1) + sum(`1`) AS partitions"))
+    total = each.agg(F.expr("count(1) + sum(`1`) AS partitions"))
     by = ", ".join(names).replace("`", "")
-    why = literal(
-        f"{STOPPED} wanted at most {most:,} partitions by {by}; nothing was written: partition by columns of fewer "
-        "values, such as a country or a day, or say max_partitions=None. Found "
+    stop = stop_write_sql(
+        literal(f"expected at most {max_partitions:,} partitions by {by}; got "),
+        "format_number(partitions, 0)",
+        literal(
+            "; nothing was written: partition by columns of fewer values, such as a country or a day, or give "
+            "files=FileOptions(max_partitions=None)"
+        ),
     )
-    none = seen.where(F.expr(f"if(partitions > {most}, raise_error(concat({why}, partitions)), false)"))
+    none = total.where(F.expr(f"if(partitions > {max_partitions}, {stop}, false)"))
     return rows.unionByName(none.select().repartition(1), allowMissingColumns=True)

@@ -1,119 +1,123 @@
-"""A table of Parquet files in a folder, without losing what is there."""
+"""A table of Parquet files in a folder, written without losing what exists."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import posixpath
+import re
+from collections.abc import Collection, Sequence
 from urllib.parse import unquote
 from uuid import uuid4
 
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StringType, StructField, StructType
 
 from shopsmart_etl._core.session import path_exists
-from shopsmart_etl._core.sql import quote
-from shopsmart_etl.errors import TargetExistsError, UnsupportedError
-from shopsmart_etl.io._tables import NULL_FOLDER, There
+from shopsmart_etl._core.spark_errors import has_condition, translate_read_errors
+from shopsmart_etl._core.sql import literal, quote
+from shopsmart_etl.errors import UnsupportedError
+from shopsmart_etl.io._layout import rows_per_file
+from shopsmart_etl.io._targets import NULL_FOLDER, ExistingTable, WriteJob
 from shopsmart_etl.typing import IfExists
 
 # The log of a table that a stream writes. Spark reads the files that it lists, and no others.
 STREAM_LOG = "_spark_metadata"
 DELTA_LOG = "_delta_log"
 
+# As many values go into the text of a query; more go to Spark as rows, which is a job.
+_VALUES_IN_QUERY = 1000
+
 
 class ParquetFolder:
-    """A folder, with a folder inside for each value of a partition column."""
+    """A folder with a folder inside for each value of a partition column."""
 
     def __init__(self, spark: SparkSession, path: str) -> None:
-        """Keep where it is."""
+        """Keep the session and the path."""
         self.name = path
         self._spark = spark
-        self._exists = False
 
-    def find(self) -> There | None:
-        """Look at what is there; a folder without files, such as a killed first write leaves, is no table."""
-        self._exists = self.holds("")
-        if not self._exists:
+    def find(self) -> ExistingTable | None:
+        """Look the table up; a folder without files, such as a killed first write leaves, is no table."""
+        if not self.contains(""):
             return None
-        if self.holds(DELTA_LOG):
-            raise UnsupportedError(f"{self.name!r} is a Delta table: files of Parquet beside it would be lost in it")
-        return self._look()
+        if self.contains(DELTA_LOG):
+            raise UnsupportedError(f"{self.name!r} is a Delta table, whose log would not list added Parquet files")
+        with translate_read_errors(self.name):
+            return self._find_files() or ExistingTable(StructType(), [], is_empty_folder=True)
 
-    def _look(self, tries: int = 3) -> There | None:
+    def _find_files(self, tries: int = 3) -> ExistingTable | None:
         try:
-            table = self._spark.read.parquet(self.name).schema
-            # Without the folders: what the files themselves hold, of which some may be older than a column.
-            reader = self._spark.read.option("recursiveFileLookup", value=True).option("mergeSchema", value=True)
-            files = reader.parquet(self.name).schema
+            # One job, which reads the footers of all files, since older files may lack a column.
+            table = self._spark.read.option("mergeSchema", value=True).parquet(self.name)
+            folders = _folders(self.name, table.inputFiles())
         except Exception as error:
-            if "Unable to infer schema" in str(error):
+            if has_condition(error, "UNABLE_TO_INFER_SCHEMA"):
                 return None
-            # Another writer has replaced a file since Spark listed it.
-            if tries > 1 and any(sign in str(error) for sign in ("FILE_NOT_EXIST", "FileNotFoundException")):
-                return self._look(tries - 1)
+            # Another writer has replaced a file since Spark listed it. The condition is in no Spark before 4; there
+            # the text has the exception of the file system.
+            replaced = has_condition(error, "FAILED_READ_FILE.FILE_NOT_EXIST") or "FileNotFoundException" in str(error)
+            if tries > 1 and replaced:
+                return self._find_files(tries - 1)
             raise
-        return There(files, [name for name in table.names if name not in files.names])
+        return _existing(table.schema, folders)
 
-    def holds(self, folder: str) -> bool:
-        """Tell whether there is something at a path inside, or with none at the folder itself."""
-        return path_exists(self._spark, f"{self.name}/{folder}")
+    def contains(self, entry: str) -> bool:
+        """Tell whether a file or folder exists inside, or for an empty name the folder itself."""
+        return path_exists(self._spark, f"{self.name}/{entry}")
 
-    def misfits(self, partitions: Sequence[StructField]) -> list[str]:
-        """List values of folders that the types do not have: ``007`` is no int, since that is written as 7."""
-        typed = [(at, field) for at, field in enumerate(partitions) if not isinstance(field.dataType, StringType)]
-        files = self._spark.read.parquet(self.name).inputFiles() if typed else []
-        # Encoded twice: by Spark in the folder's name, and that in the file's address.
-        folders = {
-            tuple(unquote(unquote(part)) for part in file.split("/")[-1 - len(partitions) : -1]) for file in files
-        }
+    def incompatible_partition_values(self, existing: ExistingTable, partitions: Sequence[StructField]) -> list[str]:
+        """Describe existing values that the types cannot represent: ``007`` is no int, which is written as 7."""
         lines = []
-        for at, field in typed:
-            values = {folder[at].partition("=")[2] for folder in folders} - {NULL_FOLDER}
-            rows = self._spark.createDataFrame([(value,) for value in sorted(values)], "value string")
-            kind = field.dataType.simpleString()
-            strange = rows.where(f"NOT (CAST(try_cast(value AS {kind}) AS STRING) <=> value)").limit(1).collect()
+        for field, values in zip(partitions, existing.partition_values, strict=True):
+            if isinstance(field.dataType, StringType) or not values:
+                continue
+            of = field.dataType.simpleString()
+            changed = f"NOT (CAST(try_cast(value AS {of}) AS STRING) <=> value)"
             lines += [
-                f"partition column {field.name!r} is {kind} in the rows, and the table has {row['value']!r}"
-                for row in strange
+                f"partition column {field.name!r} is {of} in the rows, and the table has {row['value']!r}"
+                for row in self._as_rows(values).where(changed).limit(1).collect()
             ]
         return lines
 
-    def write(self, rows: DataFrame, by: Sequence[str], if_exists: IfExists, options: dict[str, str]) -> None:
-        """Write rows that fit; a partition is replaced when all rows are written, and no sooner."""
-        if self.holds(STREAM_LOG):
+    def _as_rows(self, values: Collection[str]) -> DataFrame:
+        ordered = sorted(values)
+        if len(ordered) > _VALUES_IN_QUERY:
+            return self._spark.createDataFrame([(value,) for value in ordered], "value string")
+        # Literals in a query are no job; rows from Python are one.
+        rows = ", ".join(f"({literal(value)})" for value in ordered)
+        return self._spark.sql(f"SELECT * FROM VALUES {rows} AS t (value)")  # noqa: S608 - literals
+
+    def write(self, job: WriteJob, if_exists: IfExists, existing: ExistingTable | None) -> None:
+        """Write a batch; partitions are replaced only when all rows are written."""
+        if self.contains(STREAM_LOG):
             raise UnsupportedError(
-                f"{self.name!r} was written by a stream, whose log lists the files that Spark reads: rows written "
-                "beside it would not be seen. Read a stream and write it with checkpoint=, or write to another path"
+                f"{self.name!r} was written by a stream, whose log lists the files that Spark reads: rows added by a "
+                "batch would not be read. Read a stream and append it with write_stream, or write to another path"
             )
         if if_exists == "replace_partitions":
-            writer = rows.write.mode("overwrite").option("partitionOverwriteMode", "dynamic")
+            writer = job.rows.write.mode("overwrite").option("partitionOverwriteMode", "dynamic")
         else:
-            # Where nothing was there, a table that has come since is not added to.
-            # The one name of it that Spark Connect knows.
-            writer = rows.write.mode("append" if self._exists else "error").options(**_own_attempt())
-        try:
-            writer.partitionBy(*by).option("compression", "zstd").options(**options).parquet(self.name)
-        except AnalysisException as error:
-            if "PATH_ALREADY_EXISTS" not in str(error):
-                raise
-            raise TargetExistsError(self.name) from None
+            # "error" where nothing was found, so that a table created since is not appended to. Spark Connect knows
+            # the mode by no other name.
+            writer = job.rows.write.mode("append" if existing else "error").options(**_own_attempt())
+        writer.partitionBy(*job.by).options(**_options(job)).parquet(self.name)
 
-    def stream(self, rows: DataFrame, by: Sequence[str], options: dict[str, str]) -> None:
-        """Write what is new of a stream; the files are in the table when the log of the stream lists them."""
-        ours = self.holds(STREAM_LOG)
-        begun, done = (self._has_entries(f"{options['checkpointLocation']}/{log}") for log in ("offsets", "commits"))
-        # A stream notes a batch's offsets, then its files in the table's log, then its commit.
-        if (ours and not begun and self._has_entries(self.name)) or (done and not ours):
+    def append_stream(self, job: WriteJob, checkpoint: str, existing: ExistingTable | None) -> None:
+        """Append what is new of a stream; its files are in the table when the log of the stream lists them."""
+        own = self.contains(STREAM_LOG)
+        begun, committed = (self._has_entries(f"{checkpoint}/{log}") for log in ("offsets", "commits"))
+        # A stream writes a batch's offsets, then its files into the table's log, then its commit.
+        if (own and not begun and self._has_entries(self.name)) or (committed and not own):
             raise UnsupportedError(
-                f"{self.name!r} and the checkpoint are not of one stream, whose batches Spark would take for written: "
-                "give the checkpoint that the table was written with, or a new one and a new path"
+                f"{self.name!r} and the checkpoint are not of one stream, so that Spark would skip batches as already "
+                "written: give the checkpoint that the table was written with, or a new one and a new path"
             )
-        if self._exists and not ours and self.find() is not None:
+        if existing and not existing.is_empty_folder and not own:
             raise UnsupportedError(
-                f"{self.name!r} was not written by a stream: once its log of files is there, Spark would not see the "
-                "rows that are. Write to another path, or use format='delta'"
+                f"{self.name!r} was not written by a stream: once the stream's log exists, Spark would no longer read "
+                "the rows that are there. Write to another path, or use format='delta'"
             )
-        writer = rows.writeStream.format("parquet").partitionBy(*by).option("compression", "zstd").options(**options)
+        writer = job.rows.writeStream.format("parquet").partitionBy(*job.by).options(**_options(job))
+        writer = writer.option("checkpointLocation", checkpoint)
         writer.trigger(availableNow=True).start(self.name).awaitTermination()
 
     def _has_entries(self, folder: str) -> bool:
@@ -122,16 +126,61 @@ class ParquetFolder:
         )
 
     def read(self, schema: StructType) -> DataFrame:
-        """Give the table; with its schema, or Spark would guess the partition columns' types from the folders."""
+        """Read the table back; with its schema, or Spark would infer the partition columns' types from the folders."""
         table = self._spark.read.schema(schema).parquet(self.name)
         return table if table.columns == schema.names else table.selectExpr(*map(quote, schema.names))
 
 
-def _own_attempt() -> dict[str, str]:
-    """Keep a job from the files of one that was killed: Hadoop's committer takes all in its folder for its own.
+def _folders(table: str, files: Sequence[str]) -> list[tuple[tuple[str, str], ...]]:
+    """List the different partition folders of a table's files, each as its keys and values."""
+    root = _segments(re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:/+", "/", posixpath.normpath(table)))
+    different = {file.rpartition("/")[0] for file in files}
+    return [tuple(map(_key_and_value, _below(root, [unquote(name) for name in _segments(one)]))) for one in different]
 
-    Under a number of its own the folder is its own. In version 2 of the committer the files of a task are in the table
-    before the job has succeeded.
+
+def _segments(path: str) -> list[str]:
+    return [name for name in path.split("/") if name not in ("", ".")]
+
+
+def _below(root: Sequence[str], folder: Sequence[str]) -> Sequence[str]:
+    """Return the folders below the table's own, which may itself be named like a partition."""
+    for start in range(len(folder) - len(root) + 1):
+        below = folder[start + len(root) :]
+        if list(folder[start : start + len(root)]) == list(root) and all("=" in name for name in below):
+            return below
+    return []
+
+
+def _key_and_value(name: str) -> tuple[str, str]:
+    # Spark escapes both in the folder's name.
+    key, _, value = name.partition("=")
+    return unquote(key), unquote(value)
+
+
+def _existing(schema: StructType, folders: Sequence[tuple[tuple[str, str], ...]]) -> ExistingTable:
+    """Find the partition columns, which Spark adds after those of the files, by the names of the folders."""
+    names = schema.names
+    keys = {tuple(key for key, _ in folder) for folder in folders}
+    partitions = list(keys.pop()) if len(keys) == 1 else []
+    data = len(names) - len(partitions)
+    if partitions != names[data:]:
+        return ExistingTable(schema, [], ())
+    values = (frozenset(folder[index][1] for folder in folders) - {NULL_FOLDER} for index in range(len(partitions)))
+    return ExistingTable(StructType(schema.fields[:data]), partitions, tuple(values))
+
+
+def _options(job: WriteJob) -> dict[str, str]:
+    return {
+        "compression": "zstd",
+        "maxRecordsPerFile": str(rows_per_file(job.schema, job.target_file_size)),
+    }
+
+
+def _own_attempt() -> dict[str, str]:
+    """Keep a job from the files of one that was killed: Hadoop's committer commits all files in its folder.
+
+    An attempt's number names a folder. Version 1 of the committer, since in version 2 the files of a task are in the
+    table before the job has succeeded.
     """
     return {
         "mapreduce.job.application.attempt.id": str(1 + uuid4().int % (2**31 - 2)),

@@ -1,8 +1,9 @@
-"""A first schema for files, as code to paste."""
+"""Infer a schema from files, as code to review and paste."""
 
 from __future__ import annotations
 
 import re
+from os import PathLike
 from typing import Any, Literal
 
 from pyspark.sql import DataFrame, DataFrameReader, SparkSession
@@ -19,39 +20,40 @@ from pyspark.sql.types import (
     StructType,
 )
 
-from shopsmart_etl._core.columns import find_column
-from shopsmart_etl._core.session import ignores_case
+from shopsmart_etl._core.checks import check_choice, check_optional_text
+from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.spark_errors import translate_read_errors
 from shopsmart_etl._core.sql import positions, quote, type_sql, type_text
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
-from shopsmart_etl.io._source import MOST_FIELDS, load, refuse_encoding, refuse_sail
+from shopsmart_etl.io._source import MAX_FIELDS, check_encoding, check_source, load, refuse_sail
 
 _CORRUPT = "_corrupt_record"
 _SIMPLE_NAME = re.compile(r"(?<!`)`([A-Za-z_][A-Za-z0-9_]*)`(?!`)")
-_MOST_DIGITS = 38  # of a decimal
+_MAX_DIGITS = 38  # of a decimal
 
 
 def infer_schema(
     spark: SparkSession,
-    path: str,
+    path: str | PathLike[str],
     *,
-    files: Literal["csv", "json"],
+    format: Literal["csv", "json"],  # noqa: A002 - Spark's own word for it
     records: str | None = None,
     multiline: bool = False,
     encoding: str = "UTF-8",
     sample: float = 1.0,
 ) -> str:
-    """Infer a schema from files, to print, look over and paste. Runs Spark jobs that read the files.
+    """Infer a schema from files, to print, review and paste. Runs Spark jobs that read the files.
 
-    Numbers with decimals become decimals, of 18 digits and two decimals where that holds those that were seen, else of
-    38 and 18; never doubles, except where they are written with an exponent (in JSON one such number makes doubles of
-    all) or are too long for a decimal. Whole numbers that no ``bigint`` holds become decimals without decimals. Numbers
-    with leading zeros stay text. In JSON, dates are text.
+    Numbers with decimals become ``decimal(18,2)`` where all of them fit, else ``decimal(38,18)``. They become doubles
+    only where they are written with an exponent (in JSON one such number makes doubles of all) or are too long for a
+    decimal. Whole numbers that do not fit ``bigint`` become decimals without decimals. Numbers with leading zeros stay
+    text. In JSON, dates are text.
 
     Args:
         spark: The session.
         path: A file, a folder or a glob.
-        files: What they are; CSV has a header.
-        records: The field of a paged JSON envelope that holds the documents.
+        format: The format of the files; CSV files have a header.
+        records: The field of a paged JSON envelope with the documents.
         multiline: As for the reader.
         encoding: As for ``read_csv_logs``.
         sample: The share of the rows to look at, from 0 to 1.
@@ -60,40 +62,50 @@ def infer_schema(
         The DDL, a column a line: ``schema=`` of the readers takes it.
 
     Raises:
-        SourceNotFoundError: The path does not exist or holds no file.
+        SourceNotFoundError: The path does not exist or has no file.
         InvalidArgumentError: An argument is wrong.
         ColumnNotFoundError: No envelope has the field.
-        ColumnTypeError: The field holds no array of documents.
+        ColumnTypeError: The field is no array of documents.
         UnsupportedError: The session is on Sail.
 
     Example:
         >>> orders = ['{"id": 1, "total": 9.9, "tags": ["new"]}', '{"id": 2, "total": null, "tags": []}']
-        >>> print(infer_schema(spark, written(orders), files="json"))
+        >>> print(infer_schema(spark, written(orders), format="json"))
         id bigint,
         tags ARRAY<string>,
         total decimal(18,2)
-        >>> print(infer_schema(spark, written(["user,zip,price", "ada,007,9.90", "bob,,"]), files="csv"))
+        >>> print(infer_schema(spark, written(["user,zip,price", "ada,007,9.90", "bob,,"]), format="csv"))
         user string,
         zip string,
         price decimal(18,2)
     """
-    if files not in ("csv", "json"):
-        raise InvalidArgumentError("files", wanted="'csv' or 'json'", found=files)
-    if not 0 < sample <= 1:
-        raise InvalidArgumentError("sample", wanted="a share from 0 to 1", found=sample)
-    refuse_encoding(encoding, multiline=multiline)
+    source = check_source(spark, path, multiline=multiline)
+    check_choice("format", format, ("csv", "json"))
+    check_optional_text("records", records, expected="the name of a field, or None")
+    check_encoding(encoding, multiline=multiline)
+    if not _is_number(sample) or not 0 < sample <= 1:
+        raise InvalidArgumentError("sample", expected="a number greater than 0 and at most 1", got=sample)
     refuse_sail(spark, "infer_schema")
-    options: dict[str, Any] = {"multiLine": multiline, "samplingRatio": sample, "recursiveFileLookup": True}
-    if files == "csv":
-        options |= {"header": True, "escape": '"', "encoding": encoding, "maxColumns": MOST_FIELDS}
+    with translate_read_errors(source):
+        columns = _infer(spark, source, format, records, multiLine=multiline, encoding=encoding, samplingRatio=sample)
+    lines = (f"{quote(field.name)} {type_sql(_with_room(field.dataType))}" for field in columns)
+    return ",\n".join(_SIMPLE_NAME.sub(r"\1", line) for line in lines)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _infer(spark: SparkSession, path: str, kind: str, records: str | None, **given: Any) -> StructType:  # noqa: ANN401 - Spark's options
+    options = {**given, "recursiveFileLookup": True}
+    if kind == "csv":
+        options |= {"header": True, "escape": '"', "maxColumns": MAX_FIELDS}
         # A reader for each: an option stays with one, and on Connect before 4.0 with what it has loaded.
         inferred, text = (spark.read.format("csv").options(inferSchema=infer, **options) for infer in (True, False))
-        columns = _of_csv(load(spark, inferred, path), load(spark, text, path))
-    else:
-        options |= {"prefersDecimal": True, "columnNameOfCorruptRecord": _CORRUPT}
-        columns = _of_json(_load_json(spark, spark.read.format("json").options(**options), path), records)
-    lines = (f"{quote(field.name)} {type_sql(_comfortable(field.dataType))}" for field in columns)
-    return ",\n".join(_SIMPLE_NAME.sub(r"\1", line) for line in lines)
+        return _of_csv(load(spark, inferred, path), load(spark, text, path))
+    del options["encoding"]  # JSON is in UTF-8
+    options |= {"prefersDecimal": True, "columnNameOfCorruptRecord": _CORRUPT}
+    return _of_json(_load_json(spark, spark.read.format("json").options(**options), path), records)
 
 
 def _load_json(spark: SparkSession, reader: DataFrameReader, path: str) -> DataFrame:
@@ -109,16 +121,16 @@ def _load_json(spark: SparkSession, reader: DataFrameReader, path: str) -> DataF
 def _of_json(df: DataFrame, records: str | None) -> StructType:
     schema = df.schema
     if records is not None:
-        found = schema.fields[find_column(schema, records, ignores_case=lambda: ignores_case(df))]
+        found = Frame.of(df).field(records)
         array = found.dataType
         if not isinstance(array, ArrayType) or not isinstance(array.elementType, StructType):
-            raise ColumnTypeError(records, wanted="an array of documents", found=type_text(array))
+            raise ColumnTypeError(records, expected="an array of documents", got=type_text(array))
         schema = array.elementType
     return StructType([field for field in schema.fields if field.name != _CORRUPT])
 
 
 def _of_csv(inferred: DataFrame, text: DataFrame) -> StructType:
-    """Look once more at what was inferred as a number."""
+    """Check the text of columns that were inferred as numbers."""
     fields = inferred.schema.fields
     numbers = [
         at
@@ -146,17 +158,17 @@ def _of_csv(inferred: DataFrame, text: DataFrame) -> StructType:
         has_zeros, is_floating, digits, scale = found[str(at)]
         if has_zeros:
             fields[at] = StructField(fields[at].name, StringType())
-        elif isinstance(fields[at].dataType, DoubleType) and not is_floating and digits + scale <= _MOST_DIGITS:
+        elif isinstance(fields[at].dataType, DoubleType) and not is_floating and digits + scale <= _MAX_DIGITS:
             fields[at] = StructField(fields[at].name, DecimalType(max(digits + scale, 1), scale))
     return StructType(fields)
 
 
-def _comfortable(of: DataType) -> DataType:
-    """Give decimals room for what the sample did not have."""
+def _with_room(of: DataType) -> DataType:
+    """Widen decimals for values that the sample did not have."""
     if isinstance(of, StructType):
-        return StructType([StructField(one.name, _comfortable(one.dataType)) for one in of.fields])
+        return StructType([StructField(one.name, _with_room(one.dataType)) for one in of.fields])
     if isinstance(of, ArrayType):
-        return ArrayType(_comfortable(of.elementType))
+        return ArrayType(_with_room(of.elementType))
     if isinstance(of, DecimalType):
         for roomy in (DecimalType(18, 2), DecimalType(38, 18)) if of.scale else (DecimalType(38, 0),):
             if of.scale <= roomy.scale and of.precision - of.scale <= roomy.precision - roomy.scale:

@@ -4,21 +4,21 @@ from shopsmart_etl.nested.explode import explode_arrays
 from shopsmart_etl.nested.flatten import flatten_struct
 from shopsmart_etl.nested.maps import explode_map
 from shopsmart_etl.nested.nest import nest_struct
-from shopsmart_etl.nested.rebuild import denormalize
+from shopsmart_etl.nested.rebuild import rebuild_documents
 from shopsmart_etl.nested.relational_model import RelationalModel
 from shopsmart_etl.nested.relations import Relations, relationalize
-from shopsmart_etl.nested.repeated import keep_once
+from shopsmart_etl.nested.repeated import null_repeated
 from shopsmart_etl.nested.variant import expand_variant
 
 __all__ = [
     "RelationalModel",
     "Relations",
-    "denormalize",
     "expand_variant",
     "explode_arrays",
     "explode_map",
     "flatten_struct",
-    "keep_once",
     "nest_struct",
+    "null_repeated",
+    "rebuild_documents",
     "relationalize",
 ]

@@ -1,4 +1,4 @@
-"""Related tables as text: a tree for a terminal, a Mermaid entity-relationship diagram for a page."""
+"""Draw related tables as a text tree and as a Mermaid entity-relationship diagram."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from shopsmart_etl._core.sql import type_text
 
 if TYPE_CHECKING:
-    # The model draws itself with this module.
+    # relational_model imports this module.
     from shopsmart_etl.nested.relational_model import Table, TableColumn
 
 
 def tree_text(tables: Sequence[Table]) -> str:
-    """Draw the tables as a tree: each with its primary key and how many other columns it has."""
+    """Draw the tables as a tree; each line shows the primary key and the number of other columns."""
     return "\n".join(_branch(tables, tables[0], "", ""))
 
 
 def mermaid_text(tables: Sequence[Table]) -> str:
-    """Write the tables and their relations in Mermaid's ``erDiagram``."""
+    """Write the tables and their relations as a Mermaid ``erDiagram``."""
     lines = ["erDiagram"]
     lines += [
         f"    {_quoted(table.parent)} ||--o{{ {_quoted(table.name)} : {_quoted(table.path)}"
@@ -33,13 +33,15 @@ def mermaid_text(tables: Sequence[Table]) -> str:
     return "\n".join(lines)
 
 
-def _branch(tables: Sequence[Table], table: Table, first: str, rest: str) -> Iterator[str]:
-    others = sum(not column.key for column in table.columns)
-    yield f"{first}{table.name} ({', '.join(table.primary_key)}) + {others} columns"
+def _branch(tables: Sequence[Table], table: Table, prefix: str, indent: str) -> Iterator[str]:
+    other_columns = sum(not column.key for column in table.columns)
+    yield f"{prefix}{table.name} ({', '.join(table.primary_key)}) + {other_columns} columns"
     children = [child for child in tables if child.parent == table.name]
     for child in children:
-        last = child is children[-1]
-        yield from _branch(tables, child, rest + ("└── " if last else "├── "), rest + ("    " if last else "│   "))
+        is_last = child is children[-1]
+        yield from _branch(
+            tables, child, indent + ("└── " if is_last else "├── "), indent + ("    " if is_last else "│   ")
+        )
 
 
 def _attribute(column: TableColumn, table: Table) -> str:
@@ -47,7 +49,7 @@ def _attribute(column: TableColumn, table: Table) -> str:
     if column.name in table.foreign_key:
         keys.append("FK")
     name = _word(column.name)
-    # Mermaid knows no quoted attribute names, so that a name it cannot write stands in the comment.
+    # Mermaid has no quoted attribute names, so a name with other characters goes into the comment.
     comment = "" if name == column.name else f" {_quoted(column.name)}"
     return f"{_word(type_text(column.type))} {name}{' ' + ', '.join(keys) if keys else ''}{comment}"
 

@@ -1,11 +1,10 @@
-"""SQL that builds structs from their leaves. Pure: nothing here needs a Spark session."""
+"""SQL that builds structs from their leaves. Needs no Spark session."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
-from pyspark.sql import DataFrame
 from pyspark.sql.types import (
     ArrayType,
     BinaryType,
@@ -22,14 +21,14 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from shopsmart_etl._core.flattening import opens
-from shopsmart_etl._core.nested_fields import keep_metadata
+from shopsmart_etl._core.flattening import is_non_empty_struct
+from shopsmart_etl._core.spark_errors import fail_sql
 from shopsmart_etl._core.sql import literal, path_text, quote
 
 Path: TypeAlias = tuple[str, ...]
 
-# A value of each type that no row will ever have: it only tells Spark that no null is left.
-_SOME_VALUE: dict[type[DataType], str] = {
+# A literal of each type. As the last argument of coalesce it makes the type not nullable; no row ever gets its value.
+_LITERALS: dict[type[DataType], str] = {
     StringType: "''",
     BooleanType: "false",
     DateType: "DATE'1970-01-01'",
@@ -42,71 +41,67 @@ _SOME_VALUE: dict[type[DataType], str] = {
 
 
 class Source(NamedTuple):
-    """Where a leaf comes from: its SQL, and whether that may be null."""
+    """The SQL of a leaf, and whether its value may be null."""
 
     sql: str
     nullable: bool
 
 
 class _Part(NamedTuple):
-    """A field's SQL, and the SQL that tells whether nothing of it is there."""
+    """The SQL of a field's value, and of the condition that all of its leaves are null."""
 
     value: str
-    absent: str
+    is_absent: str
 
 
 def nested_columns(
     schema: StructType, sources: Mapping[Path, Source], present: Mapping[Path, str] | None = None
 ) -> list[str]:
-    """Write the SQL of each of the schema's columns.
+    """Write the SQL of each column of a schema.
 
     Args:
-        schema: The columns wanted, nested to any depth.
-        sources: Where each leaf comes from, by its path.
-        present: SQL that tells where a struct is not null, by its path.
+        schema: The schema to build, nested to any depth.
+        sources: The source of each leaf, by its path.
+        present: SQL conditions that a struct is not null, by its path.
 
     Returns:
-        One SQL expression a column. A nullable struct that ``present`` does not know is null where all its leaves are.
+        One SQL expression per column. A nullable struct without a condition in ``present`` is null if all its leaves
+        are null.
     """
     return [_part((field.name,), field, sources, present or {}).value for field in schema.fields]
 
 
-def with_metadata(df: DataFrame, fields: Iterable[StructField]) -> DataFrame:
-    """Give struct columns their metadata back; that of their leaves comes along by itself."""
-    return keep_metadata(df, {field.name: field for field in fields if opens(field)})
-
-
 def _part(path: Path, field: StructField, sources: Mapping[Path, Source], present: Mapping[Path, str]) -> _Part:
-    if not opens(field):
+    if not is_non_empty_struct(field):
         source = sources[path]
-        required = source.nullable and not field.nullable
-        value = _required(source.sql, field.dataType, path) if required else source.sql
+        is_required = source.nullable and not field.nullable
+        value = _required(source.sql, field.dataType, path) if is_required else source.sql
         return _Part(value, f"{source.sql} IS NULL")
     struct = field.dataType
-    assert isinstance(struct, StructType)  # noqa: S101 - narrows the type; opens said so
+    assert isinstance(struct, StructType)  # noqa: S101 - narrows the type, checked by is_non_empty_struct
     parts = [_part((*path, child.name), child, sources, present) for child in struct.fields]
-    # Aliases, and no string literals: how those are escaped depends on the session.
+    # Aliases instead of named_struct: the escapes in string literals depend on the session.
     named = (f"{part.value} AS {quote(child.name)}" for part, child in zip(parts, struct.fields, strict=True))
     value = f"struct({', '.join(named)})"
-    absent = f"NOT {present[path]}" if path in present else " AND ".join(part.absent for part in parts)
-    return _Part(f"if({absent}, NULL, {value})" if field.nullable else value, absent)
+    is_absent = f"NOT {present[path]}" if path in present else " AND ".join(part.is_absent for part in parts)
+    return _Part(f"if({is_absent}, NULL, {value})" if field.nullable else value, is_absent)
 
 
 def _required(sql: str, data_type: DataType, path: Path) -> str:
-    """Refuse null at run time, and let the type say so."""
-    some = some_value(data_type)
-    if some is None:
+    """Fail the job at a null value, and make the type not nullable."""
+    value = any_literal(data_type)
+    if value is None:
         return sql
-    why = literal(f"{path_text(path)} is null, but the schema says NOT NULL")
-    return f"coalesce(if({sql} IS NULL, raise_error({why}), {sql}), {some})"
+    failure = fail_sql(literal(f"{path_text(path)}: expected a value, since the schema declares it NOT NULL; got null"))
+    return f"coalesce(if({sql} IS NULL, {failure}, {sql}), {value})"
 
 
-def some_value(data_type: DataType) -> str | None:
-    """Write a literal of a type, or None where Spark has none."""
+def any_literal(data_type: DataType) -> str | None:
+    """Write some literal of a type; None if Spark has none."""
     if isinstance(data_type, DecimalType):
         return f"CAST(0E-{data_type.scale}BD AS {data_type.simpleString()})"
     if isinstance(data_type, NumericType):
         return f"CAST(0Y AS {data_type.simpleString()})"
     if isinstance(data_type, StructType):
         return "named_struct()" if not data_type.fields else None
-    return _SOME_VALUE.get(type(data_type))
+    return _LITERALS.get(type(data_type))

@@ -1,56 +1,56 @@
-"""Arrays into rows."""
+"""Explode arrays into rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import get_args
 
 from pyspark.sql import DataFrame
-from pyspark.sql.types import ArrayType, MapType, StructType
+from pyspark.sql.types import ArrayType, IntegerType, MapType, StructField
 
-from shopsmart_etl._core.columns import find_column, refuse_clashes
-from shopsmart_etl._core.session import ignores_case
-from shopsmart_etl._core.sql import positions, quote, type_text
-from shopsmart_etl._core.step import step
-from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, SiblingArraysError
-from shopsmart_etl.typing import Siblings, Transform
-
-_SIBLINGS = ("refuse", "zip", "cross")
+from shopsmart_etl._core.checks import check_choice, check_column, check_flag, check_optional_text
+from shopsmart_etl._core.frame import Frame, Output, Plan
+from shopsmart_etl._core.sql import path_text, quote
+from shopsmart_etl._core.step import Planner, step
+from shopsmart_etl.errors import SiblingArraysError
+from shopsmart_etl.typing import Siblings
 
 
 @step
 def explode_arrays(
-    *columns: str, keep_empty: bool = True, position: str | None = None, siblings: Siblings = "refuse"
-) -> Transform:
-    """Give each array element a row of its own, under the array's own name.
+    *columns: str, keep_empty: bool = True, position_suffix: str | None = None, siblings: Siblings = "error"
+) -> Planner:
+    """Explode array columns into one row per element, and keep rows whose array is empty or null.
 
-    Every other column is repeated on each row. An element that is a struct stays one (``flatten_struct`` opens
-    it), and an element that is an array stays an array. A row whose array is empty or null stays, once, with a
-    null element; ``position`` tells it from an element that is null.
+    The element replaces the array under the same name; all other columns are repeated on each row. Null elements and
+    duplicates are kept. A row whose array is empty or null becomes one row with a null element; with
+    ``position_suffix`` its position is null, which distinguishes it from a null element. Elements that are structs or
+    arrays are not flattened or exploded further.
 
     Args:
-        *columns: Array columns at the top level; names are taken literally. With none, every array column.
-        keep_empty: False drops the rows whose array is empty or null.
-        position: A suffix; ``"_pos"`` adds the element's index, an int from 0, as ``<column>_pos`` before each
-            exploded column. It is null where the array was empty or null.
-        siblings: How several arrays relate. ``"refuse"`` takes one array only; ``"zip"`` pairs elements by index
-            and pads the shorter array with nulls; ``"cross"`` makes every combination and so multiplies rows.
+        *columns: Names of top-level array columns, taken literally. Default: all array columns.
+        keep_empty: Whether to keep rows whose array is empty or null.
+        position_suffix: Suffix of a column that is added before each exploded column, with the element's index as an
+            int from 0; null if the array is empty or null. With ``"_pos"`` its name is ``<column>_pos``.
+        siblings: How to explode several arrays. ``"error"`` allows one array only; ``"zip"`` pairs elements by index
+            and pads shorter arrays with nulls; ``"cross"`` returns every combination, which multiplies rows.
 
     Returns:
-        A Transform whose result has the same columns in the same order, each array replaced by its element type
-        (nullable where ``keep_empty`` or ``"zip"`` may leave no element).
+        A Transform whose result has the same columns in the same order, with each array replaced by its element type
+        (nullable with ``keep_empty``, or with ``"zip"`` and several arrays), and with the position columns.
 
     Raises:
-        InvalidArgumentError: ``siblings`` is none of the three, or ``position`` is empty.
-        ColumnNotFoundError: A named column is not there.
-        ColumnTypeError: A named column is not an array.
-        SiblingArraysError: There are several arrays and ``siblings`` is ``"refuse"``.
-        ColumnClashError: A position column's name is taken.
+        InvalidArgumentError: An argument has a wrong type or value.
+        ColumnNotFoundError: A column in ``columns`` does not exist.
+        ColumnTypeError: A column in ``columns`` is not an array.
+        SiblingArraysError: There are several arrays, and ``siblings`` is ``"error"``.
+        ColumnClashError: The name of a position column is already in use.
 
     Example:
         >>> orders = spark.createDataFrame(
         ...     [(1, ["pen", None]), (2, []), (3, None)], "id int, items array<string>")
-        >>> orders.transform(explode_arrays("items", position="_pos")).show()
+        >>> orders.transform(explode_arrays("items", position_suffix="_pos")).show()
         +---+---------+-----+
         | id|items_pos|items|
         +---+---------+-----+
@@ -61,76 +61,72 @@ def explode_arrays(
         +---+---------+-----+
         <BLANKLINE>
     """
-    if siblings not in _SIBLINGS:
-        raise InvalidArgumentError("siblings", wanted="'refuse', 'zip' or 'cross'", found=siblings)
-    if position == "":
-        raise InvalidArgumentError("position", wanted="a suffix such as '_pos', or None", found=position)
+    names = [check_column("columns", column) for column in columns]
+    check_flag("keep_empty", keep_empty)
+    check_optional_text("position_suffix", position_suffix, expected="a suffix such as '_pos', or None")
+    check_choice("siblings", siblings, get_args(Siblings))
 
-    def explode(df: DataFrame) -> DataFrame:
-        schema = df.schema
-        arrays = _chosen(df, schema, columns)
+    def plan(frame: Frame) -> Plan:
+        arrays = _arrays(frame, names)
         if not arrays:
-            return df
-        names = [field.name for field in schema.fields]
-        if len(arrays) > 1 and siblings == "refuse":
-            raise SiblingArraysError([names[at] for at in arrays])
-        out = _named(names, arrays, position)
-        if position is not None:
-            refuse_clashes(out, ignores_case=partial(ignores_case, df), way_out="Give another position suffix")
-        rows = df.toDF(*positions(len(names)))
-        # Plain explode where no position is asked for: posexplode makes Parquet read every nested field (Spark 4.3).
-        generator = f"{'posexplode' if position else 'explode'}{'_outer' if keep_empty else ''}"
-        if len(arrays) > 1 and siblings == "zip":
-            rows = _zip(rows, arrays, generator)
-        else:
-            for at in arrays:
-                rows = rows.selectExpr("*", f"{generator}(`{at}`) AS {_columns(generator, at)}")
-        return rows.selectExpr(*_in_order(len(names), arrays, position)).toDF(*(name for name, _ in out))
+            return frame.unchanged()
+        if len(arrays) > 1 and siblings == "error":
+            raise SiblingArraysError([frame.names[index] for index in arrays])
+        may_lack_element = keep_empty or (len(arrays) > 1 and siblings == "zip")
+        # Use posexplode only for positions: it makes Spark read every nested field from Parquet (4.3).
+        generator = f"{'posexplode' if position_suffix else 'explode'}{'_outer' if keep_empty else ''}"
+        outputs: list[Output] = []
+        for index in range(len(frame.schema.fields)):
+            if index not in arrays:
+                outputs.append(frame.column(index))
+                continue
+            if position_suffix is not None:
+                outputs.append(_position(frame.schema.fields[index], index, position_suffix, nullable=may_lack_element))
+            outputs.append(_element(frame.schema.fields[index], index, nullable=may_lack_element))
+        explode = partial(_zip if siblings == "zip" and len(arrays) > 1 else _one_by_one, arrays, generator)
+        return frame.select(outputs, after=explode, hint="Give another position_suffix")
 
-    return explode
+    return plan
 
 
-def _chosen(df: DataFrame, schema: StructType, columns: Sequence[str]) -> list[int]:
+def _arrays(frame: Frame, columns: Sequence[str]) -> list[int]:
     if not columns:
-        return [at for at, field in enumerate(schema.fields) if isinstance(field.dataType, ArrayType)]
-    found = sorted({find_column(schema, column, ignores_case=partial(ignores_case, df)) for column in columns})
-    for at in found:
-        field = schema.fields[at]
-        if not isinstance(field.dataType, ArrayType):
-            way_out = "A map's entries are an array: map_entries(...)" if isinstance(field.dataType, MapType) else ""
-            raise ColumnTypeError(field.name, wanted="an array", found=type_text(field.dataType), way_out=way_out)
-    return found
+        return [index for index, field in enumerate(frame.schema.fields) if isinstance(field.dataType, ArrayType)]
+    return sorted(
+        {frame.require(column, ArrayType, expected="an array", hint=_hint(frame, column)) for column in columns}
+    )
 
 
-def _named(names: Sequence[str], arrays: Sequence[int], position: str | None) -> list[tuple[str, str]]:
-    """List the result's columns in order: each one's name and, in words, where it comes from."""
-    out: list[tuple[str, str]] = []
-    for at, name in enumerate(names):
-        if position is not None and at in arrays:
-            out.append((name + position, f"the position of {quote(name)}"))
-        out.append((name, f"column {quote(name)}"))
-    return out
+def _hint(frame: Frame, column: str) -> str:
+    return "For a map, use explode_map" if isinstance(frame.field(column).dataType, MapType) else ""
 
 
-def _columns(generator: str, at: int | str) -> str:
-    return f"(`p{at}`, `e{at}`)" if generator.startswith("pos") else f"`e{at}`"
+def _element(field: StructField, index: int, *, nullable: bool) -> Output:
+    array = field.dataType
+    assert isinstance(array, ArrayType)  # noqa: S101 - narrows the type, checked by _arrays
+    element = StructField(field.name, array.elementType, nullable or array.containsNull, field.metadata)
+    return Output(element, f"`e{index}`", f"{path_text([field.name])}[]")
 
 
-def _zip(df: DataFrame, arrays: Sequence[int], generator: str) -> DataFrame:
-    # arrays_zip is null as soon as one array is: without an empty array in its place the others' elements are lost.
-    zipped = ", ".join(f"coalesce(`{at}`, array())" for at in arrays)
-    rows = df.selectExpr("*", f"{generator}(arrays_zip({zipped})) AS {_columns(generator, 'z')}")
-    elements = [f"`ez`.`{nth}` AS `e{at}`" for nth, at in enumerate(arrays)]
-    indexes = [f"`pz` AS `p{at}`" for at in arrays] if generator.startswith("pos") else []
-    return rows.selectExpr("*", *indexes, *elements)
+def _position(field: StructField, index: int, suffix: str, *, nullable: bool) -> Output:
+    position = StructField(field.name + suffix, IntegerType(), nullable)
+    return Output(position, f"`p{index}`", f"the position of {quote(field.name)}", is_new=True)
 
 
-def _in_order(count: int, arrays: Sequence[int], position: str | None) -> list[str]:
-    """List the SQL names that put the generated columns where each array stood."""
-    order: list[str] = []
-    for at in range(count):
-        if at in arrays:
-            order += [f"`p{at}`", f"`e{at}`"] if position is not None else [f"`e{at}`"]
-        else:
-            order.append(f"`{at}`")
-    return order
+def _generated(generator: str, index: int | str) -> str:
+    return f"(`p{index}`, `e{index}`)" if generator.startswith("pos") else f"`e{index}`"
+
+
+def _one_by_one(arrays: Sequence[int], generator: str, df: DataFrame) -> DataFrame:
+    for index in arrays:
+        df = df.selectExpr("*", f"{generator}(`{index}`) AS {_generated(generator, index)}")
+    return df
+
+
+def _zip(arrays: Sequence[int], generator: str, df: DataFrame) -> DataFrame:
+    # arrays_zip returns null if any array is null, which would drop the elements of the other arrays.
+    zipped = ", ".join(f"coalesce(`{index}`, array())" for index in arrays)
+    rows = df.selectExpr("*", f"{generator}(arrays_zip({zipped})) AS {_generated(generator, 'z')}")
+    elements = [f"`ez`.`{number}` AS `e{index}`" for number, index in enumerate(arrays)]
+    positions = [f"`pz` AS `p{index}`" for index in arrays] if generator.startswith("pos") else []
+    return rows.selectExpr("*", *positions, *elements)

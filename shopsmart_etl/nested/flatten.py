@@ -1,50 +1,45 @@
-"""Nested structs into flat columns."""
+"""Flatten nested structs into columns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from collections.abc import Collection, Sequence
 
-from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
-from shopsmart_etl._core.columns import find_column, refuse_clashes
-from shopsmart_etl._core.flattening import Flattening, plan_flattening
-from shopsmart_etl._core.session import ignores_case
-from shopsmart_etl._core.sql import path_text, type_text
-from shopsmart_etl._core.step import Step, step
-from shopsmart_etl._core.text_table import Preview
-from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
+from shopsmart_etl._core.checks import check_column, check_integer, check_text
+from shopsmart_etl._core.flattening import plan_flattening
+from shopsmart_etl._core.frame import Frame, Plan, replace_name
+from shopsmart_etl._core.sql import path_text
+from shopsmart_etl._core.step import Planner, step
 
-_WAY_OUT = (
-    "Rename one of them first, or flatten one of them in a step of its own with another sep. "
-    "Names that differ only in case stay apart in a session with spark.sql.caseSensitive=true"
+_HINT = (
+    "Rename one of them first, or flatten one of them in a separate step with another sep. "
+    "Names that differ only in case do not clash with spark.sql.caseSensitive=true"
 )
 
 
 @step
-def flatten_struct(*columns: str, sep: str = "_", max_depth: int | None = None) -> FlattenStep:
-    """Replace struct columns by their leaves, named by path.
+def flatten_struct(*columns: str, sep: str = "_", max_depth: int | None = None) -> Planner:
+    """Flatten nested struct columns at every depth into one column per leaf field, named by its path.
 
-    The leaves take the struct's place, in schema order. Rows are neither added nor dropped: a null struct gives
-    null leaves. Arrays and maps are left whole, and so is a struct without fields. Types, nullability and field
-    metadata are those of the leaves. Field names may hold dots, spaces, backticks or any Unicode.
+    The leaves replace the struct in schema order. No rows are added or dropped. All leaves of a null struct are null.
+    Arrays, maps and structs without fields are not flattened. Leaves keep their type and metadata; a leaf is nullable
+    if it or a struct around it is. Field names may contain dots, spaces, backticks and any Unicode.
 
     Args:
-        *columns: Struct columns at the top level, each flattened at every depth; names are taken literally. With
-            none, every struct column.
-        sep: What joins the names of a path.
-        max_depth: How many levels of struct to open, at least 1; deeper structs stay structs. None opens all.
+        *columns: Names of top-level struct columns, taken literally. Default: all struct columns.
+        sep: The separator between the names of a path.
+        max_depth: The number of struct levels to flatten, at least 1; deeper structs are kept. Default: all levels.
 
     Returns:
-        A Transform whose result has one column for each leaf. Its ``preview(schema)`` shows, without Spark, which
-        path becomes which column.
+        A Transform whose result has one column per leaf. Its ``preview(schema)`` lists the path and the new name of
+        each column without Spark.
 
     Raises:
-        InvalidArgumentError: ``max_depth`` is less than 1.
-        ColumnNotFoundError: A named column is not there.
-        ColumnTypeError: A named column is not a struct.
-        ColumnClashError: Two leaves would end in one name, as the session compares names.
+        InvalidArgumentError: An argument has a wrong type, or ``max_depth`` is less than 1.
+        ColumnNotFoundError: A column in ``columns`` does not exist.
+        ColumnTypeError: A column in ``columns`` is not a struct.
+        ColumnClashError: Two leaves would have the same name.
 
     Example:
         >>> orders = spark.createDataFrame(
@@ -69,57 +64,30 @@ def flatten_struct(*columns: str, sep: str = "_", max_depth: int | None = None) 
         customer.address.country  customer_address_country  string
         tags                      tags                      array<string>
     """
-    if max_depth is not None and max_depth < 1:
-        raise InvalidArgumentError("max_depth", wanted="at least 1, or None for every level", found=max_depth)
+    for column in columns:
+        check_column("columns", column)
+    check_text("sep", sep, empty=True)
+    check_integer("max_depth", max_depth, min_value=1, optional=True)
 
-    def plan(schema: StructType, ignores_case: Callable[[], bool]) -> tuple[Flattening, list[str]]:
-        flattening = plan_flattening(schema, _chosen(schema, columns, ignores_case), max_depth)
+    def plan(frame: Frame) -> Plan:
+        flattening = plan_flattening(frame.schema, _structs(frame, columns), max_depth)
         names = [sep.join(leaf.path) for leaf in flattening.leaves]
-        origins = (path_text(leaf.path) for leaf in flattening.leaves)
-        refuse_clashes(zip(names, origins, strict=True), ignores_case=ignores_case, way_out=_WAY_OUT)
-        return flattening, names
+        sources = tuple(path_text(leaf.path) for leaf in flattening.leaves)
+        frame.check_clashes(zip(names, sources, strict=True), hint=_HINT)
+        fields = [replace_name(leaf.field, name) for leaf, name in zip(flattening.leaves, names, strict=True)]
+        if not flattening.levels:
+            return frame.unchanged()
+        fills_null_structs = frame.is_sail
+        return Plan(
+            StructType(fields),
+            lambda df: flattening.apply(df, fills_null_structs=fills_null_structs).toDF(*names),
+            sources,
+        )
 
-    return FlattenStep(plan)
-
-
-class FlattenStep(Step):
-    """A flatten, to be applied to a DataFrame or looked at with a schema."""
-
-    def __init__(self, plan: Callable[[StructType, Callable[[], bool]], tuple[Flattening, list[str]]]) -> None:
-        """Keep the function that plans the flatten of a schema."""
-        super().__init__(self._flatten)
-        self._plan = plan
-
-    def preview(self, schema: StructType) -> Preview:
-        """Show which path becomes which column, of which type, in a session that ignores case.
-
-        Args:
-            schema: A DataFrame's schema.
-
-        Returns:
-            A table of text, and the same rows in its attribute ``rows``.
-
-        Raises:
-            ShopSmartError: What applying the step would raise.
-        """
-        flattening, names = self._plan(schema, lambda: True)
-        rows = [
-            (path_text(leaf.path), name, type_text(leaf.field.dataType))
-            for name, leaf in zip(names, flattening.leaves, strict=True)
-        ]
-        return Preview(("path", "column", "type"), tuple(rows))
-
-    def _flatten(self, df: DataFrame) -> DataFrame:
-        flattening, names = self._plan(df.schema, partial(ignores_case, df))
-        return flattening.apply(df).toDF(*names) if flattening.levels else df
+    return plan
 
 
-def _chosen(schema: StructType, columns: Sequence[str], ignores_case: Callable[[], bool]) -> Collection[int]:
+def _structs(frame: Frame, columns: Sequence[str]) -> Collection[int]:
     if not columns:
-        return range(len(schema.fields))
-    found = {find_column(schema, column, ignores_case=ignores_case) for column in columns}
-    for at in found:
-        field = schema.fields[at]
-        if not isinstance(field.dataType, StructType):
-            raise ColumnTypeError(field.name, wanted="a struct", found=type_text(field.dataType))
-    return found
+        return range(len(frame.schema.fields))
+    return {frame.require(column, StructType, expected="a struct") for column in columns}

@@ -1,39 +1,36 @@
-"""A map into rows."""
+"""Explode maps into rows."""
 
 from __future__ import annotations
 
-from functools import partial
+from pyspark.sql.types import MapType, StructField
 
-from pyspark.sql import DataFrame
-from pyspark.sql.types import MapType
-
-from shopsmart_etl._core.columns import find_column, refuse_clashes
-from shopsmart_etl._core.session import ignores_case
-from shopsmart_etl._core.sql import positions, quote, type_text
-from shopsmart_etl._core.step import step
-from shopsmart_etl.errors import ColumnTypeError
-from shopsmart_etl.typing import Transform
+from shopsmart_etl._core.checks import check_column, check_optional_text
+from shopsmart_etl._core.frame import Frame, Output, Plan
+from shopsmart_etl._core.sql import quote
+from shopsmart_etl._core.step import Planner, step
 
 
 @step
-def explode_map(column: str, *, key: str | None = None, value: str | None = None) -> Transform:
-    """Give each entry of a map a row of its own, its key and its value in a column each.
+def explode_map(column: str, *, key_column: str | None = None, value_column: str | None = None) -> Planner:
+    """Explode a map column into one row per entry, with a key column and a value column.
 
-    Every other column is repeated on each row. A row whose map is empty or null stays, once, with a null key and
-    value; no entry has a null key.
+    All other columns are repeated on each row. A row whose map is empty or null becomes one row with a null key and
+    value; since the keys of a map are never null, a null key identifies these rows. Null values are kept.
 
     Args:
-        column: A map column at the top level; its name is taken literally.
-        key: Name of the key's column; ``<column>_key`` if None.
-        value: Name of the value's column; ``<column>_value`` if None.
+        column: The name of a top-level map column, taken literally.
+        key_column: The name of the key column. Default: ``<column>_key``.
+        value_column: The name of the value column. Default: ``<column>_value``.
 
     Returns:
-        A Transform whose result has the same columns in the same order, the map replaced by its key and its value.
+        A Transform whose result has the same columns in the same order, with the map replaced by the key column and
+        the value column, both nullable.
 
     Raises:
-        ColumnNotFoundError: The column is not there.
-        ColumnTypeError: The column is not a map.
-        ColumnClashError: The name of the key's or the value's column is taken.
+        InvalidArgumentError: An argument has a wrong type, or is empty.
+        ColumnNotFoundError: ``column`` does not exist.
+        ColumnTypeError: ``column`` is not a map.
+        ColumnClashError: The name of the key or value column is already in use.
 
     Example:
         >>> items = spark.createDataFrame(
@@ -50,25 +47,35 @@ def explode_map(column: str, *, key: str | None = None, value: str | None = None
         +---+--------------+----------------+-----+
         <BLANKLINE>
     """
+    check_column("column", column)
+    check_optional_text("key_column", key_column)
+    check_optional_text("value_column", value_column)
 
-    def explode(df: DataFrame) -> DataFrame:
-        schema = df.schema
-        at = find_column(schema, column, ignores_case=partial(ignores_case, df))
-        field = schema.fields[at]
-        if not isinstance(field.dataType, MapType):
-            raise ColumnTypeError(field.name, wanted="a map", found=type_text(field.dataType))
-        entry = [key or f"{field.name}_key", value or f"{field.name}_value"]
-        names = [*schema.names[:at], *entry, *schema.names[at + 1 :]]
-        origins = [f"column {quote(name)}" for name in schema.names]
-        origins[at : at + 1] = [f"the key of {quote(field.name)}", f"the value of {quote(field.name)}"]
-        refuse_clashes(
-            zip(names, origins, strict=True),
-            ignores_case=partial(ignores_case, df),
-            way_out="Give another key= or value=",
+    def plan(frame: Frame) -> Plan:
+        index = frame.require(column, MapType, expected="a map")
+        field = frame.schema.fields[index]
+        map_type = field.dataType
+        assert isinstance(map_type, MapType)  # noqa: S101 - narrows the type, checked by require
+        entry = [
+            Output(
+                StructField(key_column or f"{field.name}_key", map_type.keyType),
+                "key",
+                f"the key of {quote(field.name)}",
+                is_new=True,
+            ),
+            Output(
+                StructField(value_column or f"{field.name}_value", map_type.valueType),
+                "value",
+                f"the value of {quote(field.name)}",
+                is_new=True,
+            ),
+        ]
+        outputs = [frame.column(other) for other in range(len(frame.schema.fields))]
+        outputs[index : index + 1] = entry
+        return frame.select(
+            outputs,
+            after=lambda df: df.selectExpr("*", f"explode_outer(`{index}`) AS (key, value)"),
+            hint="Give another key_column= or value_column=",
         )
-        columns = [f"`{other}`" for other in range(len(schema.fields))]
-        # The generator's two columns stand where the map stood.
-        columns[at] = f"explode_outer(`{at}`)"
-        return df.toDF(*positions(len(columns))).selectExpr(*columns).toDF(*names)
 
-    return explode
+    return plan

@@ -1,44 +1,41 @@
-"""Flat columns back into nested structs."""
+"""Nest flat columns into structs."""
 
 from __future__ import annotations
 
-from functools import partial
-
-from pyspark.sql import DataFrame
 from pyspark.sql.types import StructField, StructType
 
-from shopsmart_etl._core.columns import find_column, refuse_clashes
+from shopsmart_etl._core.checks import check_schema, check_text
 from shopsmart_etl._core.flattening import plan_flattening
-from shopsmart_etl._core.session import ignores_case
-from shopsmart_etl._core.sql import positions, type_text
-from shopsmart_etl._core.step import step
-from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
-from shopsmart_etl.nested._nesting import Source, nested_columns, with_metadata
-from shopsmart_etl.typing import Transform
+from shopsmart_etl._core.frame import Frame, Output, Plan
+from shopsmart_etl._core.sql import quote, type_text
+from shopsmart_etl._core.step import Planner, step
+from shopsmart_etl.errors import ColumnTypeError
+from shopsmart_etl.nested._nesting import Source, nested_columns
 
 
 @step
-def nest_struct(schema: StructType, *, sep: str = "_") -> Transform:
-    """Build struct columns from flat ones named by path: the inverse of ``flatten_struct``.
+def nest_struct(schema: StructType | str, *, sep: str = "_") -> Planner:
+    """Nest flat columns into struct columns by their names: the inverse of ``flatten_struct``.
 
-    A struct whose leaves are all null comes back as null where the schema lets it be null. That is what it was before
-    the flatten, unless it was a struct of nothing but nulls: flat columns cannot tell these two apart.
+    No rows are added or dropped. A nullable struct whose leaves are all null becomes null, so a struct that had only
+    null fields before it was flattened becomes null too. Arrays and maps are copied unchanged. A null leaf that the
+    schema declares NOT NULL fails the job, unless its struct is null, or it is a variant or an interval.
 
     Args:
-        schema: The columns wanted. Each leaf is taken from the column named by its path, such as ``customer_name``
-            for ``customer.name``, and of the leaf's own type.
-        sep: What joins the names of a path.
+        schema: The schema of the nested columns, as a StructType or DDL text. Each leaf is read from the column named
+            by its path, such as ``customer_name`` for ``customer.name``, which must have the leaf's type.
+        sep: The separator between the names of a path.
 
     Returns:
-        A Transform whose result has the schema's columns, then the columns that it does not name, in their order.
-        A leaf that the schema says is not null fails the job where it is null in a struct that is not; arrays and
-        maps, like variants and intervals, stay nullable inside a nullable struct.
+        A Transform whose result has the columns of the schema, followed by the remaining columns in their order.
+        Arrays, maps, variants and intervals in a nullable struct are nullable even if the schema declares them NOT
+        NULL.
 
     Raises:
-        InvalidArgumentError: ``schema`` is not a StructType.
+        InvalidArgumentError: ``schema`` is not a StructType or valid DDL, or ``sep`` is not a string.
         ColumnNotFoundError: A leaf has no column.
-        ColumnTypeError: A leaf's column is of another type.
-        ColumnClashError: A column that the schema does not name is named like one of its columns.
+        ColumnTypeError: A leaf's column has another type.
+        ColumnClashError: A remaining column has the name of a column of the schema.
 
     Example:
         >>> from pyspark.sql.types import StructType
@@ -55,39 +52,34 @@ def nest_struct(schema: StructType, *, sep: str = "_") -> Transform:
         +---+-------------+-----+
         <BLANKLINE>
     """
-    if not isinstance(schema, StructType):
-        raise InvalidArgumentError("schema", wanted="a StructType", found=schema)
+    check_schema("schema", schema)
+    check_text("sep", sep, empty=True)
 
-    def nest(df: DataFrame) -> DataFrame:
-        have = df.schema
-        found: dict[tuple[str, ...], int] = {}
-        for leaf in plan_flattening(schema, range(len(schema.fields))).leaves:
-            at = find_column(have, sep.join(leaf.path), ignores_case=partial(ignores_case, df))
-            _refuse_other_type(have.fields[at], leaf.field)
-            found[leaf.path] = at
-        rest = [at for at in range(len(have.fields)) if at not in found.values()]
-        names = [*schema.names, *(have.names[at] for at in rest)]
-        refuse_clashes(
-            ((name, f"column {number + 1}") for number, name in enumerate(names)),
-            ignores_case=partial(ignores_case, df),
-            way_out="Rename or drop the column that the schema does not name",
-        )
-        nested = nested_columns(
-            schema, {path: Source(f"`{at}`", have.fields[at].nullable) for path, at in found.items()}
-        )
-        # With aliases, since Spark Connect marks the columns that it had to name itself in their metadata.
-        columns = [*(f"{sql} AS `{at}`" for at, sql in enumerate(nested)), *(f"`{at}`" for at in rest)]
-        return with_metadata(df.toDF(*positions(len(have.fields))).selectExpr(*columns).toDF(*names), schema.fields)
+    def plan(frame: Frame) -> Plan:
+        nested = frame.as_schema("schema", schema)
+        indexes: dict[tuple[str, ...], int] = {}
+        for leaf in plan_flattening(nested, range(len(nested.fields))).leaves:
+            index = frame.index(sep.join(leaf.path))
+            _check_type(frame.schema.fields[index], leaf.field)
+            indexes[leaf.path] = index
+        leaves = {path: Source(f"`{index}`", frame.schema.fields[index].nullable) for path, index in indexes.items()}
+        outputs = [
+            Output(field, sql, f"the schema's {quote(field.name)}", is_new=True)
+            for field, sql in zip(nested.fields, nested_columns(nested, leaves), strict=True)
+        ]
+        used = set(indexes.values())
+        outputs += [frame.column(index) for index in range(len(frame.schema.fields)) if index not in used]
+        return frame.select(outputs, hint="Rename or drop the column that is not in the schema")
 
-    return nest
+    return plan
 
 
-def _refuse_other_type(have: StructField, wanted: StructField) -> None:
-    # simpleString leaves nullability out.
-    if have.dataType.simpleString() != wanted.dataType.simpleString():
+def _check_type(field: StructField, leaf: StructField) -> None:
+    # simpleString ignores nullability.
+    if field.dataType.simpleString() != leaf.dataType.simpleString():
         raise ColumnTypeError(
-            have.name,
-            wanted=type_text(wanted.dataType),
-            found=type_text(have.dataType),
-            way_out="Cast it first, or nest by a schema of its type",
+            field.name,
+            expected=type_text(leaf.dataType),
+            got=type_text(field.dataType),
+            hint="Cast it first, or change its type in the schema",
         )

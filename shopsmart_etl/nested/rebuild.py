@@ -1,45 +1,46 @@
-"""Related tables back into nested documents."""
+"""Rebuild nested documents from related tables."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial, reduce
+from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from shopsmart_etl._core.columns import find_column
-from shopsmart_etl._core.session import ignores_case
+from shopsmart_etl._core.flattening import is_non_empty_struct
+from shopsmart_etl._core.frame import Frame, keep_metadata
+from shopsmart_etl._core.spark_errors import fail_sql
 from shopsmart_etl._core.sql import literal, positions, type_text
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
-from shopsmart_etl.nested._nesting import Source, nested_columns, with_metadata
+from shopsmart_etl.nested._nesting import Source, nested_columns
 from shopsmart_etl.nested.relational_model import RelationalModel, Table
 
 
-def denormalize(tables: Mapping[str, DataFrame], *, model: RelationalModel) -> DataFrame:
-    """Join related tables into the nested documents that they came from: the inverse of ``relationalize``.
+def rebuild_documents(tables: Mapping[str, DataFrame], *, model: RelationalModel) -> DataFrame:
+    """Join related tables back into nested documents: the inverse of ``relationalize``.
 
-    Arrays and maps come back in their order, empty ones empty and null ones null. A struct whose leaves are all null
-    comes back as null where the schema lets it be null, unless the tables were made with ``present``. Documents come in
-    no order.
+    Array elements and map entries are restored in their order; empty arrays and maps stay empty, null ones stay null.
+    A nullable struct whose leaves are all null becomes null, unless ``relationalize`` had a ``present_suffix``. Row
+    order is undefined.
 
-    A document fails the job where a child table does not have as many of its rows as ``<path>_size`` says: rows have
-    been lost, or two documents have one key. Rows of a child without a parent are left out, as a join does, so that a
-    filter on the root table picks documents.
+    The job fails if the number of child rows of a document differs from its ``<path>_size``: rows are missing, or two
+    documents have the same key. Child rows without a parent row are dropped, so a filter on the root table selects
+    documents.
 
     Args:
-        tables: A DataFrame for each of the model's tables, as ``relationalize`` made them or read back from where
-            they were written. Columns that the model does not name are left out.
-        model: What ``relationalize`` made the tables by: its result's ``.model``, or ``RelationalModel(schema, ...)``
-            with the same arguments.
+        tables: A DataFrame for each table of the model, by name: the result of ``relationalize``, or the tables read
+            back from storage. Columns that are not in the model are ignored.
+        model: The ``.model`` of the result of ``relationalize``, or ``RelationalModel(schema, ...)`` with the same
+            arguments.
 
     Returns:
-        The documents, with the columns of the model's schema.
+        The documents, with the columns of ``model.schema``.
 
     Raises:
-        InvalidArgumentError: A table is missing.
-        ColumnNotFoundError: A table lacks a column.
-        ColumnTypeError: A table's column is of another type.
+        InvalidArgumentError: An argument has a wrong type, or a table is missing.
+        ColumnNotFoundError: A table lacks a column of the model.
+        ColumnTypeError: A column has another type than in the model.
         UnsupportedError: A table is a stream.
 
     Example:
@@ -47,7 +48,7 @@ def denormalize(tables: Mapping[str, DataFrame], *, model: RelationalModel) -> D
         ...     [(1, ("Ada",), [("pen", ["new"]), ("ink", None)]), (2, None, []), (3, ("Bob",), None)],
         ...     "id int, customer struct<name: string>, items array<struct<sku: string, tags: array<string>>>")
         >>> tables = relationalize(orders, root="orders", key="id")
-        >>> denormalize(tables, model=tables.model).orderBy("id").show(truncate=False)
+        >>> rebuild_documents(tables, model=tables.model).orderBy("id").show(truncate=False)
         +---+--------+---------------------------+
         |id |customer|items                      |
         +---+--------+---------------------------+
@@ -57,95 +58,108 @@ def denormalize(tables: Mapping[str, DataFrame], *, model: RelationalModel) -> D
         +---+--------+---------------------------+
         <BLANKLINE>
     """
+    if not isinstance(model, RelationalModel):
+        raise InvalidArgumentError("model", expected="a RelationalModel, such as relationalize(...).model", got=model)
+    if not isinstance(tables, Mapping):
+        raise InvalidArgumentError("tables", expected="a mapping from names to DataFrames", got=tables)
     for table in model.tables:
         if table.name not in tables:
-            raise InvalidArgumentError("tables", wanted=f"a DataFrame for {table.name!r}", found=sorted(tables))
+            raise InvalidArgumentError("tables", expected=f"a DataFrame for {table.name!r}", got=sorted(tables))
         if tables[table.name].isStreaming:
             raise UnsupportedError(
-                f"table {table.name!r} is a stream, and a stream's documents are never complete; "
-                "denormalize what was written instead"
+                f"table {table.name!r} is a stream, so its documents are never complete: write the tables, and rebuild "
+                "the documents from the written tables"
             )
     root = model.root
     documents = _nested(tables, model, root)
-    return with_metadata(documents.toDF(*root.entry.names), root.entry.fields)
+    structs = {field.name: field for field in root.entry.fields if is_non_empty_struct(field)}
+    return keep_metadata(documents.toDF(*root.entry.names), structs)
 
 
 def _nested(tables: Mapping[str, DataFrame], model: RelationalModel, table: Table) -> DataFrame:
-    """Nest a table's rows, all that is below them included: the key of a child, then the fields of the entry."""
+    """Nest a table's rows together with its child tables.
+
+    Returns:
+        The key columns of a child table, then the fields of the entry.
+    """
     rows = _checked(tables[table.name], table)
     children = model.children(table)
     if children:
         rows = _with_entries(rows, table, children, _entries(tables, model, children))
-    columns = [(f"`c{at}`", column) for at, column in enumerate(table.columns)]
+    columns = [(f"`c{index}`", column) for index, column in enumerate(table.columns)]
     keys = [sql for sql, column in columns if column.key and table.kind != "root"]
     own = columns[len(keys) :]
-    sources = {column.leaf.path: Source(sql, nullable=True) for sql, column in own if not column.leaf.marks}
-    present = {column.leaf.path: sql for sql, column in own if column.leaf.marks}
-    # With aliases, since Spark Connect marks the columns that it had to name itself in their metadata.
-    nested = (f"{sql} AS `{at}`" for at, sql in enumerate(nested_columns(table.entry, sources, present)))
+    sources = {column.leaf.path: Source(sql, nullable=True) for sql, column in own if not column.leaf.is_presence}
+    present = {column.leaf.path: sql for sql, column in own if column.leaf.is_presence}
+    # Spark Connect adds metadata to columns without an alias.
+    nested = (f"{sql} AS `{index}`" for index, sql in enumerate(nested_columns(table.entry, sources, present)))
     return rows.selectExpr(*keys, *nested)
 
 
 def _entries(tables: Mapping[str, DataFrame], model: RelationalModel, children: Sequence[Table]) -> DataFrame:
-    """Collect the rows of one parent's children by their foreign key, all of them in one shuffle.
+    """Collect the rows of all child tables of one parent by foreign key, in one shuffle.
 
     Returns:
-        The foreign key's columns, and for each child the list of its positions and entries, in no order.
+        The foreign key columns, and for each child table a list of positions and entries, whose order is undefined.
     """
-    foreign = range(len(children[0].foreign_key))
+    count = len(children[0].foreign_key)
     parts = []
-    for nth, child in enumerate(children):
+    for number, child in enumerate(children):
         nested = _nested(tables, model, child)
-        entry = (
-            f"`{len(foreign) + 1}`" if child.kind == "array" else f"struct(`{len(foreign) + 1}`, `{len(foreign) + 2}`)"
-        )
-        placed = f"struct(`{len(foreign)}` AS p, {entry} AS e)"
+        entry = f"`{count + 1}`" if child.kind == "array" else f"struct(`{count + 1}`, `{count + 2}`)"
+        positioned = f"struct(`{count}` AS p, {entry} AS e)"
         parts.append(
             nested.toDF(*positions(len(child.rows.fields))).selectExpr(
-                *(f"`{at}` AS `j{at}`" for at in foreign),
-                *(f"{placed if other == nth else 'NULL'} AS `e{other}`" for other in range(len(children))),
+                *(f"`{index}` AS `j{index}`" for index in range(count)),
+                *(f"{positioned if other == number else 'NULL'} AS `e{other}`" for other in range(len(children))),
             )
         )
-    collected = (F.expr(f"collect_list(`e{nth}`)").alias(f"e{nth}") for nth in range(len(children)))
-    # Not DataFrame.union: before Spark 4 Connect has a DataFrame class of its own.
-    union = reduce(lambda one, other: one.union(other), parts)
-    return union.groupBy(*(f"j{at}" for at in foreign)).agg(*collected)
+    collected = (F.expr(f"collect_list(`e{number}`)").alias(f"e{number}") for number in range(len(children)))
+    # Not reduce(DataFrame.union, ...): Connect has another DataFrame class before Spark 4.
+    union = reduce(lambda left, right: left.union(right), parts)
+    return union.groupBy(*(f"j{index}" for index in range(count))).agg(*collected)
 
 
 def _with_entries(rows: DataFrame, table: Table, children: Sequence[Table], entries: DataFrame) -> DataFrame:
-    """Put each child's entries in the place of their size, and hold the one against the other."""
-    keys = [at for at, column in enumerate(table.columns) if column.key]
-    joined = rows.join(entries, F.expr(" AND ".join(f"`c{at}` <=> `j{nth}`" for nth, at in enumerate(keys))), "left")
-    document = f"concat_ws(', ', {', '.join(f'CAST(`c{at}` AS STRING)' for at in keys)})"
-    made = {child.source: _in_order(table, child, f"`e{nth}`", document) for nth, child in enumerate(children)}
-    return joined.selectExpr(*(f"{made.get(at, f'`c{at}`')} AS `c{at}`" for at in range(len(table.columns))))
+    """Replace the size column of each child table by its entries, and check their number against the size."""
+    keys = [index for index, column in enumerate(table.columns) if column.key]
+    on = F.expr(" AND ".join(f"`c{index}` <=> `j{number}`" for number, index in enumerate(keys)))
+    joined = rows.join(entries, on, "left")
+    key = f"concat_ws(', ', {', '.join(f'CAST(`c{index}` AS STRING)' for index in keys)})"
+    nested = {child.source: _in_order(table, child, f"`e{number}`", key) for number, child in enumerate(children)}
+    return joined.selectExpr(
+        *(f"{nested.get(index, f'`c{index}`')} AS `c{index}`" for index in range(len(table.columns)))
+    )
 
 
-def _in_order(table: Table, child: Table, entries: str, document: str) -> str:
+def _in_order(table: Table, child: Table, entries: str, key: str) -> str:
     size = f"`c{child.source}`"
     # size(NULL) is -1 in a session without ANSI mode.
-    found = f"if({entries} IS NULL, 0, size({entries}))"
-    why = literal(f"table {child.name}: wanted as many rows as {table.columns[child.source].name} of {table.name} says")
-    wrong = f"raise_error(concat({why}, ', ', {size}, '; found ', {found}, ', for key ', {document}))"
-    # A comparator, since maps have no order of their own and positions alone decide.
+    count = f"if({entries} IS NULL, 0, size({entries}))"
+    size_column = f"{table.name}.{table.columns[child.source].name}"
+    message = literal(f"table {child.name}: expected the number of rows in {size_column}")
+    failure = fail_sql(message, "', '", size, "'; got '", count, "', for key '", key)
+    # A comparator, since maps cannot be ordered; it compares positions only.
     order = "(l, r) -> CASE WHEN l.p < r.p THEN -1 WHEN l.p > r.p THEN 1 ELSE 0 END"
     array = f"transform(array_sort(coalesce({entries}, array()), {order}), x -> x.e)"
-    made = array if child.kind == "array" else f"map_from_entries({array})"
-    return f"CASE WHEN coalesce({size}, 0) <> {found} THEN {wrong} WHEN {size} IS NOT NULL THEN {made} END"
+    value = array if child.kind == "array" else f"map_from_entries({array})"
+    return f"CASE WHEN coalesce({size}, 0) <> {count} THEN {failure} WHEN {size} IS NOT NULL THEN {value} END"
 
 
 def _checked(df: DataFrame, table: Table) -> DataFrame:
-    """Pick the model's columns by name, and name them by position."""
-    have = df.schema
-    picked = []
-    for at, column in enumerate(table.columns):
-        found = find_column(have, column.name, ignores_case=partial(ignores_case, df))
-        if have.fields[found].dataType.simpleString() != column.type.simpleString():
+    """Select the model's columns by name, check their types, and name them by position."""
+    frame = Frame.of(df)
+    fields = frame.schema.fields
+    selected = []
+    for index, column in enumerate(table.columns):
+        source = frame.index(column.name)
+        data_type = fields[source].dataType
+        if data_type.simpleString() != column.type.simpleString():
             raise ColumnTypeError(
                 f"{table.name}.{column.name}",
-                wanted=type_text(column.type),
-                found=type_text(have.fields[found].dataType),
-                way_out="Cast it to what the model says",
+                expected=type_text(column.type),
+                got=type_text(data_type),
+                hint="Cast it to the type in the model",
             )
-        picked.append(f"`{found}` AS `c{at}`")
-    return df.toDF(*positions(len(have.fields))).selectExpr(*picked)
+        selected.append(f"`{source}` AS `c{index}`")
+    return df.toDF(*positions(len(fields))).selectExpr(*selected)

@@ -1,34 +1,32 @@
-"""The relational model of a nested schema: tables, columns and keys. Pure: nothing here needs a Spark session."""
+"""The relational model of a nested schema: tables, columns and keys. Needs no Spark session."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from pyspark.sql.types import ArrayType, DataType, IntegerType, MapType, StructField, StructType
 from typing_extensions import override
 
-from shopsmart_etl._core.columns import find_column, refuse_clashes
+from shopsmart_etl._core.checks import check_columns, check_flag, check_optional_text, check_text
 from shopsmart_etl._core.flattening import Flattening, Leaf, plan_flattening
-from shopsmart_etl._core.sql import path_text, quote, type_text
-from shopsmart_etl._core.text_table import Preview
+from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.sql import path_text, type_text
+from shopsmart_etl._core.text_table import TextTable
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 from shopsmart_etl.nested._diagram import mermaid_text, tree_text
 
-# Well before Spark's doubling of time with each level of a path begins.
-_DEEPEST_PATH = 16
-
 
 class Naming(NamedTuple):
-    """How tables and columns are named, and which names a session takes for one."""
+    """How to name tables and columns, and the frame that compares names."""
 
     root: str
     sep: str
-    present: str | None
-    ignores_case: Callable[[], bool]
+    present_suffix: str | None
+    frame: Frame
 
     def join(self, *names: str) -> str:
-        """Join the names of a path."""
+        """Join names with the separator."""
         return self.sep.join(names)
 
 
@@ -36,12 +34,12 @@ class TableColumn(NamedTuple):
     """A column of a table.
 
     Attributes:
-        name: Its name in the table.
-        path: Where it comes from in the document, such as ``items[].price``.
-        type: Its type.
-        key: True for a column of the primary key.
-        leaf: The leaf of the flattened rows that it is made from.
-        sql: The expression that makes it, over the positions of the flattened rows.
+        name: The column's name.
+        path: The column's path in the document, such as ``items[].price``.
+        type: The column's type.
+        key: Whether the column is part of the primary key.
+        leaf: The leaf of the flattened rows that the column is computed from.
+        sql: The expression that computes the column, over the flattened columns named by position.
     """
 
     name: str
@@ -53,18 +51,18 @@ class TableColumn(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table of the model: the documents themselves, or the entries of one array or map.
+    """A table of the model: the documents, or the entries of one array or map.
 
     Attributes:
-        name: Its name.
-        path: The array's or map's path in the document, such as ``items[].discounts[]``; ``""`` for the root.
-        kind: What its rows are.
-        parent: The name of the table that its foreign key refers to; None for the root.
-        source: Where the array or map stands in the parent's flattened rows.
-        rows: What its rows are before the flatten: the primary key of a child, then a document's fields, an array's
-            element, or a map's key and value.
-        flattening: How these are flattened.
-        columns: Its columns in order.
+        name: The table's name.
+        path: The path of the array or map in the document, such as ``items[].discounts[]``; ``""`` for the root.
+        kind: Whether a row is a document, an array element or a map entry.
+        parent: The name of the table that the foreign key refers to; None for the root.
+        source: The index of the array or map in the parent's flattened rows.
+        rows: The schema of the rows before they are flattened: the primary key of a child table, then the fields of
+            the document, the array element, or the key and value of the map entry.
+        flattening: How to flatten the rows.
+        columns: The columns in order.
     """
 
     name: str
@@ -78,22 +76,24 @@ class Table(NamedTuple):
 
     @property
     def primary_key(self) -> tuple[str, ...]:
-        """The columns that tell its rows apart: in a child its foreign key and the position."""
+        """The columns that identify a row: in a child table, the foreign key and the position."""
         return tuple(column.name for column in self.columns if column.key)
 
     @property
     def entry(self) -> StructType:
-        """The fields of one document, element or entry, without the key that a child has before them."""
+        """The fields of one document, element or entry, without the key columns of a child table."""
         return self.rows if self.parent is None else StructType(self.rows.fields[len(self.primary_key) :])
 
     @property
     def foreign_key(self) -> tuple[str, ...]:
-        """The columns that refer to the parent's primary key, in its order; none in the root."""
+        """The columns that refer to the parent's primary key, in the same order; empty for the root."""
         return () if self.parent is None else self.primary_key[:-1]
 
 
 class RelationalModel:
-    """What ``relationalize`` makes of a schema, known without Spark: print it, draw it, or join the tables back by it.
+    """Model the tables, columns and keys into which ``relationalize`` splits a schema, without Spark.
+
+    Print the model, preview its columns, draw it as a diagram, or pass it to ``rebuild_documents``.
 
     Attributes:
         schema: The documents' schema.
@@ -131,51 +131,65 @@ class RelationalModel:
         root: str,
         key: str | Sequence[str],
         sep: str = "_",
-        present: str | None = None,
-        ignores_case: Callable[[], bool] = lambda: True,
+        present_suffix: str | None = None,
+        case_sensitive: bool = False,
     ) -> None:
-        """Model a schema; ``relationalize`` has the meaning of each argument.
+        """Model a schema with the arguments of ``relationalize``.
 
         Args:
             schema: The documents' schema.
-            root: The root table's name.
-            key: The root table's primary key.
-            sep: What joins the names of a path.
-            present: Suffix of the columns that say where a struct is not null; None for no such columns.
-            ignores_case: Tells whether names that differ only in case are one, as they are to Spark by default.
+            root: The name of the root table.
+            key: The primary key of the root table, one or more columns.
+            sep: The separator between the names of a path.
+            present_suffix: Suffix of the boolean columns that are true if a struct is not null; None for no such
+                columns.
+            case_sensitive: Whether names that differ only in case are different, as with
+                ``spark.sql.caseSensitive=true``.
 
         Raises:
-            InvalidArgumentError: ``root`` or ``key`` is empty, or ``schema`` is no StructType.
-            ColumnNotFoundError: The root table has no such key column.
+            InvalidArgumentError: An argument has a wrong type, or ``root`` or ``key`` is empty.
+            ColumnNotFoundError: A key column does not exist in the root table.
             ColumnTypeError: A key column is an array or a map.
-            ColumnClashError: Two columns of a table, or two tables, would have one name.
+            ColumnClashError: Two columns of a table, or two tables, would have the same name.
         """
-        keys = [key] if isinstance(key, str) else list(key)
         if not isinstance(schema, StructType):
-            raise InvalidArgumentError("schema", wanted="a StructType", found=schema)
-        if not root:
-            raise InvalidArgumentError("root", wanted="the root table's name", found=root)
-        if not keys:
-            raise InvalidArgumentError("key", wanted="the column, or columns, that tell documents apart", found=key)
-        self.schema = schema
-        self.tables = tuple(_model(schema, keys, Naming(root, sep, present, ignores_case)))
+            raise InvalidArgumentError("schema", expected="a StructType", got=schema)
+        check_flag("case_sensitive", case_sensitive)
+        self._model(Frame(schema, case_sensitive=case_sensitive), root, key, sep, present_suffix)
+
+    @classmethod
+    def of_frame(
+        cls, frame: Frame, *, root: str, key: str | Sequence[str], sep: str, present_suffix: str | None
+    ) -> RelationalModel:
+        """Model the documents of a DataFrame, with the name comparison of its session."""
+        model = cls.__new__(cls)
+        model._model(frame, root, key, sep, present_suffix)  # noqa: SLF001 - its own class
+        return model
+
+    def _model(self, frame: Frame, root: str, key: str | Sequence[str], sep: str, present_suffix: str | None) -> None:
+        check_text("root", root, expected="the root table's name")
+        keys = check_columns("key", key, at_least_one=True)
+        check_text("sep", sep, empty=True)
+        check_optional_text("present_suffix", present_suffix)
+        self.schema = frame.schema
+        self.tables = tuple(_tables(keys, Naming(root, sep, present_suffix, frame)))
         self.root = self.tables[0]
 
     def children(self, table: Table) -> list[Table]:
-        """List the tables whose foreign key refers to a table."""
+        """Return the tables whose foreign key refers to a table."""
         return [child for child in self.tables if child.parent == table.name]
 
-    def preview(self) -> Preview:
-        """List every column: its path in the document, its table, its name there and its type."""
+    def preview(self) -> TextTable:
+        """Preview all columns: the path in the document, the table, the column name and the type."""
         rows = tuple(
             (column.path, table.name, column.name, type_text(column.type))
             for table in self.tables
             for column in table.columns
         )
-        return Preview(("path", "table", "column", "type"), rows)
+        return TextTable(("path", "table", "column", "type"), rows)
 
     def mermaid(self) -> str:
-        """Write the tables, their columns and relations as a Mermaid ``erDiagram``."""
+        """Return a Mermaid ``erDiagram`` of the tables, their columns and relations."""
         return mermaid_text(self.tables)
 
     @override
@@ -183,49 +197,31 @@ class RelationalModel:
         return tree_text(self.tables)
 
 
-def _model(schema: StructType, key: Sequence[str], naming: Naming) -> list[Table]:
-    tables = [_root(schema, key, naming)]
-    for table in tables:  # grows as it is walked
-        _refuse_clashes([(column.name, column.path) for column in table.columns], naming)
-        nested = [at for at, column in enumerate(table.columns) if is_nested(column.leaf)]
-        tables += [_child(table, at, naming) for at in nested]
-    _refuse_clashes([(table.name, table.path or "the documents") for table in tables], naming)
+def _tables(key: Sequence[str], naming: Naming) -> list[Table]:
+    tables = [_root(naming.frame.schema, key, naming)]
+    for table in tables:  # the loop appends to the list
+        _check_clashes([(column.name, column.path) for column in table.columns], naming)
+        nested = [index for index, column in enumerate(table.columns) if is_nested(column.leaf)]
+        tables += [_child(table, index, naming) for index in nested]
+    _check_clashes([(table.name, table.path or "the documents") for table in tables], naming)
     return tables
 
 
-def sql_path(rows: StructType, path: Sequence[str]) -> str | None:
-    """Write a path into rows whose columns are named by position, or None where Spark would not follow it well.
-
-    Spark takes siblings whose names differ in nothing but case for one, and slows down with depth.
-    """
-    if len(path) > _DEEPEST_PATH:
-        return None
-    parts: list[str] = []
-    inner: DataType = rows
-    for name in path:
-        assert isinstance(inner, StructType)  # noqa: S101 - narrows the type; paths lead through structs
-        if sum(other.lower() == name.lower() for other in inner.names) > 1:
-            return None
-        parts.append(quote(name) if parts else f"`{inner.names.index(name)}`")
-        inner = inner[name].dataType
-    return ".".join(parts)
-
-
 def is_nested(leaf: Leaf) -> bool:
-    """Tell whether a leaf becomes a table of its own."""
+    """Return whether a leaf is an array or a map, which has its own table."""
     return isinstance(leaf.field.dataType, (ArrayType, MapType))
 
 
 def _root(schema: StructType, key: Sequence[str], naming: Naming) -> Table:
-    flattening = plan_flattening(schema, range(len(schema.fields)), marked=naming.present is not None)
-    columns = [_column(at, leaf, leaf.path, "", naming) for at, leaf in enumerate(flattening.leaves)]
+    flattening = plan_flattening(schema, range(len(schema.fields)), with_presence=naming.present_suffix is not None)
+    columns = [_column(index, leaf, leaf.path, "", naming) for index, leaf in enumerate(flattening.leaves)]
     names = StructType([StructField(column.name, column.type) for column in columns])
     for name in key:
-        at = find_column(names, name, ignores_case=naming.ignores_case)
-        if is_nested(columns[at].leaf):
-            found = type_text(columns[at].leaf.field.dataType)
-            raise ColumnTypeError(name, wanted="a plain column as key", found=found)
-        columns[at] = columns[at]._replace(key=True)
+        index = naming.frame.index_in(names, name)
+        if is_nested(columns[index].leaf):
+            got = type_text(columns[index].leaf.field.dataType)
+            raise ColumnTypeError(name, expected="a key column that is not an array or a map", got=got)
+        columns[index] = columns[index]._replace(key=True)
     return Table(naming.root, "", "root", None, 0, schema, flattening, tuple(columns))
 
 
@@ -235,46 +231,47 @@ def _child(parent: Table, source: int, naming: Naming) -> Table:
     name = naming.join(parent.name, _label(steps, naming))
     path = f"{_path(parent.path, steps)}[]"
     keys = [(column.name, column.path, column.type) for column in parent.columns if column.key]
-    if parent.kind == "root":  # a bare `id` would clash with the children's own
-        keys = [(naming.join(naming.root, key), origin, of) for key, origin, of in keys]
+    if parent.kind == "root":  # avoids a clash with the child's own columns, such as id
+        keys = [(naming.join(naming.root, key), origin, data_type) for key, origin, data_type in keys]
     position = naming.join(name.removeprefix(naming.join(naming.root, "")), "pos")
     keys.append((position, f"position in {path}", IntegerType()))
     kind, entry = _entry(array.field.dataType)
-    rows = StructType([*(StructField(key, of) for key, _, of in keys), *entry.fields])
-    flattening = plan_flattening(rows, range(len(keys), len(rows.fields)), marked=naming.present is not None)
+    rows = StructType([*(StructField(key, data_type) for key, _, data_type in keys), *entry.fields])
+    with_presence = naming.present_suffix is not None
+    flattening = plan_flattening(rows, range(len(keys), len(rows.fields)), with_presence=with_presence)
     columns = [
-        TableColumn(key, origin, of, key=True, leaf=flattening.leaves[at], sql=f"`{at}`")
-        for at, (key, origin, of) in enumerate(keys)
+        TableColumn(key, origin, data_type, key=True, leaf=flattening.leaves[index], sql=f"`{index}`")
+        for index, (key, origin, data_type) in enumerate(keys)
     ]
-    for at, leaf in enumerate(flattening.leaves[len(keys) :], start=len(keys)):
-        columns.append(_column(at, leaf, _steps(leaf, kind), path, naming))
+    for index, leaf in enumerate(flattening.leaves[len(keys) :], start=len(keys)):
+        columns.append(_column(index, leaf, _steps(leaf, kind), path, naming))
     return Table(name, path, kind, parent.name, source, rows, flattening, tuple(columns))
 
 
-def _entry(of: DataType) -> tuple[Literal["array", "map"], StructType]:
-    if isinstance(of, ArrayType):
-        return "array", StructType([StructField("value", of.elementType, of.containsNull)])
-    assert isinstance(of, MapType)  # noqa: S101 - narrows the type; is_nested said so
-    key = StructField("key", of.keyType, nullable=False)
-    return "map", StructType([key, StructField("value", of.valueType, of.valueContainsNull)])
+def _entry(data_type: DataType) -> tuple[Literal["array", "map"], StructType]:
+    if isinstance(data_type, ArrayType):
+        return "array", StructType([StructField("value", data_type.elementType, data_type.containsNull)])
+    assert isinstance(data_type, MapType)  # noqa: S101 - narrows the type, checked by is_nested
+    key = StructField("key", data_type.keyType, nullable=False)
+    return "map", StructType([key, StructField("value", data_type.valueType, data_type.valueContainsNull)])
 
 
-def _column(at: int, leaf: Leaf, steps: Sequence[str], within: str, naming: Naming) -> TableColumn:
-    """Describe the column that a leaf becomes; an array or a map leaves its size behind."""
-    path = _path(within, steps)
-    if leaf.marks:
-        present = _label(steps, naming) + (naming.present or "")
-        return TableColumn(present, f"presence of {path}", leaf.field.dataType, key=False, leaf=leaf, sql=f"`{at}`")
+def _column(index: int, leaf: Leaf, steps: Sequence[str], parent_path: str, naming: Naming) -> TableColumn:
+    """Return the column of a leaf; for an array or a map, the column of its size."""
+    path = _path(parent_path, steps)
+    if leaf.is_presence:
+        present = _label(steps, naming) + (naming.present_suffix or "")
+        return TableColumn(present, f"presence of {path}", leaf.field.dataType, key=False, leaf=leaf, sql=f"`{index}`")
     label = _label(steps, naming)
     if is_nested(leaf):
         # size(NULL) is -1 in a session without ANSI mode.
-        size = f"if(`{at}` IS NULL, NULL, size(`{at}`))"
+        size = f"if(`{index}` IS NULL, NULL, size(`{index}`))"
         return TableColumn(naming.join(label, "size"), f"size of {path}", IntegerType(), key=False, leaf=leaf, sql=size)
-    return TableColumn(label, path, leaf.field.dataType, key=False, leaf=leaf, sql=f"`{at}`")
+    return TableColumn(label, path, leaf.field.dataType, key=False, leaf=leaf, sql=f"`{index}`")
 
 
 def _steps(leaf: Leaf, kind: str) -> Sequence[str]:
-    """Give a leaf's path inside its entry; the element of an array goes without a name."""
+    """Return a leaf's path in its entry; an array element has no name."""
     return leaf.path[1:] if kind == "array" else leaf.path
 
 
@@ -282,10 +279,10 @@ def _label(steps: Sequence[str], naming: Naming) -> str:
     return naming.join(*steps) if steps else "value"
 
 
-def _path(within: str, steps: Sequence[str]) -> str:
-    return ".".join(part for part in (within, path_text(steps)) if part)
+def _path(parent_path: str, steps: Sequence[str]) -> str:
+    return ".".join(part for part in (parent_path, path_text(steps)) if part)
 
 
-def _refuse_clashes(named: Sequence[tuple[str, str]], naming: Naming) -> None:
-    way_out = "Rename one of them first, or give another sep"
-    refuse_clashes(named, ignores_case=naming.ignores_case, way_out=way_out)
+def _check_clashes(named: Sequence[tuple[str, str]], naming: Naming) -> None:
+    hint = "Rename one of them first, or give another sep"
+    naming.frame.check_clashes(named, hint=hint)

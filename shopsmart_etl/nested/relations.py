@@ -1,53 +1,60 @@
-"""Nested documents into related tables."""
+"""Split nested documents into related tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from html import escape
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame
+from pyspark.sql.types import DataType, StructType
 from typing_extensions import override
 
-from shopsmart_etl._core.session import ignores_case
-from shopsmart_etl._core.sql import positions
-from shopsmart_etl.errors import KeyNotUniqueError
-from shopsmart_etl.nested.relational_model import RelationalModel, Table, sql_path
+from shopsmart_etl._core.checks import is_dataframe
+from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.sql import positions, quote
+from shopsmart_etl.errors import InvalidArgumentError, KeyNotUniqueError
+from shopsmart_etl.nested.rebuild import rebuild_documents
+from shopsmart_etl.nested.relational_model import RelationalModel, Table
 
-# Enough to find the fault by.
-_OFFENDERS_SHOWN = 5
+# Spark's time doubles with each level of a path from about 24 levels on.
+_MAX_PATH_LENGTH = 16
+_MAX_OFFENDERS = 5
 
 
 class Relations(Mapping[str, "DataFrame"]):
-    """Related tables: a mapping from name to DataFrame, parents first, that knows each table's keys.
+    """Map the name of each related table to its DataFrame, parent tables first.
 
     Attributes:
-        model: The tables' paths, columns, primary and foreign keys.
+        model: The paths, columns, primary keys and foreign keys of the tables.
     """
 
     def __init__(self, model: RelationalModel, frames: Mapping[str, DataFrame]) -> None:
-        """Keep the model and a DataFrame for each of its tables."""
+        """Store the model, and the DataFrame of each table."""
         self.model = model
         self._frames = dict(frames)
 
     def check_key(self) -> Relations:
-        """Read the documents once and refuse a root key that is null or stands on more than one of them.
+        """Check that the keys of the root table are unique and not null. Runs a Spark job.
 
         Returns:
             The same tables.
 
         Raises:
-            KeyNotUniqueError: Some of the keys are; the error names up to five of them.
+            KeyNotUniqueError: A key is duplicate or null; the error contains up to five such keys.
         """
         root = self.model.root
-        at = [str(position) for position, column in enumerate(root.columns) if column.key]
-        counted = self[root.name].toDF(*positions(len(root.columns))).groupBy(*at).count()
-        null = " OR ".join(f"`{position}` IS NULL" for position in at)
-        wrong = counted.where(f"`count` > 1 OR {null}").limit(_OFFENDERS_SHOWN).collect()
-        if wrong:
-            raise KeyNotUniqueError(root.name, root.primary_key, [(tuple(row[:-1]), row[-1]) for row in wrong])
+        keys = [str(index) for index, column in enumerate(root.columns) if column.key]
+        counts = self[root.name].toDF(*positions(len(root.columns))).groupBy(*keys).count()
+        is_null = " OR ".join(f"`{key}` IS NULL" for key in keys)
+        offenders = counts.where(f"`count` > 1 OR {is_null}").limit(_MAX_OFFENDERS).collect()
+        if offenders:
+            raise KeyNotUniqueError(root.name, root.primary_key, [(tuple(row[:-1]), row[-1]) for row in offenders])
         return self
+
+    def rebuild_documents(self) -> DataFrame:
+        """Join the tables back into nested documents; see ``rebuild_documents``."""
+        return rebuild_documents(self, model=self.model)
 
     @override
     def __getitem__(self, name: str) -> DataFrame:
@@ -70,36 +77,40 @@ class Relations(Mapping[str, "DataFrame"]):
 
 
 def relationalize(
-    df: DataFrame, *, root: str, key: str | Sequence[str], sep: str = "_", present: str | None = None
+    df: DataFrame, *, root: str, key: str | Sequence[str], sep: str = "_", present_suffix: str | None = None
 ) -> Relations:
-    """Split nested documents into a root table and one table for each array and map, at every depth.
+    """Split nested documents into a root table and one child table per array and map, at every depth.
 
-    Structs are flattened in place. A row of a child table is one element of an array, or one entry of a map (columns
-    ``key`` and ``value``); what is no struct stands in the column ``value``. Its primary key is the root key, named
-    ``<root>_<key>``, and the position from 0 at each level, named ``<path>_pos``: the same on every run. All but the
-    last of these are its foreign key. In place of an array or map its parent keeps ``<path>_size``, null where it was
-    null and 0 where it was empty.
+    Structs are flattened. A child table has one row per array element or map entry:
 
-    Nothing is read here. Each table reads the documents by itself when it is used, so write documents that are
-    costly to parse to Parquet first, and relationalize that.
+    - Values: the fields of a struct element; otherwise a column ``value``. A map entry has ``key`` and ``value``.
+    - Primary key: the root key, named ``<root>_<key>``, and the position from 0 at each level, named ``<path>_pos``.
+    - Foreign key: the primary key without the last position.
+
+    Keys are deterministic. The parent table has a column ``<path>_size`` instead of the array or map: null if it was
+    null, 0 if it was empty. Null elements and duplicates are kept.
+
+    No job runs until a table is used. Each table reads ``df`` again, so write documents that are slow to parse to
+    Parquet first.
 
     Args:
-        df: The documents, one a row.
-        root: The root table's name; a child's is ``<root>_<path>``.
-        key: The column, or columns, that tell the documents apart, by their names in the root table: not null and
-            unique, which ``Relations.check_key`` tests.
-        sep: What joins the names of a path.
-        present: A suffix; ``"_present"`` adds a boolean ``<path>_present`` for each struct that may be null, an array's
-            element being ``value``. With it ``denormalize`` can tell a null struct from one of nothing but nulls.
+        df: The documents, one per row.
+        root: The name of the root table; a child table is named ``<root>_<path>``.
+        key: One or more columns of the root table that identify a document. They must be unique and not null;
+            ``Relations.check_key`` checks this.
+        sep: The separator between the names of a path.
+        present_suffix: Suffix of a boolean column for each nullable struct, true if the struct is not null; None for
+            no such columns. With it ``rebuild_documents`` distinguishes a null struct from a struct of nulls. The
+            column of a struct in an array is named ``value_present`` with ``"_present"``.
 
     Returns:
         The tables by name. They print as a tree; ``.model`` has their keys, a preview and a Mermaid diagram.
 
     Raises:
-        InvalidArgumentError: ``root`` or ``key`` is empty.
-        ColumnNotFoundError: The root table has no such key column.
+        InvalidArgumentError: An argument has a wrong type, or ``root`` or ``key`` is empty.
+        ColumnNotFoundError: A key column does not exist in the root table.
         ColumnTypeError: A key column is an array or a map.
-        ColumnClashError: Two columns of a table, or two tables, would have one name.
+        ColumnClashError: Two columns of a table, or two tables, would have the same name.
 
     Example:
         >>> orders = spark.createDataFrame(
@@ -136,46 +147,70 @@ def relationalize(
         +---------+---------+--------------------+-----+-----+
         <BLANKLINE>
     """
-    model = RelationalModel(
-        df.schema, root=root, key=key, sep=sep, present=present, ignores_case=partial(ignores_case, df)
-    )
-    made: dict[str, _Rows] = {}
+    if not is_dataframe(df):
+        raise InvalidArgumentError("df", expected="a DataFrame", got=df)
+    frame = Frame.of(df)
+    model = RelationalModel.of_frame(frame, root=root, key=key, sep=sep, present_suffix=present_suffix)
+    fills_null_structs = any(table.flattening.levels for table in model.tables) and frame.is_sail
+    rows_by_table: dict[str, _Rows] = {}
     for table in model.tables:
-        nested = df if table.parent is None else _entries(made[table.parent], table)
+        nested = df if table.parent is None else _entries(rows_by_table[table.parent], table)
         nested = nested.toDF(*positions(len(table.rows.fields)))
-        flat = table.flattening.apply(nested).toDF(*positions(len(table.columns)))
-        made[table.name] = _Rows(table, nested, flat)
-    frames = {
-        name: rows.flat.selectExpr(*(f"{column.sql} AS `{at}`" for at, column in enumerate(rows.table.columns))).toDF(
-            *(column.name for column in rows.table.columns)
+        flat = table.flattening.apply(nested, fills_null_structs=fills_null_structs).toDF(
+            *positions(len(table.columns))
         )
-        for name, rows in made.items()
-    }
+        rows_by_table[table.name] = _Rows(table, nested, flat)
+    frames = {name: rows.select_columns() for name, rows in rows_by_table.items()}
     return Relations(model, frames)
 
 
 class _Rows(NamedTuple):
-    """A table's rows, their columns named by position: as they are, and flattened."""
+    """A table's rows before and after they are flattened, with columns named by position."""
 
     table: Table
     nested: DataFrame
     flat: DataFrame
 
+    def select_columns(self) -> DataFrame:
+        columns = self.table.columns
+        expressions = (f"{column.sql} AS `{index}`" for index, column in enumerate(columns))
+        return self.flat.selectExpr(*expressions).toDF(*(column.name for column in columns))
+
 
 def _entries(parents: _Rows, child: Table) -> DataFrame:
-    """Give each entry of the parents' array or map a row: the parent's key, the position, the entry."""
-    keys = [at for at, column in enumerate(parents.table.columns) if column.key]
+    """Explode the parents' array or map into rows of the parent's key, the position and the entry."""
+    keys = [index for index, column in enumerate(parents.table.columns) if column.key]
     leaves = parents.table.flattening.leaves
-    paths = [sql_path(parents.table.rows, leaves[at].path) for at in (*keys, child.source)]
+    paths = [_sql_path(parents.table.rows, leaves[index].path) for index in (*keys, child.source)]
     if None in paths:
-        exploded = parents.flat.selectExpr(*(f"`{at}`" for at in keys), f"posexplode(`{child.source}`)")
+        exploded = parents.flat.selectExpr(*(f"`{key}`" for key in keys), f"posexplode(`{child.source}`)")
     else:
-        # Past the wide frame: on 3,000 columns Spark takes 0.4 s to analyze each of the children.
+        # Use the nested rows: on 3,000 flat columns Spark takes 0.4 s to analyze each child table.
         *key_paths, source = map(str, paths)
         exploded = parents.nested.selectExpr(*key_paths, f"posexplode({source})")
     names = positions(len(child.rows.fields))
     entry = names[len(keys) + 1 :]
-    # The condition means the column itself. It keeps Spark's optimizer from comparing all nested fields used above an
-    # explode with one another, which takes it minutes at 3,000 leaves, and gains nothing above a posexplode.
-    kept = (f"if(isnull(`{at}`), null, `{at}`)" if at in entry else f"`{at}`" for at in names)
+    # Equal to the column. Without the conditional Spark's optimizer compares all nested fields used above the explode
+    # with one another, which takes minutes at 3,000 leaves and never prunes a posexplode.
+    kept = (f"if(isnull(`{name}`), null, `{name}`)" if name in entry else f"`{name}`" for name in names)
     return exploded.toDF(*names).selectExpr(*kept)
+
+
+def _sql_path(rows: StructType, path: Sequence[str]) -> str | None:
+    """Write the SQL of a path in rows whose columns are named by position.
+
+    Returns:
+        The SQL; None for a deep path, which slows Spark down, and for a path with names that differ from a sibling's
+        only in case, which Spark cannot resolve.
+    """
+    if len(path) > _MAX_PATH_LENGTH:
+        return None
+    parts: list[str] = []
+    data_type: DataType = rows
+    for name in path:
+        assert isinstance(data_type, StructType)  # noqa: S101 - narrows the type; all fields but the last are structs
+        if sum(other.lower() == name.lower() for other in data_type.names) > 1:
+            return None
+        parts.append(quote(name) if parts else f"`{data_type.names.index(name)}`")
+        data_type = data_type[name].dataType
+    return ".".join(parts)

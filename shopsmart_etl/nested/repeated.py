@@ -1,49 +1,44 @@
-"""Amounts of a parent row counted once after an explode."""
+"""Null the repeated parent values after an explode, so that sums count them once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-from pyspark.sql.types import IntegerType
+from pyspark.sql.types import IntegerType, StructField
 
-from shopsmart_etl._core.columns import find_column
-from shopsmart_etl._core.nested_fields import keep_metadata
-from shopsmart_etl._core.session import ignores_case
-from shopsmart_etl._core.sql import positions, type_text
-from shopsmart_etl._core.step import step
-from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
-from shopsmart_etl.typing import Transform
+from shopsmart_etl._core.checks import check_column, check_columns
+from shopsmart_etl._core.frame import Frame, Output, Plan
+from shopsmart_etl._core.step import Planner, step
+from shopsmart_etl.errors import InvalidArgumentError
 
 
 @step
-def keep_once(*columns: str, position: str | Sequence[str]) -> Transform:
-    """Keep a parent's values on the first of its exploded rows only, so that sums count them once.
+def null_repeated(*columns: str, position_column: str | Sequence[str]) -> Planner:
+    """Null repeated parent values after an explode, except on the first row, so that sums count them once.
 
-    An explode repeats every other column on each row: the order total stands on each order line, and its sum is too
-    large. This step makes the value null on all of a parent's rows but the first, the one whose position is 0, or null
-    where there was nothing to explode. Every row stays. Apply it right after the explode: a filter in between may
-    remove the first row.
+    An explode repeats all other columns on each row: every order line has the order total, so their sum is too large.
+    This step keeps the values on the row whose position is 0, or null for an empty or null array, and sets them to
+    null on all other rows. No rows are dropped. Apply it directly after the explode: a filter in between can drop the
+    first row, and its value.
 
     Args:
-        *columns: The parent's columns, at least one, of any type.
-        position: The column that ``explode_arrays(..., position=...)`` added, or, after several explodes, all of them.
+        *columns: Names of the parent columns, at least one, of any type.
+        position_column: The column that ``explode_arrays(..., position_suffix=...)`` added; after several explodes,
+            the position columns of all of them.
 
     Returns:
-        A Transform whose result has the same columns; those named are nullable.
+        A Transform whose result has the same columns; those in ``columns`` are nullable.
 
     Raises:
-        InvalidArgumentError: No column or no position is named.
-        ColumnNotFoundError: A column is not there.
+        InvalidArgumentError: An argument has a wrong type, or no column or no position column is given.
+        ColumnNotFoundError: A column does not exist.
         ColumnTypeError: A position column is not an int.
 
     Example:
         >>> orders = spark.createDataFrame(
         ...     [(1, 30, ["pen", "ink"]), (2, 5, []), (3, None, ["cup"])], "id int, total int, items array<string>")
-        >>> lines = orders.transform(explode_arrays("items", position="_pos"))
-        >>> lines.transform(keep_once("total", position="items_pos")).show()
+        >>> lines = orders.transform(explode_arrays("items", position_suffix="_pos"))
+        >>> lines.transform(null_repeated("total", position_column="items_pos")).show()
         +---+-----+---------+-----+
         | id|total|items_pos|items|
         +---+-----+---------+-----+
@@ -53,29 +48,36 @@ def keep_once(*columns: str, position: str | Sequence[str]) -> Transform:
         |  3| NULL|        0|  cup|
         +---+-----+---------+-----+
         <BLANKLINE>
-        >>> lines.transform(keep_once("total", position="items_pos")).selectExpr("sum(total)").collect()[0][0]
+        >>> totals = lines.transform(null_repeated("total", position_column="items_pos"))
+        >>> totals.selectExpr("sum(total)").collect()[0][0]
         35
     """
-    at = [position] if isinstance(position, str) else list(position)
-    if not columns:
-        raise InvalidArgumentError("columns", wanted="the names of the parent's columns, at least one", found=columns)
-    if not at:
-        raise InvalidArgumentError("position", wanted="the position column that the explode added", found=position)
+    names = [check_column("columns", column) for column in columns]
+    if not names:
+        raise InvalidArgumentError("columns", expected="the names of parent columns, at least one", got=columns)
+    position_columns = check_columns("position_column", position_column, at_least_one=True)
 
-    def keep(df: DataFrame) -> DataFrame:
-        schema = df.schema
-        kept = {find_column(schema, column, ignores_case=partial(ignores_case, df)) for column in columns}
-        places = [find_column(schema, column, ignores_case=partial(ignores_case, df)) for column in at]
-        for place in places:
-            field = schema.fields[place]
-            if not isinstance(field.dataType, IntegerType):
-                way_out = "Name the column that explode_arrays(..., position=...) added"
-                raise ColumnTypeError(
-                    field.name, wanted="an int position", found=type_text(field.dataType), way_out=way_out
-                )
-        first = " AND ".join(f"coalesce(`{place}`, 0) = 0" for place in places)
-        once = {str(number): F.expr(f"if({first}, `{number}`, NULL)") for number in kept}
-        placed = df.toDF(*positions(len(schema.fields))).withColumns(once)
-        return keep_metadata(placed, {str(number): schema.fields[number] for number in kept}).toDF(*schema.names)
+    def plan(frame: Frame) -> Plan:
+        repeated = {frame.index(name) for name in names}
+        positions = [
+            frame.require(
+                name,
+                IntegerType,
+                expected="an int position",
+                hint="Give the column that explode_arrays(..., position_suffix=...) added",
+            )
+            for name in position_columns
+        ]
+        first = " AND ".join(f"coalesce(`{position}`, 0) = 0" for position in positions)
 
-    return keep
+        def output(index: int) -> Output:
+            column = frame.column(index)
+            if index not in repeated:
+                return column
+            field = column.field
+            nullable = StructField(field.name, field.dataType, nullable=True, metadata=field.metadata)
+            return Output(nullable, f"if({first}, `{index}`, NULL)", column.source)
+
+        return frame.select([output(index) for index in range(len(frame.schema.fields))])
+
+    return plan

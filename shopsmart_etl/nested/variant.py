@@ -1,10 +1,7 @@
-"""A variant into typed columns."""
+"""Convert variants to typed columns."""
 
 from __future__ import annotations
 
-from functools import partial
-
-from pyspark.sql import DataFrame
 from pyspark.sql.types import (
     ArrayType,
     BooleanType,
@@ -17,41 +14,59 @@ from pyspark.sql.types import (
     MapType,
     NumericType,
     StringType,
+    StructField,
     StructType,
 )
 
-from shopsmart_etl._core.columns import find_column, refuse_clashes
-from shopsmart_etl._core.session import ignores_case
-from shopsmart_etl._core.sql import literal, positions, quote, type_text
-from shopsmart_etl._core.step import step
+from shopsmart_etl._core.checks import check_column, check_optional_text, check_schema
+from shopsmart_etl._core.frame import Frame, Output, Plan
+from shopsmart_etl._core.sql import (
+    all_of,
+    any_of,
+    call,
+    if_,
+    if_not_null,
+    lambda_,
+    literal,
+    path_text,
+    quote,
+    struct_of,
+    type_text,
+)
+from shopsmart_etl._core.step import Planner, step
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
-from shopsmart_etl.typing import Transform
 
 
 @step
-def expand_variant(column: str, *, schema: StructType, rescued: str | None = None) -> Transform:
-    """Give a variant column the types of a schema, and keep whole what does not fit them.
+def expand_variant(column: str, *, schema: StructType | str, rescued_column: str | None = None) -> Planner:
+    """Convert a variant column to a typed struct, and keep variants that do not match the schema in a rescued column.
 
-    The column becomes a struct of the schema (``flatten_struct`` opens it). A value fits where its type holds it
-    exactly: a number or numeric text without leading zeros and with no more decimals than the type has; ``true`` or
-    ``false``; a date as ``2026-01-31``. Floats and doubles are taken for the approximations that they are, and a string
-    holds anything. What does not fit is null, and then, as with a field that the schema does not name, the whole
-    variant stays in the rescued column. A field that is missing or a JSON null is null and fits.
+    Each value is converted only if its type represents it exactly:
+
+    - Numbers: numbers and numeric text, without leading zeros and with at most the decimals of the type. Floats and
+      doubles may round.
+    - Booleans: ``true`` and ``false``. Dates: ``2026-01-31``. Strings: every value.
+
+    Other values become null, and the rescued column contains the whole variant. It also does so if the variant has
+    fields that are not in the schema. Missing fields and JSON nulls become null, and empty arrays stay empty, without
+    a rescue. A null variant becomes a null struct.
 
     Args:
-        column: A variant column at the top level (Spark 4 and later have them); its name is taken literally.
-        schema: The types wanted: structs, arrays, maps from strings, and atoms. Every field may be null.
-        rescued: Name of the variant column, after the struct, that keeps what does not fit; ``<column>_rescued`` if
-            None. It is null where everything fits.
+        column: The name of a top-level variant column (Spark 4.0 or newer), taken literally.
+        schema: The schema of the struct, as a StructType or DDL text: structs, arrays, maps with string keys, and
+            atomic types. All fields are nullable.
+        rescued_column: The name of the rescued column, a variant. Default: ``<column>_rescued``.
 
     Returns:
-        A Transform whose result has the same columns, the variant replaced by the struct and the rescued column.
+        A Transform whose result has the same columns, with the variant replaced by the struct and the rescued column,
+        which is null if the whole variant matches the schema.
 
     Raises:
-        InvalidArgumentError: ``schema`` is not a StructType with fields, or has a map whose keys are no strings.
-        ColumnNotFoundError: The column is not there.
-        ColumnTypeError: The column is not a variant.
-        ColumnClashError: The rescued column's name is taken.
+        InvalidArgumentError: An argument has a wrong type, or ``schema`` has no fields or a map with keys that are
+            not strings.
+        ColumnNotFoundError: ``column`` does not exist.
+        ColumnTypeError: ``column`` is not a variant.
+        ColumnClashError: The name of the rescued column is already in use.
 
     Example:
         >>> from pyspark.sql.types import ArrayType, DecimalType, LongType, StringType, StructType
@@ -69,108 +84,119 @@ def expand_variant(column: str, *, schema: StructType, rescued: str | None = Non
         +---------------+-----------------------+
         <BLANKLINE>
     """
-    if not isinstance(schema, StructType) or not schema.fields:
-        raise InvalidArgumentError("schema", wanted="a StructType with fields", found=schema)
-    _refuse_map_keys(schema)
+    check_column("column", column)
+    check_schema("schema", schema)
+    check_optional_text("rescued_column", rescued_column)
+    if isinstance(schema, StructType):
+        _check_schema(schema)
 
-    def expand(df: DataFrame) -> DataFrame:
-        have = df.schema
-        at = find_column(have, column, ignores_case=partial(ignores_case, df))
-        field = have.fields[at]
+    def plan(frame: Frame) -> Plan:
+        typed = frame.as_schema("schema", schema)
+        _check_schema(typed)
+        index = frame.index(column)
+        field = frame.schema.fields[index]
         if field.dataType.typeName() != "variant":
-            way_out = "parse_json makes a variant of text, on Spark 4 and later"
-            raise ColumnTypeError(field.name, wanted="a variant", found=type_text(field.dataType), way_out=way_out)
-        kept = rescued or f"{field.name}_rescued"
-        names = [*have.names[: at + 1], kept, *have.names[at + 1 :]]
-        origins = [f"column {quote(name)}" for name in have.names]
-        origins.insert(at + 1, f"what of {quote(field.name)} does not fit")
-        refuse_clashes(
-            zip(names, origins, strict=True), ignores_case=partial(ignores_case, df), way_out="Give another rescued="
-        )
-        columns = [f"`{other}`" for other in range(len(have.fields))]
-        columns[at] = f"{_typed(f'`{at}`', schema, 0)} AS `{at}`"
-        columns.insert(at + 1, f"if({_fits(f'`{at}`', schema, 0)}, NULL, `{at}`) AS rescued")
-        return df.toDF(*positions(len(have.fields))).selectExpr(*columns).toDF(*names)
+            hint = "parse_json converts text to a variant (Spark 4.0 or newer)"
+            raise ColumnTypeError(field.name, expected="a variant", got=type_text(field.dataType), hint=hint)
+        rescued = rescued_column or f"{field.name}_rescued"
+        outputs = [frame.column(other) for other in range(len(frame.schema.fields))]
+        outputs[index : index + 1] = [
+            Output(StructField(field.name, typed), _typed(f"`{index}`", typed, 0), path_text([field.name])),
+            Output(
+                StructField(rescued, field.dataType),
+                if_(_fits(f"`{index}`", typed, 0), "NULL", f"`{index}`"),
+                f"the rescued column of {quote(field.name)}",
+                is_new=True,
+            ),
+        ]
+        return frame.select(outputs, hint="Give another rescued_column=")
 
-    return expand
-
-
-def _refuse_map_keys(of: DataType) -> None:
-    if isinstance(of, StructType):
-        for field in of.fields:
-            _refuse_map_keys(field.dataType)
-    elif isinstance(of, ArrayType):
-        _refuse_map_keys(of.elementType)
-    elif isinstance(of, MapType):
-        if not isinstance(of.keyType, StringType):
-            raise InvalidArgumentError("schema", wanted="maps whose keys are strings", found=type_text(of))
-        _refuse_map_keys(of.valueType)
+    return plan
 
 
-def _typed(value: str, of: DataType, depth: int) -> str:
-    """Write the SQL of a variant's value as a type, null where it does not fit."""
-    if isinstance(of, StructType):
-        fields = (f"{_typed(_member(value, f.name), f.dataType, depth)} AS {quote(f.name)}" for f in of.fields)
-        return f"if({_members(value)} IS NULL, NULL, struct({', '.join(fields)}))"
-    each = f"x{depth}"
-    if isinstance(of, ArrayType):
-        return f"transform({_elements(value)}, {each} -> {_typed(each, of.elementType, depth + 1)})"
-    if isinstance(of, MapType):
-        return f"transform_values({_members(value)}, (k{depth}, {each}) -> {_typed(each, of.valueType, depth + 1)})"
-    return f"if({_fits(value, of, depth)}, {_got(value, of.simpleString())}, NULL)"
+def _check_schema(schema: StructType) -> None:
+    if not schema.fields:
+        raise InvalidArgumentError("schema", expected="a StructType with fields", got=schema)
+    _check_map_keys(schema)
 
 
-def _fits(value: str, of: DataType, depth: int) -> str:
-    """Write the SQL that tells whether a type holds a variant's value exactly; never null."""
-    if isinstance(of, StructType):
-        known = ", ".join(literal(name) for name in of.names)
-        within = [f"forall(map_keys({_members(value)}), k{depth} -> k{depth} IN ({known}))"]
-        within += [_fits(_member(value, field.name), field.dataType, depth) for field in of.fields]
-        inside = " AND ".join(within)
-        return f"({_absent(value)} OR coalesce({_members(value)} IS NOT NULL AND {inside}, false))"
-    each = f"x{depth}"
-    if isinstance(of, ArrayType):
-        inside = f"forall({_elements(value)}, {each} -> {_fits(each, of.elementType, depth + 1)})"
-    elif isinstance(of, MapType):
-        inside = f"forall(map_values({_members(value)}), {each} -> {_fits(each, of.valueType, depth + 1)})"
+def _check_map_keys(data_type: DataType) -> None:
+    if isinstance(data_type, StructType):
+        for field in data_type.fields:
+            _check_map_keys(field.dataType)
+    elif isinstance(data_type, ArrayType):
+        _check_map_keys(data_type.elementType)
+    elif isinstance(data_type, MapType):
+        if not isinstance(data_type.keyType, StringType):
+            raise InvalidArgumentError("schema", expected="maps whose keys are strings", got=type_text(data_type))
+        _check_map_keys(data_type.valueType)
+
+
+def _typed(value: str, data_type: DataType, depth: int) -> str:
+    """Write the SQL that converts a variant's value to a type; null if the conversion is not exact."""
+    if isinstance(data_type, StructType):
+        fields = [(field.name, _typed(_member(value, field.name), field.dataType, depth)) for field in data_type.fields]
+        return if_not_null(_members(value), struct_of(fields))
+    key, each = f"k{depth}", f"x{depth}"
+    if isinstance(data_type, ArrayType):
+        return call("transform", _elements(value), lambda_(each, _typed(each, data_type.elementType, depth + 1)))
+    if isinstance(data_type, MapType):
+        typed = lambda_([key, each], _typed(each, data_type.valueType, depth + 1))
+        return call("transform_values", _members(value), typed)
+    return if_(_fits(value, data_type, depth), _get(value, data_type.simpleString()))
+
+
+def _fits(value: str, data_type: DataType, depth: int) -> str:
+    """Write the SQL condition, never null, that a type represents a variant's value exactly."""
+    key, each = f"k{depth}", f"x{depth}"
+    if isinstance(data_type, StructType):
+        has_known_names = lambda_(key, f"{key} IN ({', '.join(literal(name) for name in data_type.names)})")
+        conditions = [f"{_members(value)} IS NOT NULL", call("forall", _keys(value), has_known_names)]
+        conditions += [_fits(_member(value, field.name), field.dataType, depth) for field in data_type.fields]
+    elif isinstance(data_type, ArrayType):
+        conditions = [call("forall", _elements(value), lambda_(each, _fits(each, data_type.elementType, depth + 1)))]
+    elif isinstance(data_type, MapType):
+        values = call("map_values", _members(value))
+        conditions = [call("forall", values, lambda_(each, _fits(each, data_type.valueType, depth + 1)))]
     else:
-        inside = f"{_got(value, of.simpleString())} IS NOT NULL"
-        pattern = _written(of)
+        conditions = [f"{_get(value, data_type.simpleString())} IS NOT NULL"]
+        pattern = _exact_text(data_type)
         if pattern:
-            inside += f" AND {_got(value, 'string')} RLIKE '{pattern}'"
-    return f"({_absent(value)} OR coalesce({inside}, false))"
+            conditions.append(f"{_get(value, 'string')} RLIKE '{pattern}'")
+    is_absent = f"{value} IS NULL", call("is_variant_null", value)
+    return any_of([*is_absent, call("coalesce", all_of(conditions), "false")])
 
 
-def _written(of: DataType) -> str | None:
-    """Give the pattern of the text that a type holds without loss, or None where a cast tells."""
-    # [0-9] and [.], since how a backslash is written in a literal depends on the session.
+def _exact_text(data_type: DataType) -> str | None:
+    """Return a pattern of the texts that a type represents exactly; None if the cast is exact by itself."""
+    # [0-9] and [.] instead of backslashes, whose escape in a literal depends on the session.
     whole = "^-?(0|[1-9][0-9]*)"
-    if isinstance(of, DecimalType):
-        return f"{whole}([.][0-9]{{1,{of.scale}}})?$" if of.scale else f"{whole}$"
-    if isinstance(of, (FloatType, DoubleType)):
+    if isinstance(data_type, DecimalType):
+        return f"{whole}([.][0-9]{{1,{data_type.scale}}})?$" if data_type.scale else f"{whole}$"
+    if isinstance(data_type, (FloatType, DoubleType)):
         return "^[-+0-9.eE]+$"
-    if isinstance(of, (IntegralType, NumericType)):
+    if isinstance(data_type, (IntegralType, NumericType)):
         return f"{whole}$"
-    if isinstance(of, BooleanType):
+    if isinstance(data_type, BooleanType):
         return "^(true|false)$"
-    return "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" if isinstance(of, DateType) else None
+    return "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" if isinstance(data_type, DateType) else None
 
 
-def _absent(value: str) -> str:
-    return f"{value} IS NULL OR is_variant_null({value})"
-
-
-def _got(value: str, of: str) -> str:
-    return f"try_variant_get({value}, '$', '{of}')"
+def _get(value: str, type_name: str) -> str:
+    return call("try_variant_get", value, "'$'", f"'{type_name}'")
 
 
 def _elements(value: str) -> str:
-    return _got(value, "array<variant>")
+    return _get(value, "array<variant>")
 
 
 def _members(value: str) -> str:
-    return _got(value, "map<string,variant>")
+    return _get(value, "map<string,variant>")
+
+
+def _keys(value: str) -> str:
+    return call("map_keys", _members(value))
 
 
 def _member(value: str, name: str) -> str:
-    return f"try_element_at({_members(value)}, {literal(name)})"
+    return call("try_element_at", _members(value), literal(name))

@@ -1,4 +1,4 @@
-"""Figures that a chain is asked for: one place of it, and one step that counts there."""
+"""Metrics at one point of a chain, counted by an observation, or by an aggregation of its own."""
 
 from __future__ import annotations
 
@@ -9,122 +9,84 @@ from typing import TypeAlias
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
-from shopsmart_etl._core.engine import refuse_to_observe
+from shopsmart_etl._core.session import is_connect
 from shopsmart_etl._core.sql import positions, quote
-from shopsmart_etl.errors import AuditIncompleteError, UnsupportedError
+from shopsmart_etl.errors import AuditIncompleteError
 
-# Writes the figures of a DataFrame in SQL, given what reaches a column by its position.
-Counts: TypeAlias = Callable[[DataFrame, Callable[[int], str]], dict[str, str]]
+Metrics: TypeAlias = Callable[[Callable[[int], str]], Sequence[str]]
+"""Writes metrics in SQL, given a function that writes a column by its position."""
 
-# Spark hands the figures over a moment after the action has ended.
+# Spark delivers the metrics a moment after the action has ended.
 _SECONDS_TO_ARRIVE = 30
 
 
-class Place:
-    """A place of a chain, and all that is counted there by steps that stand side by side.
+class ObservationPoint:
+    """A point of a chain, with everything that adjacent steps count there.
 
-    One node of the plan counts for all of them: each node takes rows out of the code that Spark compiles, and back.
+    One node of the plan counts for all of them: Spark interrupts compiled code at each such node.
     """
 
-    def __init__(self, df: DataFrame, *, in_passing: bool) -> None:
-        """Begin with nothing counted."""
+    def __init__(self, df: DataFrame, *, use_observation: bool) -> None:
+        """Start without metrics."""
         self._names = df.schema.names
-        self._told_apart = len({name.lower() for name in self._names}) == len(self._names)
-        self._rows = df if self._told_apart else df.toDF(*positions(len(self._names)))
-        self.in_passing = in_passing
-        self._figures: list[Column] = []
+        self._has_unique_names = len({name.lower() for name in self._names}) == len(self._names)
+        self._rows = df if self._has_unique_names else df.toDF(*positions(len(self._names)))
+        self._use_observation = use_observation
+        self._metrics: list[Column] = []
         self._observation: Observation | None = None
-        self._got: list[int] = []
-        self._end = df
+        self._values: list[int] = []
+        self._result = df
 
-    def ends_in(self, df: DataFrame) -> bool:
-        """Tell whether a DataFrame is what the last step here handed on, and has not been cached since."""
-        return df is self._end and not (self.in_passing and df.is_cached)
+    def precedes(self, df: DataFrame) -> bool:
+        """Tell whether a DataFrame is the result of the last step here, and has not been cached since."""
+        return df is self._result and not (self._use_observation and df.is_cached)
 
-    def column(self, at: int) -> str:
-        """Reach a column by its position, in SQL."""
-        return quote(self._names[at] if self._told_apart else str(at))
-
-    def count(self, figures: Sequence[str]) -> tuple[DataFrame, range]:
-        """Count more; give the DataFrame to hand on, and where these figures will be among all of this place."""
-        before = len(self._figures)
+    def add(self, metrics: Metrics) -> tuple[DataFrame, range]:
+        """Add metrics; return the step's result, and the positions of the metrics among all of this point."""
+        start = len(self._metrics)
         # By position, since the report's names may be any text.
-        self._figures += [F.expr(f"{figure} AS figure{at}") for at, figure in enumerate(figures, before)]
-        self._got = []
-        if self.in_passing:
+        self._metrics += [F.expr(f"{sql} AS metric{index}") for index, sql in enumerate(metrics(self._column), start)]
+        self._values = []
+        if self._use_observation:
             self._observation = observation = Observation()
-            observed = self._rows.observe(observation, *self._figures)
-            self._end = observed if self._told_apart else observed.toDF(*self._names)
-        return self._end, range(before, len(self._figures))
+            observed = self._rows.observe(observation, *self._metrics)
+            self._result = observed if self._has_unique_names else observed.toDF(*self._names)
+        return self._result, range(start, len(self._metrics))
 
-    def figures(self, call: str) -> list[int]:
-        """Give all figures of this place; wait for them, but not for an action that never comes."""
-        if not self._got:
-            got = _arrived(self._observation, call) if self._observation is not None else {}
-            if not got:
-                got = self._rows.agg(*self._figures).collect()[0].asDict()
-                # Spark's optimizer takes away what stands behind no rows, the observation with it. Where there are
-                # rows, the action had no need of them.
-                if self.in_passing and any(got.values()):
+    def values(self, call: str) -> list[int]:
+        """Return all metrics of this point. Waits for them, but not for an action that was never run.
+
+        Raises:
+            AuditIncompleteError: No action has counted them.
+        """
+        if not self._values:
+            values = _arrived(self._observation, call) if self._observation is not None else {}
+            if not values:
+                values = self._rows.agg(*self._metrics).collect()[0].asDict()
+                # Spark drops an observation below a relation that turns out to be empty, as adaptive execution does
+                # after a shuffle without rows. On Connect that looks like an observation that no action has run.
+                if self._use_observation and any(values.values()) and is_connect(self._rows.sparkSession):
                     raise AuditIncompleteError(call)
-            self._got = [got[f"figure{at}"] for at in range(len(self._figures))]
-        return self._got
+            self._values = [values[f"metric{index}"] for index in range(len(self._metrics))]
+        return self._values
 
-
-class Observed:
-    """One step's figures, before and after they are there."""
-
-    def __init__(self, part: str, call: str, counts: Counts, place: Callable[[DataFrame], Place]) -> None:
-        """Say what is counted, and how the place is found where."""
-        self.part = part
-        self.call = call
-        self._counts = counts
-        self._find = place
-        self._place: Place | None = None
-        self._found: dict[str, int] = {}
-
-    def observe(self, df: DataFrame) -> DataFrame:
-        """Hand on a DataFrame that is counted."""
-        if self._place is not None:
-            raise UnsupportedError(f"{self.call} stands in a chain already; make a step for each place that is counted")
-        if df.isStreaming:
-            raise UnsupportedError(
-                "an audit counts one batch; on a stream, use DataFrame.observe with a query listener"
-            )
-        place = self._find(df)
-        if place.in_passing:
-            refuse_to_observe(df.sparkSession, self.call)
-        counts = self._counts(df, place.column)
-        self._place = place
-        if not counts:
-            return df
-        counted, figures = place.count(list(counts.values()))
-        self._found = dict(zip(counts, figures, strict=True))
-        return counted
-
-    def figures(self) -> dict[str, int]:
-        """Give the figures, once there are some."""
-        if self._place is None:
-            raise AuditIncompleteError(self.call)
-        if not self._found:
-            return {}
-        got = self._place.figures(self.call)
-        return {name: got[at] for name, at in self._found.items()}
+    def _column(self, index: int) -> str:
+        return quote(self._names[index] if self._has_unique_names else str(index))
 
 
 def _arrived(observation: Observation, call: str) -> dict[str, int]:
-    """Wait for the figures; none come where Spark has run the chain without the observation."""
-    got: list[dict[str, int]] = []
-    waiting = Thread(target=lambda: got.append(_get(observation)), daemon=True)
+    """Wait for the metrics; none come where Spark has run the chain without the observation."""
+    arrived: list[dict[str, int]] = []
+    waiting = Thread(target=lambda: arrived.append(_get(observation)), daemon=True)
     waiting.start()
     waiting.join(_SECONDS_TO_ARRIVE)
-    if not got:
+    if not arrived:
         raise AuditIncompleteError(call)
-    return got[0]
+    return arrived[0]
 
 
 def _get(observation: Observation) -> dict[str, int]:
     try:
         return observation.get
-    except Exception:  # noqa: BLE001 - on classic Spark 4 a Java error, without a type of its own, says that there are none
+    except Exception:  # noqa: BLE001 - on classic Spark 4 a Java error, without a type of its own, means that there are none
         return {}

@@ -1,90 +1,53 @@
-"""What a chain did, counted in passing."""
+"""Count what a chain does while it runs: rows, missing and imputed values, violations."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from html import escape
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from pyspark.sql import DataFrame
-from pyspark.sql.types import BooleanType, DoubleType, FloatType, StructType
+from pyspark.sql.types import BooleanType, DoubleType, FloatType
 from typing_extensions import override
 
-from shopsmart_etl._core.columns import find_column
-from shopsmart_etl._core.session import ignores_case
+from shopsmart_etl._core.checks import (
+    check_column,
+    check_flag,
+    check_optional_text,
+    check_step,
+    check_text,
+    check_texts,
+)
+from shopsmart_etl._core.frame import Frame, Plan
 from shopsmart_etl._core.sql import literal
-from shopsmart_etl._core.step import Step
-from shopsmart_etl.errors import InvalidArgumentError
-from shopsmart_etl.quality._observed import Counts, Observed, Place
+from shopsmart_etl._core.step import Chain, Planner
+from shopsmart_etl.errors import AuditIncompleteError, InvalidArgumentError, UnsupportedError
+from shopsmart_etl.quality._audit_step import AuditStep, PlannerOf, audit_step
+from shopsmart_etl.quality._observed import Metrics
+from shopsmart_etl.quality._runs import Counting, Run, Runs
+from shopsmart_etl.quality.audit_report import AuditReport
 from shopsmart_etl.quality.rules import Rule
+from shopsmart_etl.quality.violations import check_rules, find_violations
 from shopsmart_etl.typing import Transform
-
-_PARTS = "rows", "dropped", "missing", "filled", "violations"
-
-
-@dataclass(frozen=True)
-class AuditReport:
-    """The figures of a run: prints as text, shows as a table in a notebook, and turns to JSON.
-
-    Attributes:
-        rows: Rows at each place that was counted, in the order of the chain.
-        dropped: Rows that each step that was watched did not hand on.
-        missing: Null (and NaN) values of each column.
-        filled: Imputed values of each column.
-        violations: Rows that break each rule.
-        rows_in: Rows that came in, where the report was asked to reconcile.
-        rows_out: Rows that went out, all ways together.
-    """
-
-    rows: Mapping[str, int] = field(default_factory=dict)
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    missing: Mapping[str, int] = field(default_factory=dict)
-    filled: Mapping[str, int] = field(default_factory=dict)
-    violations: Mapping[str, int] = field(default_factory=dict)
-    rows_in: int | None = None
-    rows_out: int | None = None
-
-    @property
-    def reconciled(self) -> bool | None:
-        """Whether as many rows went out as came in; None where the report was not asked."""
-        return None if self.rows_in is None else self.rows_in == self.rows_out
-
-    def to_json(self) -> str:
-        """Write the figures as JSON."""
-        return json.dumps({**asdict(self), "reconciled": self.reconciled})
-
-    def _lines(self) -> list[tuple[str, str, str]]:
-        lines = [(part, name, f"{count:,}") for part in _PARTS for name, count in getattr(self, part).items()]
-        if self.rows_in is not None:
-            verdict = "reconciled" if self.reconciled else "NOT reconciled"
-            lines.append((verdict, "rows in, rows out", f"{self.rows_in:,}, {self.rows_out:,}"))
-        return lines
-
-    @override
-    def __repr__(self) -> str:
-        lines = self._lines()
-        widths = [max((len(line[at]) for line in lines), default=0) for at in range(3)]
-        return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in lines)
-
-    def _repr_html_(self) -> str:
-        rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>" for line in self._lines())
-        return f"<table><tbody>{rows}</tbody></table>"
 
 
 class Audit:
     """Counts rows, missing values, imputed values and violations while a chain runs, in the same Spark job.
 
-    Its methods make steps that hand on what they are given. The figures are those of the first action that runs the
-    whole chain: let that be the write, since an action that stops early, such as ``show``, or fails, counts what it
-    saw. Before Spark 4.3, rows that are computed again are counted again: those of a global sort such as ``orderBy``,
-    which samples them first, and those of an executor that is lost. Steps that stand side by side count together,
-    which costs less. A step stands in one chain, once.
+    Its methods build steps that leave rows and columns unchanged. The metrics are those of the first action that runs
+    the whole chain: let that be the write, since an action that stops early, such as ``show``, or fails, counts only
+    the rows that it read. Before Spark 4.3, recomputed rows are counted twice: those of a global sort such as
+    ``orderBy``, which samples its input first, and those of a lost executor. Adjacent steps are counted together, which
+    is cheaper. Where no row is left after a shuffle, Spark drops the observations before it: the report then computes
+    their metrics by an aggregation, or on Connect, where no later action brings them, raises ``AuditIncompleteError``.
+
+    The steps can be applied in any number of chains and as often as needed. Applying a step that the current run
+    already has begins a new run; ``report`` is about the newest run, ``reports`` about all of them. Use each name once
+    in a chain: a second use is refused where it follows the first directly, and begins a new run elsewhere. An audit
+    keeps its runs, with the plans of their DataFrames, as long as it lives; a pickled audit keeps only its settings.
 
     Args:
-        in_passing: False is for engines that have no observations or lose them, Sail and Connect before
-            Spark 4.2: the figures of each place are then counted by one aggregation, when the report is
-            first asked for, which runs the chain up to there again.
+        use_observation: False is for engines that have no observations or lose them, Sail and Connect before Spark 4.2:
+            the metrics are then computed by an aggregation for each group of adjacent steps, when a report first asks
+            for them, which runs the chain up to there again.
 
     Example:
         >>> audit, logs = Audit(), spark.createDataFrame(
@@ -93,13 +56,13 @@ class Audit:
         ...     audit.count("bronze"),
         ...     audit.missing("paid"),
         ...     impute_financials("paid"),
-        ...     audit.filled(),
-        ...     flag_violations(not_null("user")),
-        ...     audit.violations(not_null("user")),
+        ...     audit.filled("paid"),
+        ...     flag_violations(rules.not_null("user")),
+        ...     audit.violations(rules.not_null("user")),
         ...     audit.count("silver"),
         ...     write_partitioned(new_path(), by="user"))
         >>> rows = logs.transform(silver).count()
-        >>> audit.report(rows_in="bronze", rows_out=["silver"])
+        >>> audit.report(rows_in="bronze", rows_out="silver")
         rows        bronze                  3
         rows        silver                  3
         missing     paid                    2
@@ -108,154 +71,207 @@ class Audit:
         reconciled  rows in, rows out  3, 3
     """
 
-    def __init__(self, *, in_passing: bool = True) -> None:
-        """Begin with nothing counted."""
-        self._in_passing = in_passing
-        self._observed: list[Observed] = []
-        self._counted: set[tuple[str, str]] = set()
-        self._dropped: dict[str, tuple[Observed, Observed]] = {}
-        self._last: Place | None = None
+    def __init__(self, *, use_observation: bool = True) -> None:
+        """Start without a run."""
+        self._use_observation = check_flag("use_observation", use_observation)
+        self._runs = Runs(use_observation=use_observation)
 
-    def count(self, name: str) -> Transform:
-        """Count the rows at this place of the chain.
+    def __getstate__(self) -> dict[str, bool]:
+        """Pickle the settings: the runs are those of a session."""
+        return {"use_observation": self._use_observation}
 
-        Args:
-            name: What the report calls the place.
+    def __setstate__(self, state: dict[str, bool]) -> None:
+        """Start without a run."""
+        self.__init__(**state)  # type: ignore[misc]
 
-        Returns:
-            A step that changes nothing.
-        """
-        self._take(name)
-        return self._step("rows", f"count({name!r})", _rows(name))
+    @override
+    def __repr__(self) -> str:
+        return "Audit()" if self._use_observation else "Audit(use_observation=False)"
 
-    def dropped(self, name: str, step: Transform) -> Transform:
-        """Count the rows that a step does not hand on, such as the duplicates that ``deduplicate`` drops.
+    @audit_step
+    def count(self, name: str) -> PlannerOf:
+        """Count the rows at this point of the chain.
 
         Args:
-            name: What the report calls them.
-            step: The step, which takes rows away and adds none.
+            name: The name of the count in the report.
 
         Returns:
-            The step, watched.
+            A Transform that leaves rows and columns unchanged.
         """
-        self._take(name)
-        call = f"audit.dropped({name!r}, {step!r})"
-        before, after = (Observed("dropped", call, _rows(name), self._place) for _ in range(2))
-        self._dropped[name] = before, after
-        made = Step(lambda df: after.observe(step(before.observe(df))), runs_spark=True)
-        made.built_by(call)
-        return made
+        check_text("name", name, expected="the name of the count")
+        return self._counts("rows", [name], lambda _: _rows)
 
-    def missing(self, *columns: str) -> Transform:
-        """Count null, and in float and double columns NaN, in each of some columns.
+    @audit_step
+    def dropped(self, name: str, step: Transform) -> PlannerOf:
+        """Count the rows that a step drops, such as the duplicates that ``deduplicate`` drops.
 
         Args:
-            *columns: Their names, literally; at least one.
+            name: The name of the dropped rows in the report.
+            step: The step, which drops rows and adds none.
 
         Returns:
-            A step that changes nothing.
+            The step, with the rows before and after it counted.
         """
-        if not columns:
-            raise InvalidArgumentError("columns", wanted="the columns to count in, at least one", found=columns)
-        for name in columns:
-            self._take(name, "missing")
+        check_text("name", name, expected="the name of the dropped rows")
+        check_step("step", step)
 
-        def counts(df: DataFrame, column: Callable[[int], str]) -> dict[str, str]:
-            schema = df.schema
-            found = {name: find_column(schema, name, ignores_case=lambda: ignores_case(df)) for name in columns}
-            return {name: _count(_is_missing(schema, at, column)) for name, at in found.items()}
+        def count_after(call: str) -> Planner:
+            return _plan(lambda df: self._runs.count_after(df, Counting(call, "dropped", (name,)), _rows))
 
-        return self._step("missing", f"missing({', '.join(map(repr, columns))})", counts)
+        counts = self._counts("dropped", [name], lambda _: _rows), count_after
+        before, after = (AuditStep(self.dropped, (name, step), {}, planner_of) for planner_of in counts)
+        return lambda _: Chain([before, step, after])
 
-    def filled(self, *, flag_suffix: str = "_imputed") -> Transform:
-        """Count what ``impute_financials`` filled, by its flags at the top level.
+    @audit_step
+    def missing(self, *columns: str) -> PlannerOf:
+        """Count the null values, and in float and double columns the NaN values, of columns.
 
         Args:
-            flag_suffix: The suffix that it was given.
+            *columns: The columns' names, taken literally; at least one.
 
         Returns:
-            A step that changes nothing.
+            A Transform that leaves rows and columns unchanged.
         """
+        _check_columns(columns)
 
-        def counts(df: DataFrame, column: Callable[[int], str]) -> dict[str, str]:
-            return {
-                one.name.removesuffix(flag_suffix): _count(column(at))
-                for at, one in enumerate(df.schema.fields)
-                if one.name.endswith(flag_suffix) and isinstance(one.dataType, BooleanType)
-            }
+        def metrics(frame: Frame) -> Metrics:
+            indexes = [frame.index(column) for column in columns]
+            return lambda column: [_count(_is_missing(frame, index, column(index))) for index in indexes]
 
-        return self._step("filled", "filled()", counts)
+        return self._counts("missing", columns, metrics)
 
-    def violations(self, *rules: Rule, violations: str = "_violations") -> Transform:
-        """Count the rows that break each rule.
+    @audit_step
+    def filled(self, *columns: str, flag_suffix: str = "_imputed") -> PlannerOf:
+        """Count the values that ``impute_financials`` filled, by the flags of its top-level columns.
+
+        Args:
+            *columns: The columns that were filled, at least one.
+            flag_suffix: The suffix that ``impute_financials`` was given.
+
+        Returns:
+            A Transform that leaves rows and columns unchanged. Applied to a DataFrame without the boolean column
+            ``<column><flag_suffix>``, it raises ``ColumnNotFoundError`` or ``ColumnTypeError``.
+        """
+        _check_columns(columns)
+        check_text("flag_suffix", flag_suffix, expected="the suffix of the flags' names")
+
+        def metrics(frame: Frame) -> Metrics:
+            indexes = [
+                frame.require(column + flag_suffix, BooleanType, expected="the boolean that impute_financials adds")
+                for column in columns
+            ]
+            return lambda column: [_count(column(index)) for index in indexes]
+
+        return self._counts("filled", columns, metrics)
+
+    @audit_step
+    def violations(self, *rules: Rule, violations_column: str = "_violations") -> PlannerOf:
+        """Count the rows that violate each rule.
 
         Args:
             *rules: The rules that ``flag_violations`` was given.
-            violations: The column that it added.
+            violations_column: The column that it added.
 
         Returns:
-            A step that changes nothing.
+            A Transform that leaves rows and columns unchanged.
         """
-        if not rules:
-            raise InvalidArgumentError("rules", wanted="the rules that were flagged, at least one", found=rules)
-        for rule in rules:
-            self._take(rule.name, "violations")
+        check_rules("rules", rules)
+        check_column("violations_column", violations_column)
 
-        def counts(df: DataFrame, column: Callable[[int], str]) -> dict[str, str]:
-            broken = column(find_column(df.schema, violations, ignores_case=lambda: ignores_case(df)))
-            some = f"size({broken}) > 0"
-            return {rule.name: _count(f"{some} AND array_contains({broken}, {literal(rule.name)})") for rule in rules}
+        def metrics(frame: Frame) -> Metrics:
+            index = find_violations(frame, violations_column)
+            return lambda column: [_count(_is_violated(rule, column(index))) for rule in rules]
 
-        return self._step("violations", f"violations({', '.join(map(repr, rules))})", counts)
+        return self._counts("violations", [rule.name for rule in rules], metrics)
 
-    def report(self, *, rows_in: str | None = None, rows_out: Sequence[str] = ()) -> AuditReport:
-        """Gather the figures, after the action that ran the chain.
+    def report(self, *, rows_in: str | None = None, rows_out: str | Sequence[str] = ()) -> AuditReport:
+        """Report the metrics of the newest run, after the action that ran its chain.
 
         Args:
-            rows_in: The name of the count of what came in; None reconciles nothing.
-            rows_out: The names of the counts, dropped rows among them, that together should be as large.
+            rows_in: The name of the count of the input rows. None reconciles nothing.
+            rows_out: The names of the counts, or of dropped rows, that should add up to the input rows.
 
         Returns:
             The report.
 
         Raises:
-            AuditIncompleteError: A step of this audit has not been run by an action.
-            InvalidArgumentError: A name was never counted.
+            AuditIncompleteError: No step of this audit was applied, or no action has run one of them.
+            InvalidArgumentError: The run has no count of a name.
         """
-        parts: dict[str, dict[str, int]] = {part: {} for part in _PARTS}
-        for one in self._observed:
-            parts[one.part].update(one.figures())
-        for name, (before, after) in self._dropped.items():
-            parts["dropped"][name] = before.figures()[name] - after.figures()[name]
-        counts = {**parts["rows"], **parts["dropped"]}
-        for name in [*([rows_in] if rows_in is not None else []), *rows_out]:
-            if name not in counts:
-                raise InvalidArgumentError("rows_in, rows_out", wanted=f"one of {', '.join(counts)}", found=name)
-        report = AuditReport(parts["rows"], parts["dropped"], parts["missing"], parts["filled"], parts["violations"])
-        if rows_in is None:
-            return report
-        return replace(report, rows_in=counts[rows_in], rows_out=sum(counts[name] for name in rows_out))
+        names = _check_reconciled(rows_in, rows_out)
+        if not self._runs.all:
+            raise AuditIncompleteError("the audit")
+        return _report(self._runs.all[-1], rows_in, names)
 
-    def _take(self, name: str, part: str = "rows") -> None:
-        if (part, name) in self._counted:
-            raise InvalidArgumentError("name", wanted="a name that this audit has not counted yet", found=name)
-        self._counted.add((part, name))
+    def reports(self, *, rows_in: str | None = None, rows_out: str | Sequence[str] = ()) -> list[AuditReport]:
+        """Report the metrics of every run, in the order in which they began.
 
-    def _place(self, df: DataFrame) -> Place:
-        if self._last is None or not self._last.ends_in(df):
-            self._last = Place(df, in_passing=self._in_passing)
-        return self._last
+        Args:
+            rows_in: As in ``report``.
+            rows_out: As in ``report``.
 
-    def _step(self, part: str, call: str, counts: Counts) -> Transform:
-        observed = Observed(part, f"audit.{call}", counts, self._place)
-        self._observed.append(observed)
-        made = Step(observed.observe, runs_spark=True)
-        made.built_by(observed.call)
-        return made
+        Returns:
+            A report for each run; none before the first one.
+
+        Raises:
+            AuditIncompleteError: No action has run a step of one of the runs.
+            InvalidArgumentError: A run has no count of a name.
+        """
+        names = _check_reconciled(rows_in, rows_out)
+        return [_report(run, rows_in, names) for run in self._runs.all]
+
+    def _counts(self, part: str, names: Sequence[str], metrics: Callable[[Frame], Metrics]) -> PlannerOf:
+        def planner_of(call: str) -> Planner:
+            counting = Counting(call, part, tuple(names))
+
+            def plan(frame: Frame) -> Plan:
+                if frame.is_streaming:
+                    raise UnsupportedError(
+                        "an audit counts one batch; on a stream, use DataFrame.observe with a query listener"
+                    )
+                planned = metrics(frame)
+                return frame.unchanged(lambda df: self._runs.count(df, counting, planned))
+
+            return plan
+
+        return planner_of
 
 
-def _rows(name: str) -> Counts:
-    return lambda _, __: {name: "count(1)"}
+def _plan(apply: Transform) -> Planner:
+    return lambda frame: frame.unchanged(apply)
+
+
+def _report(run: Run, rows_in: str | None, rows_out: Sequence[str]) -> AuditReport:
+    values = run.values()
+    report = AuditReport(values["rows"], values["dropped"], values["missing"], values["filled"], values["violations"])
+    counts = {**values["rows"], **values["dropped"]}
+    named = [("rows_in", rows_in)] if rows_in is not None else []
+    for argument, name in [*named, *(("rows_out", name) for name in rows_out)]:
+        if name not in counts:
+            raise InvalidArgumentError(argument, expected=f"one of {', '.join(counts)}", got=name)
+    if rows_in is None:
+        return report
+    return replace(report, rows_in=counts[rows_in], rows_out=sum(counts[name] for name in rows_out))
+
+
+def _check_columns(columns: Sequence[str]) -> None:
+    for column in columns:
+        check_column("columns", column)
+    if not columns or len(set(columns)) < len(columns):
+        raise InvalidArgumentError("columns", expected="the names of columns, at least one, each once", got=columns)
+
+
+def _check_reconciled(rows_in: object, rows_out: object) -> tuple[str, ...]:
+    check_optional_text("rows_in", rows_in, expected="the name of a count, or None")
+    expected = "the name of a count, or a sequence of them, each once"
+    names = check_texts("rows_out", [rows_out] if isinstance(rows_out, str) else rows_out, expected=expected)
+    if len(set(names)) < len(names):
+        raise InvalidArgumentError("rows_out", expected=expected, got=rows_out)
+    return names
+
+
+def _rows(_: Callable[[int], str]) -> Sequence[str]:
+    return ["count(1)"]
 
 
 def _count(condition: str) -> str:
@@ -263,7 +279,10 @@ def _count(condition: str) -> str:
     return f"count(CASE WHEN {condition} THEN 1 END)"
 
 
-def _is_missing(schema: StructType, at: int, reach: Callable[[int], str]) -> str:
-    column = reach(at)
-    floating = isinstance(schema.fields[at].dataType, (FloatType, DoubleType))
-    return f"{column} IS NULL OR isnan({column})" if floating else f"{column} IS NULL"
+def _is_missing(frame: Frame, index: int, column: str) -> str:
+    is_floating = isinstance(frame.schema.fields[index].dataType, (FloatType, DoubleType))
+    return f"{column} IS NULL OR isnan({column})" if is_floating else f"{column} IS NULL"
+
+
+def _is_violated(rule: Rule, column: str) -> str:
+    return f"size({column}) > 0 AND array_contains({column}, {literal(rule.name)})"

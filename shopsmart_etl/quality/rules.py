@@ -1,36 +1,45 @@
-"""What rows must keep: rules, and ready-made ones for what e-commerce checks."""
+"""Ready-made rules for data quality, and the class they are made of: ``rules.not_null("user")``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from enum import Enum
-from functools import partial
-from typing import Any
 
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, StringType
+from pyspark.sql import Column
 from typing_extensions import override
 
-from shopsmart_etl._core.columns import find_column
-from shopsmart_etl._core.session import ignores_case
-from shopsmart_etl._core.sql import literal, quote, type_text
-from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
+from shopsmart_etl._core.checks import check_column, check_columns, check_text, is_column
+from shopsmart_etl._core.sql import literal, quote
+from shopsmart_etl.errors import InvalidArgumentError
+from shopsmart_etl.quality._conditions import (
+    IsInRange,
+    IsOneOf,
+    IsUnique,
+    ReadySql,
+    check_scalar,
+    comparable,
+    has_literal,
+    scalar_sql,
+)
+
+__all__ = ["country_code", "in_range", "matches", "not_null", "one_of", "unique"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Rule:
-    """What every row must keep: a name, and a condition that is true where it is kept.
+    """A named condition that every row must satisfy.
 
-    A condition that is null is not kept: a rule about a missing value is broken, unless it allows the null by itself
+    A null condition counts as violated: a rule about a missing value has to allow the null itself
     (``"price IS NULL OR price >= 0"``).
 
+    A rule is a value: rules with equal parts are equal and hash alike, and a rule pickles unless its condition is a
+    Column or a function that does not pickle. Columns are compared by identity.
+
     Attributes:
-        name: What a violation is called.
-        condition: SQL text, a boolean Column, or a function that makes the Column when the rule meets a DataFrame.
-        columns: Columns that must be there, by their literal names; what the condition names besides, Spark checks.
+        name: The name of the rule, which the violations column and the audit list.
+        condition: SQL text, a boolean Column, or a function without parameters that returns the Column. A function is
+            called each time that the rule is applied to a DataFrame.
+        columns: Columns that must exist, by their literal names. Spark resolves the other names in the condition.
 
     Example:
         >>> logs = spark.createDataFrame(
@@ -47,27 +56,29 @@ class Rule:
 
     name: str
     condition: str | Column | Callable[[], Column]
-    columns: tuple[str, ...] = ()
+    columns: str | Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a rule without a name, or with a condition that is none."""
-        if not isinstance(self.name, str) or not self.name:
-            raise InvalidArgumentError("name", wanted="what a violation is called", found=self.name)
-        condition: Any = self.condition
-        if (
-            not (isinstance(condition, str) and condition)
-            and not hasattr(condition, "cast")
-            and not callable(condition)
-        ):
-            raise InvalidArgumentError("condition", wanted="SQL text, a Column, or a function of one", found=condition)
+        """Check the parts."""
+        check_text("name", self.name, expected="the name of the rule")
+        condition: object = self.condition
+        has_text = isinstance(condition, str) and bool(condition.strip())
+        if not has_text and not is_column(condition) and (isinstance(condition, str) or not callable(condition)):
+            raise InvalidArgumentError(
+                "condition", expected="SQL text, a Column, or a function that returns a Column", got=condition
+            )
+        object.__setattr__(self, "columns", tuple(check_columns("columns", self.columns)))
 
-    def kept(self) -> Column:
-        """Make the Column that is true where the rule is kept, and never null."""
-        if isinstance(self.condition, str):
-            # One call to the engine, where Columns take one for each of their parts. Its line may end in a comment.
-            return F.expr(f"coalesce(({self.condition}\n), false)")
-        condition = self.condition() if callable(self.condition) else self.condition
-        return F.coalesce(condition, F.lit(False))  # noqa: FBT003 - a Column
+    def _key(self) -> tuple[object, ...]:
+        return self.name, comparable(self.condition), self.columns
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return self._key() == other._key() if isinstance(other, Rule) else NotImplemented
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self._key())
 
     @override
     def __repr__(self) -> str:
@@ -75,150 +86,154 @@ class Rule:
 
 
 def not_null(column: str) -> Rule:
-    """Make the rule that a column is not null; NaN is a value.
+    """Make the rule that a column is not null. NaN is not null.
+
+    Args:
+        column: The column's name, taken literally.
 
     Example:
         >>> df = spark.createDataFrame([(1, ["x"]), (None, [])], "paid int, tags array<string>")
-        >>> df.transform(flag_violations(not_null("paid"))).transform(keep_valid()).collect()
+        >>> df.transform(flag_violations(rules.not_null("paid"))).transform(keep_valid()).collect()
         [Row(paid=1, tags=['x'])]
     """
-    return Rule(f"{column} is not null", f"{quote(column)} IS NOT NULL", (column,))
+    check_column("column", column)
+    return Rule(f"{column} is not null", ReadySql(f"{quote(column)} IS NOT NULL"), (column,))
 
 
-def in_range(column: str, *, least: object = None, most: object = None) -> Rule:
-    """Make the rule that a column is within bounds, both of them allowed; null breaks it.
+def in_range(column: str, *, min_value: object = None, max_value: object = None) -> Rule:
+    """Make the rule that a column is within inclusive bounds. Null violates it.
 
     Args:
-        column: Its name, literally.
-        least: The smallest value allowed; None for no such bound.
-        most: The largest value allowed; None for no such bound.
+        column: The column's name, taken literally.
+        min_value: The smallest value allowed: a number, text, bytes, a date or a time. None for no lower bound.
+        max_value: The largest value allowed, likewise.
 
     Returns:
         The rule.
 
     Raises:
-        InvalidArgumentError: There is no bound.
+        InvalidArgumentError: There is no bound, a bound is no such value, or ``min_value`` is above ``max_value``.
 
     Example:
         >>> df = spark.createDataFrame([(1, ["x"]), (-1, []), (None, [])], "paid int, tags array<string>")
-        >>> df.transform(flag_violations(in_range("paid", least=0))).transform(keep_valid()).collect()
+        >>> df.transform(flag_violations(rules.in_range("paid", min_value=0))).transform(keep_valid()).collect()
         [Row(paid=1, tags=['x'])]
     """
-    if least is None and most is None:
-        raise InvalidArgumentError("least", wanted="at least one of least= and most=", found=None)
-    least, most = _plain(least), _plain(most)
-    bounds = {sign: value for sign, value in {">=": least, "<=": most}.items() if value is not None}
-    name = f"{column} {' and '.join(f'{sign} {value}' for sign, value in bounds.items())}"
-    if all(map(_can_be_written, bounds.values())):
-        written = (f"{quote(column)} {sign} {_written(value)}" for sign, value in bounds.items())
-        return Rule(name, " AND ".join(written), (column,))
-
-    def condition() -> Column:
-        value = F.col(quote(column))
-        over = F.lit(True) if least is None else value >= F.lit(least)  # noqa: FBT003 - a Column
-        return over if most is None else over & (value <= F.lit(most))
-
-    return Rule(name, condition, (column,))
+    check_column("column", column)
+    if min_value is None and max_value is None:
+        raise InvalidArgumentError("min_value", expected="at least one of min_value= and max_value=", got=None)
+    expected = "a number, text, bytes, a date, a time or None"
+    bounds = {
+        argument: check_scalar(argument, value, expected=expected)
+        for argument, value in {"min_value": min_value, "max_value": max_value}.items()
+        if value is not None
+    }
+    lower, upper = bounds.get("min_value"), bounds.get("max_value")
+    if len(bounds) == 2 and _is_above(lower, upper):  # noqa: PLR2004 - both
+        raise InvalidArgumentError("max_value", expected=f"at least min_value, {min_value!r}", got=max_value)
+    signs = {"min_value": ">=", "max_value": "<="}
+    name = f"{column} {' and '.join(f'{signs[argument]} {value}' for argument, value in bounds.items())}"
+    if all(map(has_literal, bounds.values())):
+        written = (f"{quote(column)} {signs[argument]} {scalar_sql(value)}" for argument, value in bounds.items())
+        return Rule(name, ReadySql(" AND ".join(written)), (column,))
+    return Rule(name, IsInRange(column, lower, upper), (column,))
 
 
 def one_of(column: str, *values: object) -> Rule:
-    """Make the rule that a column is one of some values; null breaks it.
-
-    Example:
-        >>> df = spark.createDataFrame([("new", ["x"]), ("old", []), (None, [])], "state string, tags array<string>")
-        >>> df.transform(flag_violations(one_of("state", "new", "paid"))).transform(keep_valid()).collect()
-        [Row(state='new', tags=['x'])]
-    """
-    if not values:
-        raise InvalidArgumentError("values", wanted="at least one value", found=values)
-    plain = [_plain(value) for value in values]
-    name = f"{column} is one of {', '.join(map(str, plain))}"
-    if all(map(_can_be_written, plain)):
-        return Rule(name, f"{quote(column)} IN ({', '.join(map(_written, plain))})", (column,))
-    return Rule(name, lambda: F.col(quote(column)).isin(*plain), (column,))
-
-
-def matches(column: str, pattern: str) -> Rule:
-    """Make the rule that a string matches one of Java's regular expressions from beginning to end; null breaks it.
-
-    Example:
-        >>> df = spark.createDataFrame([("A1", ["x"]), ("A12", []), (None, [])], "sku string, tags array<string>")
-        >>> df.transform(flag_violations(matches("sku", "[A-Z][0-9]"))).transform(keep_valid()).collect()
-        [Row(sku='A1', tags=['x'])]
-    """
-    whole = literal(rf"\A(?:{pattern})\z")
-    return Rule(f"{column} matches {pattern}", f"{quote(column)} RLIKE {whole}", (column,))
-
-
-def unique(*columns: str) -> Rule:
-    """Make the rule that no two rows agree in some columns: every one of those that do breaks it.
-
-    A row that has a null in one of them agrees with none. The rule shuffles the rows by these columns.
+    """Make the rule that a column is one of some values. Null violates it.
 
     Args:
-        *columns: Their names, literally; at least one.
+        column: The column's name, taken literally.
+        *values: The values allowed, at least one: numbers, text, bytes, booleans, dates or times.
 
     Returns:
         The rule.
 
+    Raises:
+        InvalidArgumentError: There is no value, or one is no such value.
+
+    Example:
+        >>> df = spark.createDataFrame([("new", ["x"]), ("old", []), (None, [])], "state string, tags array<string>")
+        >>> df.transform(flag_violations(rules.one_of("state", "new", "paid"))).transform(keep_valid()).collect()
+        [Row(state='new', tags=['x'])]
+    """
+    check_column("column", column)
+    if not values:
+        raise InvalidArgumentError("values", expected="at least one value", got=values)
+    expected = "numbers, text, bytes, booleans, dates or times, one argument each"
+    scalars = tuple(check_scalar("values", value, expected=expected, boolean=True) for value in values)
+    name = f"{column} is one of {', '.join(map(str, scalars))}"
+    if all(map(has_literal, scalars)):
+        return Rule(name, ReadySql(f"{quote(column)} IN ({', '.join(map(scalar_sql, scalars))})"), (column,))
+    return Rule(name, IsOneOf(column, scalars), (column,))
+
+
+def matches(column: str, pattern: str) -> Rule:
+    """Make the rule that a string matches a Java regular expression from start to end. Null violates it.
+
+    Args:
+        column: The column's name, taken literally.
+        pattern: The regular expression.
+
+    Example:
+        >>> df = spark.createDataFrame([("A1", ["x"]), ("A12", []), (None, [])], "sku string, tags array<string>")
+        >>> df.transform(flag_violations(rules.matches("sku", "[A-Z][0-9]"))).transform(keep_valid()).collect()
+        [Row(sku='A1', tags=['x'])]
+    """
+    check_column("column", column)
+    check_text("pattern", pattern, expected="a regular expression", empty=True)
+    whole = literal(rf"\A(?:{pattern})\z")
+    return Rule(f"{column} matches {pattern}", ReadySql(f"{quote(column)} RLIKE {whole}"), (column,))
+
+
+def unique(*columns: str) -> Rule:
+    """Make the rule that no two rows have the same values in some columns. All of the duplicates violate it.
+
+    A row with a null in one of the columns is not a duplicate of any other. The rule shuffles the rows by the columns.
+
+    Args:
+        *columns: The columns' names, taken literally; at least one.
+
+    Returns:
+        The rule.
+
+    Raises:
+        InvalidArgumentError: There is no column.
+
     Example:
         >>> df = spark.createDataFrame([(1, ["x"]), (2, []), (2, []), (None, [])], "id int, tags array<string>")
-        >>> df.transform(flag_violations(unique("id"), not_null("id"))).transform(keep_valid()).collect()
+        >>> checked = df.transform(flag_violations(rules.unique("id"), rules.not_null("id")))
+        >>> checked.transform(keep_valid()).collect()
         [Row(id=1, tags=['x'])]
     """
+    for column in columns:
+        check_column("columns", column)
     if not columns:
-        raise InvalidArgumentError("columns", wanted="the columns of the key, at least one", found=columns)
-    names = [quote(column) for column in columns]
-
-    def condition() -> Column:
-        known = F.lit(True)  # noqa: FBT003 - a Column
-        for name in names:
-            known = known & F.col(name).isNotNull()
-        return ~known | (F.count(F.lit(1)).over(Window.partitionBy(*names)) == 1)
-
-    return Rule(f"{', '.join(columns)} is unique", condition, columns)
+        raise InvalidArgumentError("columns", expected="the columns of the key, at least one", got=columns)
+    return Rule(f"{', '.join(columns)} is unique", IsUnique(columns), columns)
 
 
 def country_code(column: str) -> Rule:
-    """Make the rule that a column is an assigned ISO 3166-1 alpha-2 code, in capitals; null breaks it.
+    """Make the rule that a column is an assigned ISO 3166-1 alpha-2 code in capitals. Null violates it.
+
+    Args:
+        column: The column's name, taken literally.
 
     Example:
         >>> df = spark.createDataFrame([("IE", ["x"]), ("UK", []), (None, [])], "country string, tags array<string>")
-        >>> df.transform(flag_violations(country_code("country"))).transform(keep_valid()).collect()
+        >>> df.transform(flag_violations(rules.country_code("country"))).transform(keep_valid()).collect()
         [Row(country='IE', tags=['x'])]
     """
+    check_column("column", column)
     codes = ", ".join(map(literal, _COUNTRIES.split()))
-    return Rule(f"{column} is an ISO 3166 country code", f"{quote(column)} IN ({codes})", (column,))
+    return Rule(f"{column} is an ISO 3166 country code", ReadySql(f"{quote(column)} IN ({codes})"), (column,))
 
 
-def valid(violations: str) -> str:
-    """Write the SQL that is true for rows that break no rule, and never null: a null array was never checked."""
-    return f"coalesce(size({quote(violations)}) = 0, false)"
-
-
-def find_violations(df: DataFrame, name: str) -> str:
-    """Find the column that ``flag_violations`` added, and give its name."""
-    schema = df.schema
-    field = schema.fields[find_column(schema, name, ignores_case=partial(ignores_case, df))]
-    if not isinstance(field.dataType, ArrayType) or not isinstance(field.dataType.elementType, StringType):
-        raise ColumnTypeError(field.name, wanted="the array that flag_violations adds", found=type_text(field.dataType))
-    return field.name
-
-
-def _plain(value: object) -> object:
-    """Take an enum for its value; Spark takes one for either that or its name, depending on the engine."""
-    return value.value if isinstance(value, Enum) else value
-
-
-def _can_be_written(value: object) -> bool:
-    """Tell whether a value has the same meaning as SQL text; a time's depends on the session."""
-    return type(value) in (int, str) or (type(value) is Decimal and value.is_finite())
-
-
-def _written(value: object) -> str:
-    if isinstance(value, str):
-        return literal(value)
-    return f"{value:f}BD" if isinstance(value, Decimal) else str(value)
+def _is_above(lower: object, upper: object) -> bool:
+    try:
+        return bool(lower > upper)  # type: ignore[operator]
+    except TypeError:  # such as a date and a timestamp, which only Spark can compare
+        return False
 
 
 # ISO 3166-1 alpha-2, the 249 codes assigned.

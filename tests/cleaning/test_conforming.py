@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 from chispa import assert_df_equality
 from hypothesis import given
 from hypothesis import strategies as st
+from pyspark.sql import functions as F
 from pyspark.sql.types import (
     ArrayType,
     ByteType,
@@ -32,12 +34,15 @@ from strategies import SCHEMAS, few_batches, plain, rows
 from shopsmart_etl import (
     ColumnClashError,
     InvalidArgumentError,
+    RowRefusedError,
     SchemaDriftError,
     conform,
     flag_violations,
     keep_valid,
-    not_null,
+    rules,
+    translate_errors,
 )
+from shopsmart_etl._core.frame import Frame
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -47,10 +52,10 @@ def schema_of(spark: SparkSession, ddl: str) -> StructType:
     return spark.createDataFrame([], ddl).schema
 
 
-def one(spark: SparkSession, value: object, have: str, wanted: str, **options: Any) -> tuple[Any, list[str]]:
+def one(spark: SparkSession, value: object, have: str, expected: str, **options: Any) -> tuple[Any, list[str]]:
     """Conform one value, and give it with the paths that did not match."""
     df = spark.createDataFrame([(value,)], f"v {have}")
-    row = df.transform(conform(schema_of(spark, f"v {wanted}"), on_mismatch="null", **options)).collect()[0]
+    row = df.transform(conform(schema_of(spark, f"v {expected}"), on_mismatch="null", **options)).collect()[0]
     return row["v"], row["_mismatched"]
 
 
@@ -58,9 +63,9 @@ def one_by_one(spark: SparkSession, cases: list[tuple[object, str, str]]) -> lis
     """Conform each value in a column of its own, all in one job, and give each with whether it did not match."""
     names = [f"v{number}" for number in range(len(cases))]
     have = ", ".join(f"{name} {kind}" for name, (_, kind, _) in zip(names, cases, strict=True))
-    wanted = ", ".join(f"{name} {kind}" for name, (_, _, kind) in zip(names, cases, strict=True))
+    expected = ", ".join(f"{name} {kind}" for name, (_, _, kind) in zip(names, cases, strict=True))
     df = spark.createDataFrame([tuple(value for value, _, _ in cases)], have)
-    (row,) = df.transform(conform(schema_of(spark, wanted), on_mismatch="null")).collect()
+    (row,) = df.transform(conform(schema_of(spark, expected), on_mismatch="null")).collect()
     assert set(row["_mismatched"]) <= set(names)
     return [(row[name], name in row["_mismatched"]) for name in names]
 
@@ -102,8 +107,8 @@ CAST_BACK: list[tuple[object, str, str, object]] = [
 
 def test_a_value_that_can_be_cast_back_is_cast(spark: SparkSession) -> None:
     found = one_by_one(spark, [(value, have, wanted) for value, have, wanted, _ in CAST_BACK])
-    for (value, have, wanted, expected), (got, marked) in zip(CAST_BACK, found, strict=True):
-        assert (got, marked) == (expected, False), (value, have, wanted)
+    for (value, have, wanted, expected), (got, mismatched) in zip(CAST_BACK, found, strict=True):
+        assert (got, mismatched) == (expected, False), (value, have, wanted)
         assert type(got) is type(expected), (value, have, wanted)
 
 
@@ -143,7 +148,7 @@ LOSING: list[tuple[object, str, str]] = [
 ]
 
 
-def test_a_value_that_would_lose_something_is_null_and_marked(spark: SparkSession) -> None:
+def test_a_value_that_would_lose_something_is_null_and_its_path_is_listed(spark: SparkSession) -> None:
     for case, result in zip(LOSING, one_by_one(spark, LOSING), strict=True):
         assert result == (None, True), case
 
@@ -245,10 +250,10 @@ def test_every_difference_is_refused_in_one_error(spark: SparkSession) -> None:
         drifted.transform(conform(StructType(FIRST.fields[:3])))
     assert str(caught.value).splitlines() == [
         "the columns do not fit the schema:",
-        "  order_id: wanted bigint, found boolean, and no cast that loses nothing; on_mismatch='null' makes it null",
-        "  customer: wanted struct<id:string,since:date>, found no such column; is it custmer?",
-        "  items.price: wanted decimal(8,2), found no such column; on_missing='null' adds it",
-        "  custmer: found struct<id:string>, which the schema lacks; on_extra='keep', 'drop' or 'rescue' takes it",
+        "  order_id: expected bigint; got boolean, which has no lossless cast to it. on_mismatch='null' makes it null",
+        "  customer: expected struct<id:string,since:date>; got no such column. Did you mean custmer?",
+        "  items.price: expected decimal(8,2); got no such column. on_missing='null' adds it",
+        "  custmer: expected no such column; got struct<id:string>. on_extra='drop', 'keep' or 'rescue' accepts it",
     ]
     assert len(caught.value.differences) == 4
 
@@ -257,15 +262,15 @@ def test_a_value_that_does_not_match_fails_the_job_and_is_named(spark: SparkSess
     drifted = spark.createDataFrame(
         [([("x", "9.90"), ("it's", "free")],)], "items array<struct<sku: string, price: string>>"
     )
-    with pytest.raises(Exception, match=r"column 'items.price': wanted decimal\(8,2\); found free"):
+    with pytest.raises(Exception, match=r"column 'items.price': expected decimal\(8,2\); got free"):
         drifted.transform(conform(StructType([FIRST["items"]]))).collect()
 
 
-def test_the_marks_are_violations_for_the_steps_that_come_after(spark: SparkSession) -> None:
+def test_mismatched_paths_are_violations_for_later_steps(spark: SparkSession) -> None:
     logs = spark.createDataFrame([("1",), ("x",), (None,)], "n string")
-    marked = logs.transform(conform(schema_of(spark, "n int"), on_mismatch="null"))
-    assert [row["n"] for row in marked.transform(keep_valid(violations="_mismatched")).collect()] == [1, None]
-    assert marked.transform(flag_violations(not_null("n"))).count() == 3
+    conformed = logs.transform(conform(schema_of(spark, "n int"), on_mismatch="null"))
+    assert [row["n"] for row in conformed.transform(keep_valid(violations_column="_mismatched")).collect()] == [1, None]
+    assert conformed.transform(flag_violations(rules.not_null("n"))).count() == 3
 
 
 def test_what_has_the_schema_already_is_left_as_it_is(spark: SparkSession) -> None:
@@ -276,14 +281,14 @@ def test_what_has_the_schema_already_is_left_as_it_is(spark: SparkSession) -> No
 
 def test_names_are_compared_as_the_session_compares_them(spark: SparkSession) -> None:
     shouted = spark.createDataFrame([(1, (2,))], "ID int, S struct<N: int>")
-    wanted = schema_of(spark, "id int, s struct<n: bigint>")
-    got = shouted.transform(conform(wanted))
-    assert got.schema == wanted
+    expected = schema_of(spark, "id int, s struct<n: bigint>")
+    got = shouted.transform(conform(expected))
+    assert got.schema == expected
     assert got.collect() == [(1, (2,))]
     spark.conf.set("spark.sql.caseSensitive", "true")
     try:
-        with pytest.raises(SchemaDriftError, match="id: wanted int, found no such column; is it ID"):
-            shouted.transform(conform(wanted))
+        with pytest.raises(SchemaDriftError, match=r"id: expected int; got no such column\. Did you mean ID"):
+            shouted.transform(conform(expected))
     finally:
         spark.conf.unset("spark.sql.caseSensitive")
 
@@ -301,17 +306,15 @@ def test_odd_names_are_names(spark: SparkSession) -> None:
 
 
 def test_bad_arguments_fail_where_the_step_is_built() -> None:
-    with pytest.raises(InvalidArgumentError, match="schema: wanted a StructType; found 'a int'"):
-        conform("a int")  # type: ignore[arg-type]
     with pytest.raises(
-        InvalidArgumentError, match="on_extra: wanted one of refuse, drop, keep, rescue; found 'ignore'"
+        InvalidArgumentError, match="on_extra: expected one of 'error', 'drop', 'keep', 'rescue'; got 'ignore'"
     ):
         conform(FIRST, on_extra="ignore")  # type: ignore[arg-type]
 
 
 def test_a_name_that_is_taken_is_refused(spark: SparkSession) -> None:
     taken = spark.createDataFrame([], "n int, _mismatched int")
-    with pytest.raises(ColumnClashError, match="Give another mismatched="):
+    with pytest.raises(ColumnClashError, match="Give another mismatched_column="):
         taken.transform(conform(taken.schema, on_mismatch="null"))
     twins = spark.createDataFrame([], "s struct<N: int, n: int>")
     with pytest.raises(ColumnClashError, match="caseSensitive=true"):
@@ -320,14 +323,14 @@ def test_a_name_that_is_taken_is_refused(spark: SparkSession) -> None:
 
 def test_thirty_levels_are_conformed_in_no_time(spark: SparkSession) -> None:
     have: DataType = StringType()
-    wanted: DataType = IntegerType()
+    expected: DataType = IntegerType()
     for _ in range(29):
-        have, wanted = StructType([StructField("s", have)]), StructType([StructField("s", wanted)])
+        have, expected = StructType([StructField("s", have)]), StructType([StructField("s", expected)])
     value: Any = "7"
     for _ in range(29):
         value = (value,)
     df = spark.createDataFrame([(value,)], StructType([StructField("s", have)]))
-    step = conform(StructType([StructField("s", wanted)]), on_extra="rescue", on_mismatch="null")
+    step = conform(StructType([StructField("s", expected)]), on_extra="rescue", on_mismatch="null")
     assert df.transform(step).selectExpr(".".join(["s"] * 30)).first() == (7,)
     assert df.transform(step).select("_mismatched", "_rescued").first() == ([], None)
 
@@ -357,7 +360,7 @@ NUMBERS: list[DataType] = [
         st.integers(-(2**63), 2**63 - 1) | st.integers(-300, 300) | st.floats(width=32), min_size=20, max_size=60
     ),
 )
-def test_a_number_comes_back_as_it_was_or_is_marked(
+def test_a_number_comes_back_as_it_was_or_is_a_mismatch(
     spark: SparkSession, pairs: list[tuple[DataType, DataType]], numbers: list[Any]
 ) -> None:
     source = spark.createDataFrame([(str(number),) for number in numbers], "v string")
@@ -367,11 +370,11 @@ def test_a_number_comes_back_as_it_was_or_is_marked(
     )
     schema = [
         field
-        for (_, v, was), (have, wanted) in zip(kinds, pairs, strict=True)
-        for field in (StructField(v, wanted), StructField(was, have))
+        for (_, v, was), (have, expected) in zip(kinds, pairs, strict=True)
+        for field in (StructField(v, expected), StructField(was, have))
     ]
     got = numeric.transform(conform(StructType(schema), on_mismatch="null"))
-    # What was marked is null; what was not comes back to the same.
+    # A mismatch is null; any other value can be cast back.
     wrong = [
         f"if({was} IS NOT NULL AND (({v} IS NULL) != array_contains(_mismatched, '{v}')"
         f" OR {v} IS NOT NULL AND NOT CAST({v} AS {have}) <=> {was}), '{v}', NULL)"
@@ -401,3 +404,75 @@ def test_a_schema_conforms_to_itself_and_to_its_columns_in_another_order(
     # All in one job.
     found = same.union(back).union(kept).collect()
     assert plain([tuple(row) for row in found]) == plain(drawn * 3)
+
+
+def test_a_step_is_a_value() -> None:
+    step = conform(FIRST, on_extra="drop")
+    assert step == conform(FIRST, on_extra="drop") == pickle.loads(pickle.dumps(step))  # noqa: S301 - our own
+    assert hash(step) == hash(conform(FIRST, on_extra="drop"))
+    assert step != conform(FIRST, on_extra="keep")
+    assert conform("id int") == conform("id int")
+
+
+def test_a_preview_has_the_names_and_types_of_the_result(spark: SparkSession) -> None:
+    second = spark.createDataFrame([], SECOND)
+    for on_extra in ("drop", "keep", "rescue"):
+        step = conform(FIRST, on_missing="null", on_extra=on_extra, on_mismatch="null")
+        assert [row[1:] for row in step.preview(second.schema).rows] == second.transform(step).dtypes
+    sources = [row[0] for row in conform(StructType(FIRST.fields[:1]), on_extra="keep").preview(second.schema).rows]
+    assert sources == ["order_id", "items", "customer", "stock", "channel"]
+    with pytest.raises(SchemaDriftError):
+        conform(FIRST).preview(second.schema)
+
+
+def test_a_plan_says_which_columns_are_null(spark: SparkSession) -> None:
+    source = StructType(
+        [
+            StructField("same", ArrayType(StringType(), containsNull=False), nullable=False, metadata={"unit": "kg"}),
+            StructField("s", StructType([StructField("a", IntegerType(), nullable=False)])),
+            StructField("a", ArrayType(IntegerType()), nullable=False),
+        ]
+    )
+    wanted = schema_of(spark, "a array<bigint>, s struct<a: int, b: int>, same array<string>")
+    df = spark.createDataFrame([], source)
+    step = conform(wanted, on_missing="null", on_mismatch="null", on_extra="rescue")
+    assert step.plan(Frame(source)).schema == df.transform(step).schema
+
+
+def test_a_schema_can_be_ddl(spark: SparkSession) -> None:
+    df = spark.createDataFrame([("1", [])], "id string, tags array<string>")
+    assert_df_equality(
+        df.transform(conform("tags ARRAY<STRING>, id BIGINT", on_mismatch="null")),
+        df.transform(conform(schema_of(spark, "tags ARRAY<STRING>, id BIGINT"), on_mismatch="null")),
+    )
+    with pytest.raises(InvalidArgumentError, match="schema: expected DDL"):
+        df.transform(conform("id bigint bigint"))
+
+
+@pytest.mark.parametrize("wrong", [None, 1, True, object(), [], [1], b"x", ""], ids=repr)
+def test_arguments_of_a_wrong_type_are_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="schema: expected"):
+        conform(wrong)
+    for argument in ("on_missing", "on_extra", "on_mismatch", "mismatched_column", "rescued_column"):
+        with pytest.raises(InvalidArgumentError, match=f"{argument}: expected"):
+            conform(FIRST, **{argument: wrong})
+    for argument in ("date_formats", "timestamp_formats"):
+        if wrong != []:
+            with pytest.raises(InvalidArgumentError, match=f"{argument}: expected a sequence"):
+                conform(FIRST, **{argument: wrong})
+
+
+def test_one_date_format_is_not_taken_for_its_letters() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"date_formats: expected a sequence .*; got 'yyyy-MM-dd'"):
+        conform(FIRST, date_formats="yyyy-MM-dd")
+
+
+@pytest.mark.parametrize("text", ["free", "it's\nfree"])
+def test_a_job_that_fails_at_a_mismatch_raises_the_whole_reason(spark: SparkSession, text: str) -> None:
+    df = spark.createDataFrame([([(text,)],)], "items array<struct<price: string>>")
+    conformed = df.transform(conform("items array<struct<price: decimal(8,2)>>"))
+    reason = f"column 'items.price': expected decimal(8,2); got {text}".replace("\n", " ")
+    for action in (conformed.collect, conformed.agg(F.count("items.price")).collect):
+        with pytest.raises(RowRefusedError) as caught, translate_errors():
+            action()
+        assert caught.value.reason == str(caught.value) == reason

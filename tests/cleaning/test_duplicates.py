@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -80,13 +81,13 @@ def test_a_map_beside_the_key_does_not_matter(spark: SparkSession) -> None:
 
 def test_misuse_is_named(spark: SparkSession) -> None:
     df = spark.sql("SELECT 1 AS id, map('a', 1) AS m")
-    with pytest.raises(ColumnTypeError, match="column 'm': wanted a type whose values can be compared; found map"):
+    with pytest.raises(ColumnTypeError, match="column 'm': expected a type whose values can be compared; got map"):
         df.transform(deduplicate("m"))
     with pytest.raises(ColumnTypeError, match="column 'm'"):
         df.transform(deduplicate())
     with pytest.raises(ColumnNotFoundError, match="no column 'idd'"):
         df.transform(deduplicate("idd"))
-    with pytest.raises(InvalidArgumentError, match="keys: wanted the columns that tell rows apart"):
+    with pytest.raises(InvalidArgumentError, match="keys: expected at least one key column"):
         deduplicate(latest_by="at")
     with pytest.raises(UnsupportedError, match="leave latest_by out"):
         spark.readStream.format("rate").load().transform(deduplicate("value", latest_by="timestamp"))
@@ -135,3 +136,24 @@ def test_the_retail_data_have_975_lines_twice(spark: SparkSession) -> None:
     assert report.rows == {"lines": 105_335, "distinct": 104_360}
     assert report.dropped == {"repeated": 975}
     assert report.reconciled
+
+
+def test_a_step_is_a_value() -> None:
+    step = deduplicate("id", latest_by=["at"])
+    assert step == deduplicate("id", latest_by=("at",)) == pickle.loads(pickle.dumps(step))  # noqa: S301 - our own
+    assert hash(step) == hash(deduplicate("id", latest_by=("at",)))
+    assert step != deduplicate("id")
+
+
+def test_a_preview_has_the_names_and_types_of_the_result(spark: SparkSession) -> None:
+    df = spark.createDataFrame([], EVENTS)
+    assert [row[1:] for row in deduplicate("id", latest_by="at").preview(df.schema).rows] == df.dtypes
+    assert [row[0] for row in deduplicate().preview(df.schema).rows] == df.columns
+
+
+@pytest.mark.parametrize("wrong", [1, True, object(), [1], b"x", ""], ids=repr)
+def test_arguments_of_a_wrong_type_are_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="keys: expected the name of a column"):
+        deduplicate("id", wrong)
+    with pytest.raises(InvalidArgumentError, match="latest_by: expected the name of a column"):
+        deduplicate("id", latest_by=wrong)

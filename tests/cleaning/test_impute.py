@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,14 @@ from shopsmart_etl import (
     ColumnTypeError,
     InexactFillError,
     InvalidArgumentError,
+    RowRefusedError,
     UnsupportedError,
     daily_active_users,
     impute_financials,
     median_by,
+    translate_errors,
 )
+from shopsmart_etl._core.frame import Frame
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -60,7 +64,7 @@ def test_only_what_was_missing_changes(spark: SparkSession, rows: list[Any], fil
     paid = StructField("paid", DecimalType(10, 2), nullable=False, metadata={"unit": "GBP"})
     flag = StructField("paid_imputed", BooleanType(), nullable=False)
     assert after.schema == StructType([LOGS["user"], paid, LOGS["at"], LOGS["tax"], flag])
-    users = daily_active_users(user="user", at="at")
+    users = daily_active_users(user="user", timestamp="at")
     assert sorted(after.transform(users).collect(), key=str) == sorted(before.transform(users).collect(), key=str)
 
 
@@ -94,7 +98,7 @@ def test_sums_grow_by_what_was_filled_and_by_nothing_else(spark: SparkSession, r
         assert not after.schema[column].nullable
     others = ("user", "quantity", "at", "number")
     assert [[row[name] for name in others] for row in is_now] == [[row[name] for name in others] for row in was]
-    users = daily_active_users(user="user", at="at")
+    users = daily_active_users(user="user", timestamp="at")
     assert sorted(after.transform(users).collect()) == sorted(before.transform(users).collect())
 
 
@@ -154,7 +158,7 @@ def test_nan_is_missing_and_infinity_is_not(spark: SparkSession, kind: str) -> N
 )
 def test_a_fill_that_the_type_cannot_hold_is_refused(spark: SparkSession, kind: str, fill: Any) -> None:
     df = spark.sql(f"SELECT CAST(1 AS {kind}) AS amount")
-    with pytest.raises(InexactFillError, match=r"column 'amount': wanted a fill that .* holds exactly; found"):
+    with pytest.raises(InexactFillError, match=r"column 'amount': expected a fill that .* exactly; got"):
         df.transform(impute_financials("amount", fill=fill))
 
 
@@ -190,8 +194,7 @@ def test_a_case_twin_of_the_column_is_left_alone(spark: SparkSession) -> None:
     ("step", "error", "message"),
     [
         (impute_financials("payed"), ColumnNotFoundError, "no column 'payed'; did you mean 'paid'"),
-        (impute_financials("user"), ColumnTypeError, "column 'user': wanted a decimal.*found string. Parse or cast"),
-        (impute_financials("paid", flag_suffix=""), ColumnClashError, "column `paid` and flag `paid` would both"),
+        (impute_financials("user"), ColumnTypeError, "column 'user': expected a decimal.*got string. Parse or cast"),
     ],
 )
 def test_a_wrong_column_is_named(logs: DataFrame, step: Any, error: type[Exception], message: str) -> None:
@@ -281,7 +284,7 @@ def test_a_computed_fill_that_does_not_fit_fails_the_job(spark: SparkSession) ->
     df = spark.sql("SELECT CAST(NULL AS DECIMAL(10, 2)) AS paid, CAST(0.125 AS DECIMAL(5, 3)) AS tax")
     filled = df.transform(impute_financials("paid", fill=F.col("tax")))
     with pytest.raises(
-        Exception, match=r"column 'paid': wanted a fill that decimal\(10,2\) holds exactly; found 0\.125"
+        Exception, match=r"column 'paid': expected a fill that decimal\(10,2\) represents exactly; got 0\.125"
     ):
         filled.collect()
 
@@ -310,8 +313,12 @@ def test_a_literal_name_goes_before_a_path_and_backticks_hold_dots(spark: SparkS
     ("step", "error", "message"),
     [
         (impute_financials("s.totl"), ColumnNotFoundError, "no column 'totl'; did you mean 'total'"),
-        (impute_financials("s.total.x"), ColumnTypeError, r"column 's\.total': wanted a struct or an array of structs"),
-        (impute_financials("s.name"), ColumnTypeError, r"column 's\.name': wanted a decimal.*found string"),
+        (
+            impute_financials("s.total.x"),
+            ColumnTypeError,
+            r"column 's\.total': expected a struct or an array of structs",
+        ),
+        (impute_financials("s.name"), ColumnTypeError, r"column 's\.name': expected a decimal.*got string"),
         (impute_financials("s.total", flag_suffix="_?"), ColumnClashError, "flag `total_.` would both be named"),
     ],
 )
@@ -335,13 +342,106 @@ def test_a_nested_case_twin_is_refused(spark: SparkSession) -> None:
 @pytest.mark.parametrize(
     ("columns", "fill", "message"),
     [
-        ((), 0, "columns: wanted the names of the columns to fill, at least one"),
-        (("a",), float("nan"), "fill: wanted a finite number"),
-        (("a",), True, "fill: wanted a finite number"),
-        (("a",), "0", "fill: wanted a finite number"),
-        (("a", "b"), {"a": 0}, "fill: wanted a value for each of a, b"),
+        ((), 0, "columns: expected the names of the columns to fill, at least one"),
+        (("a",), float("nan"), "fill: expected a finite number"),
+        (("a",), True, "fill: expected a finite number"),
+        (("a",), "0", "fill: expected a finite number"),
+        (("a", "b"), {"a": 0}, "fill: expected a value for each of a, b"),
     ],
 )
 def test_a_wrong_argument_fails_where_the_step_is_built(columns: tuple[str, ...], fill: Any, message: str) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
         impute_financials(*columns, fill=fill)
+
+
+def test_a_step_is_a_value() -> None:
+    fill: dict[str, Any] = {"paid": [median_by("country", "day"), 0], "tax": 1.5}
+    step = impute_financials("paid", "tax", fill=fill)
+    same = impute_financials("paid", "tax", fill=dict(reversed(fill.items())))
+    assert step == same == pickle.loads(pickle.dumps(step))  # noqa: S301 - our own
+    assert hash(step) == hash(same)
+    assert step != impute_financials("paid", "tax")
+
+
+def test_medians_by_equal_columns_are_equal() -> None:
+    fill = median_by("country", "day")
+    assert fill == median_by("country", "day") == pickle.loads(pickle.dumps(fill))  # noqa: S301 - our own
+    assert hash(fill) == hash(median_by("country", "day"))
+    assert fill != median_by("country")
+    assert repr(fill) == "median_by('country', 'day')"
+
+
+def test_a_plan_has_the_schema_of_the_result(spark: SparkSession) -> None:
+    df = spark.sql(
+        "SELECT CAST(NULL AS DECIMAL(10, 2)) AS paid, 1.5D AS weight, 7 AS n, 'x' AS country,"
+        " array(named_struct('price', CAST(NULL AS INT), 'sku', 'a')) AS items"
+    )
+    for step in (
+        impute_financials("paid", "weight", fill=[median_by("country"), 0]),
+        impute_financials("weight", "n", fill=F.col("n")),
+        impute_financials("items.price", "n", fill=[F.col("n"), 0]),
+    ):
+        result = df.transform(step)
+        assert [row[1:] for row in step.preview(df.schema).rows] == result.dtypes
+        planned = step.plan(Frame(df.schema)).schema
+        assert [field.nullable for field in planned][:4] == [field.nullable for field in result.schema][:4]
+
+
+def test_a_suffix_of_digits_leaves_the_other_columns_alone(spark: SparkSession) -> None:
+    df = spark.range(1).selectExpr(*(f"CAST(NULL AS INT) AS {name}" for name in "abcdefghijkl"))
+    (row,) = df.transform(impute_financials("b", flag_suffix="1")).collect()
+    assert tuple(row) == (None, 0, *[None] * 10, True)
+
+
+def test_the_columns_of_a_median_are_names_or_paths(spark: SparkSession) -> None:
+    df = spark.sql("SELECT 'a' AS `the.group`, named_struct('b c', 1) AS s, p AS paid FROM VALUES (3), (NULL) AS t (p)")
+    for by in ("the.group", "s.`b c`", "s.b c", "S"):
+        filled = df.transform(impute_financials("paid", fill=median_by(by), flag_suffix=None))
+        assert [row["paid"] for row in filled.collect()] == [3, 3]
+    with pytest.raises(ColumnNotFoundError, match="no column 'grp'"):
+        df.transform(impute_financials("paid", fill=median_by("grp")))
+
+
+@pytest.mark.parametrize("wrong", [None, object(), [], b"x", "", True, int, float("nan"), Decimal("sNaN"), {1}, [None]])
+def test_a_wrong_fill_is_refused(wrong: Any) -> None:
+    for fill in (wrong, [0, wrong], {"paid": wrong}):
+        with pytest.raises(InvalidArgumentError, match="fill: expected"):
+            impute_financials("paid", fill=fill)
+
+
+@pytest.mark.parametrize("wrong", [None, 1, True, object(), [], [1], b"x", ""], ids=repr)
+def test_arguments_of_a_wrong_type_are_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="columns: expected the name of a column"):
+        impute_financials("paid", wrong)
+    with pytest.raises(InvalidArgumentError, match="by: expected the name of a column"):
+        median_by("country", wrong)
+    if wrong is not None:
+        with pytest.raises(InvalidArgumentError, match="flag_suffix: expected a suffix"):
+            impute_financials("paid", flag_suffix=wrong)
+
+
+def test_a_median_needs_a_column() -> None:
+    with pytest.raises(InvalidArgumentError, match="by: expected the names of the grouping columns"):
+        median_by()
+
+
+def test_a_function_that_makes_no_column_is_refused(logs: DataFrame) -> None:
+    with pytest.raises(InvalidArgumentError, match="fill: expected a function from Column to Column; got 7"):
+        logs.transform(impute_financials("paid", fill=lambda _: 7))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("fill", [Decimal("1E+999999"), Decimal("1E-999999"), 10**400])
+def test_a_number_of_a_thousand_digits_is_refused(logs: DataFrame, fill: Any) -> None:
+    with pytest.raises(InexactFillError):
+        logs.transform(impute_financials("paid", fill=fill))
+
+
+@pytest.mark.parametrize(("kind", "tax"), [("decimal(10,2)", "0.125BD"), ("tinyint", "300"), ("int", "double('NaN')")])
+def test_a_job_that_fails_at_a_fill_raises_the_whole_reason(spark: SparkSession, kind: str, tax: str) -> None:
+    df = spark.sql(f"SELECT CAST(NULL AS {kind}) AS paid, {tax} AS tax FROM VALUES (1) AS t (x)")
+    filled = df.transform(impute_financials("paid", fill=F.col("tax")))
+    reason = f"column 'paid': expected a fill that {kind} represents exactly; got {df.first()['tax']}"  # type: ignore[index]
+    for action in (filled.collect, filled.agg(F.count("paid")).collect):
+        with pytest.raises(RowRefusedError) as caught, translate_errors():
+            action()
+        assert caught.value.reason.lower() == reason.lower()

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import pickle
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType
 from strategies import batches, few_batches
 
-from shopsmart_etl import MISSING_AMOUNTS, ColumnClashError, ColumnTypeError, InvalidArgumentError, parse_money
+from shopsmart_etl import (
+    MISSING_AMOUNTS,
+    ColumnClashError,
+    ColumnTypeError,
+    InvalidArgumentError,
+    RowRefusedError,
+    parse_money,
+    translate_errors,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -92,11 +103,11 @@ def test_amounts_with_a_decimal_comma_are_read_as_written(spark: SparkSession) -
     assert parsed(spark, list(COMMA), decimal_mark=",") == [(Decimal(value), False) for value in COMMA.values()]
 
 
-def test_what_is_no_amount_is_null_and_marked(spark: SparkSession) -> None:
+def test_text_that_is_no_amount_is_null_and_flagged(spark: SparkSession) -> None:
     assert dict(zip(UNREADABLE, parsed(spark, UNREADABLE), strict=True)) == dict.fromkeys(UNREADABLE, (None, True))
 
 
-def test_what_stands_for_no_amount_is_null_without_a_mark(spark: SparkSession) -> None:
+def test_a_missing_amount_is_null_without_a_flag(spark: SparkSession) -> None:
     texts = [None, *MISSING_AMOUNTS, " n/a ", f"{NBSP}unknown"]
     assert parsed(spark, texts) == [(None, False)] * len(texts)
     assert parsed(spark, ["tbd", "N/A"], missing=["TBD"]) == [(None, False), (None, True)]
@@ -121,7 +132,8 @@ def test_no_text_fails_the_job_and_none_is_guessed(spark: SparkSession, texts: l
     for text, (amount, unreadable) in zip(texts, parsed(spark, texts), strict=True):
         if amount is not None:
             assert not unreadable
-            digits = [sign for sign in text.lower().partition("e")[0] if sign.isdigit()]
+            # Without an exponent; three capitals are a currency.
+            digits = [sign for sign in re.sub("(?<=[0-9.])[eE][+-]?[0-9]+", "", text) if sign.isdigit()]
             assert "".join(digits).strip("0") == "".join(str(part) for part in amount.as_tuple().digits).strip("0")
 
 
@@ -138,10 +150,10 @@ def test_every_decimal_type_holds_what_it_says_exactly(spark: SparkSession, to: 
     ]
 
 
-def test_refusing_fails_the_job_with_the_text(spark: SparkSession) -> None:
-    assert parsed(spark, ["5", "N/A"], unreadable="refuse") == [(Decimal(5),), (None,)]
-    with pytest.raises(Exception, match="column 'price': wanted an amount; found 'free'"):
-        parsed(spark, ["5", "free"], unreadable="refuse")
+def test_an_unreadable_amount_can_fail_the_job(spark: SparkSession) -> None:
+    assert parsed(spark, ["5", "N/A"], on_unreadable="error") == [(Decimal(5),), (None,)]
+    with pytest.raises(Exception, match="column 'price': expected an amount; got 'free'"):
+        parsed(spark, ["5", "free"], on_unreadable="error")
 
 
 def test_amounts_inside_arrays_are_parsed_where_they_are(spark: SparkSession) -> None:
@@ -153,13 +165,56 @@ def test_amounts_inside_arrays_are_parsed_where_they_are(spark: SparkSession) ->
 
 def test_misuse_is_named(spark: SparkSession) -> None:
     df = spark.sql("SELECT 1 AS n, '5' AS price, true AS price_unreadable")
-    with pytest.raises(ColumnTypeError, match=r"column 'n': wanted a string; found int\. A number needs no parsing"):
+    with pytest.raises(ColumnTypeError, match=r"column 'n': expected a string; got int\. A number needs no parsing"):
         df.transform(parse_money("n"))
     with pytest.raises(ColumnClashError, match="price_unreadable"):
         df.transform(parse_money("price"))
-    with pytest.raises(InvalidArgumentError, match="decimal_mark: wanted"):
+    with pytest.raises(InvalidArgumentError, match=r"decimal_mark: expected one of '\.', ','; got ';'"):
         parse_money("price", decimal_mark=";")  # type: ignore[arg-type]
-    with pytest.raises(InvalidArgumentError, match="unreadable: wanted"):
-        parse_money("price", unreadable="guess")  # type: ignore[arg-type]
-    with pytest.raises(InvalidArgumentError, match="columns: wanted"):
+    with pytest.raises(InvalidArgumentError, match="on_unreadable: expected one of 'flag', 'error'"):
+        parse_money("price", on_unreadable="guess")  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match="columns: expected the names"):
         parse_money()
+
+
+def test_a_step_is_a_value() -> None:
+    step = parse_money("price", to=DecimalType(10, 2), missing=["tbd"])
+    same = parse_money("price", missing=("tbd",), to=DecimalType(10, 2))
+    assert step == same == pickle.loads(pickle.dumps(step))  # noqa: S301 - our own
+    assert hash(step) == hash(same)
+    assert step != parse_money("price")
+
+
+def test_a_preview_has_the_names_and_types_of_the_result(spark: SparkSession) -> None:
+    df = spark.createDataFrame([], "price string, id int, items array<struct<price: string, n: int>>")
+    for step in (parse_money("price", "items.price"), parse_money("items.price", on_unreadable="error")):
+        assert [row[1:] for row in step.preview(df.schema).rows] == df.transform(step).dtypes
+
+
+@pytest.mark.parametrize("wrong", [None, 1, True, object(), [], [1], b"x", ""], ids=repr)
+def test_arguments_of_a_wrong_type_are_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="columns: expected the name of a column"):
+        parse_money("price", wrong)
+    for argument in ("to", "decimal_mark", "on_unreadable", "flag_suffix"):
+        with pytest.raises(InvalidArgumentError, match=f"{argument}: expected"):
+            parse_money("price", **{argument: wrong})
+    if wrong != []:
+        with pytest.raises(InvalidArgumentError, match="missing: expected a sequence of strings"):
+            parse_money("price", missing=wrong)
+
+
+def test_more_digits_than_spark_s_decimals_have_are_refused() -> None:
+    for to in (DecimalType(39, 2), DecimalType(2, 3), DecimalType(10, -1)):
+        with pytest.raises(InvalidArgumentError, match="to: expected a DecimalType"):
+            parse_money("price", to=to)
+
+
+@pytest.mark.parametrize("text", ["free", "it's\r\nfree"])
+def test_a_job_that_fails_at_an_amount_raises_the_whole_reason(spark: SparkSession, text: str) -> None:
+    df = spark.createDataFrame([("5", [("7",)]), (text, [])], "price string, items array<struct<price: string>>")
+    amounts = df.transform(parse_money("price", "items.price", on_unreadable="error"))
+    reason = f"column 'price': expected an amount; got '{text}'".replace("\r", " ").replace("\n", " ")
+    for action in (amounts.collect, amounts.agg(F.count("price")).collect):
+        with pytest.raises(RowRefusedError) as caught, translate_errors():
+            action()
+        assert caught.value.reason == str(caught.value) == reason

@@ -1,11 +1,11 @@
-"""The walks over a schema, with no Spark session."""
+"""Column look-up and the plan of a flatten, without a Spark session."""
 
 from __future__ import annotations
 
 import pytest
 from pyspark.sql.types import LongType, StructField, StructType
 
-from shopsmart_etl._core.columns import find_column, refuse_clashes
+from shopsmart_etl._core.columns import check_clashes, find_column
 from shopsmart_etl._core.flattening import plan_flattening
 from shopsmart_etl._core.sql import quote
 from shopsmart_etl.errors import ColumnClashError, ColumnNotFoundError
@@ -16,28 +16,28 @@ def schema_of(*names: str) -> StructType:
 
 
 def never() -> bool:
-    raise AssertionError("the session was asked without need")
+    raise AssertionError("an unnecessary request to the session")
 
 
-def test_a_backtick_is_doubled_in_quotes() -> None:
+def test_a_backtick_in_a_quoted_name_is_doubled() -> None:
     assert quote("a`b") == "`a``b`"
 
 
-def test_an_exact_name_is_found_without_asking_the_session() -> None:
+def test_an_exact_name_is_found_without_a_request_to_the_session() -> None:
     assert find_column(schema_of("ID", "id"), "id", ignores_case=never) == 1
 
 
-@pytest.mark.parametrize(("ignores", "found"), [(True, 1), (False, None)])
-def test_another_case_is_found_where_the_session_ignores_case(*, ignores: bool, found: int | None) -> None:
+@pytest.mark.parametrize(("ignores", "index"), [(True, 1), (False, None)])
+def test_a_name_in_another_case_is_found_if_the_session_ignores_case(*, ignores: bool, index: int | None) -> None:
     schema = schema_of("order", "Country")
-    if found is None:
+    if index is None:
         with pytest.raises(ColumnNotFoundError, match="did you mean 'Country'"):
             find_column(schema, "country", ignores_case=lambda: ignores)
     else:
-        assert find_column(schema, "country", ignores_case=lambda: ignores) == found
+        assert find_column(schema, "country", ignores_case=lambda: ignores) == index
 
 
-def test_an_unknown_column_names_the_nearest_and_what_there_is() -> None:
+def test_the_error_for_an_unknown_column_has_the_nearest_name_and_all_names() -> None:
     with pytest.raises(ColumnNotFoundError) as caught:
         find_column(schema_of("order_id", "country"), "contry", ignores_case=never)
     assert str(caught.value) == "no column 'contry'; did you mean 'country'? Columns: order_id, country"
@@ -49,7 +49,7 @@ def test_a_dot_in_a_name_is_part_of_the_name() -> None:
     assert find_column(schema_of("a", "a.b"), "a.b", ignores_case=never) == 1
 
 
-def test_two_columns_of_another_case_than_the_name_are_no_guess() -> None:
+def test_a_name_that_matches_two_columns_in_another_case_is_not_found() -> None:
     with pytest.raises(ColumnNotFoundError):
         find_column(schema_of("ID", "id"), "Id", ignores_case=lambda: True)
 
@@ -57,26 +57,26 @@ def test_two_columns_of_another_case_than_the_name_are_no_guess() -> None:
 @pytest.mark.parametrize("names", [["a", "a"], ["a", "A", "a"], ["a", "A", "A"]])
 def test_equal_names_clash_in_every_session(names: list[str]) -> None:
     with pytest.raises(ColumnClashError, match=r"nr \d and nr \d would both be named '[aA]'\. Rename it"):
-        refuse_clashes(
+        check_clashes(
             [(name, f"nr {number}") for number, name in enumerate(names)],
             ignores_case=lambda: False,
-            way_out="Rename it",
+            hint="Rename it",
         )
 
 
-def test_names_that_differ_in_case_clash_where_the_session_ignores_case() -> None:
+def test_names_that_differ_only_in_case_clash_if_the_session_ignores_case() -> None:
     named = [("ID", "s.ID"), ("id", "s.id")]
-    refuse_clashes(named, ignores_case=lambda: False, way_out="")
+    check_clashes(named, ignores_case=lambda: False, hint="")
     with pytest.raises(ColumnClashError) as caught:
-        refuse_clashes(named, ignores_case=lambda: True, way_out="")
+        check_clashes(named, ignores_case=lambda: True, hint="")
     assert caught.value.paths == ("s.ID", "s.id")
 
 
-def test_distinct_names_are_accepted_without_asking_the_session() -> None:
-    refuse_clashes([("a", "a"), ("b", "b")], ignores_case=never, way_out="")
+def test_distinct_names_are_accepted_without_a_request_to_the_session() -> None:
+    check_clashes([("a", "a"), ("b", "b")], ignores_case=never, hint="")
 
 
-def test_deep_schemas_are_guarded_against_sparks_doubling_time() -> None:
+def test_the_plan_of_a_deep_schema_has_a_guard_at_least_every_8_levels() -> None:
     inner = StructType([StructField("v", LongType())])
     for _ in range(40):
         inner = StructType([StructField("n", inner)])

@@ -1,4 +1,4 @@
-"""The examples give the same on a cluster, the wheel shipped to it, as on one machine; with executors killed too."""
+"""The examples return the same on a cluster as on one machine, also if executors are killed."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.needs("observations"),
-]  # of the session that the examples are compared with
+]  # for the local session, whose results are compared
 
 PAGE = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
 COMMANDS = [text for language, text in BLOCK.findall(PAGE) if language == "sh"]
-# Small executors, and no more compiling than a run of seconds repays.
+# Small executors, and no full JIT compilation in short runs.
 DEFAULTS = """\
 spark.driver.memory 512m
 spark.driver.extraJavaOptions -XX:TieredStopAtLevel=1
@@ -51,20 +51,20 @@ TABLES = ["silver", "quarantine", "gold/daily_active_users", "gold/daily_revenue
 
 class Result(NamedTuple):
     tables: Path
-    account: str
+    output: str
 
 
 def command(*words: str) -> str:
-    """Give the page's one command that has these words."""
-    found: list[str] = [text for text in COMMANDS if all(word in text for word in words)]
-    assert len(found) == 1
-    return found[0]
+    """Return the page's only command that contains these words."""
+    matches: list[str] = [text for text in COMMANDS if all(word in text for word in words)]
+    assert len(matches) == 1
+    return matches[0]
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("cluster")) as one:
-        yield one
+    with cluster(tmp_path_factory.mktemp("cluster")) as started_cluster:
+        yield started_cluster
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def bronze(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel, or take the one that these tests are run against."""
+    """Build the wheel, or copy the wheel that is being tested."""
     folder = tmp_path_factory.mktemp("wheels")
     for built in ROOT.glob("*.whl"):
         shutil.copy(built, folder)
@@ -89,22 +89,21 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def local(spark: SparkSession, bronze: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    """Run the examples on this machine alone."""
+    """Run the examples in the local session."""
     results = {}
-    for example, arguments in {LOGS: ["logs"], ORDERS: ["payloads/pages", "data"]}.items():
-        source, *more = arguments
+    for example, (source, *arguments) in {LOGS: ["logs"], ORDERS: ["payloads/pages", "data"]}.items():
         tables = tmp_path_factory.mktemp("local")
-        with redirect_stdout(io.StringIO()) as account:
-            run_path(str(EXAMPLES / example))["run"](spark, str(bronze / source), str(tables), *more)
-        results[example] = Result(tables, account.getvalue())
+        with redirect_stdout(io.StringIO()) as output:
+            run_path(str(EXAMPLES / example))["run"](spark, str(bronze / source), str(tables), *arguments)
+        results[example] = Result(tables, output.getvalue())
     return results
 
 
 @pytest.fixture
 def submit(running: Cluster, bronze: Path, wheels: Path, tmp_path: Path) -> Iterator[Submit]:
-    """Start an example with the page's command, in a Python that has neither this package nor PySpark.
+    """Submit an example with the page's command, from a Python without this package and PySpark.
 
-    Gives the process, and where its tables will be.
+    Returns the process, and the path of its tables.
     """
     (tmp_path / "spark-defaults.conf").write_text(DEFAULTS, encoding="utf-8")
     (tmp_path / "installed").mkdir()
@@ -130,17 +129,17 @@ def submit(running: Cluster, bronze: Path, wheels: Path, tmp_path: Path) -> Iter
         yield start
 
 
-def said(account: str, *, audit: bool = True) -> str:
-    """Leave out of an account what differs from run to run: the time it took, where the tables are, or the audit."""
-    told = re.sub(r" (in /|after )\S+|^done in .*", "", account, flags=re.MULTILINE)
-    return told if audit else re.sub(r"^(rows|filled|violations|(NOT )?reconciled) .*\n", "", told, flags=re.MULTILINE)
+def comparable(output: str, *, audit: bool = True) -> str:
+    """Remove what differs between runs from an example's output: times, paths, and the audit if it is False."""
+    text = re.sub(r" (in /|after )\S+|^done in .*", "", output, flags=re.MULTILINE)
+    return text if audit else re.sub(r"^(rows|filled|violations|(NOT )?reconciled) .*\n", "", text, flags=re.MULTILINE)
 
 
 def kill_executors(running: Cluster, job: subprocess.Popen[str]) -> None:
-    """Kill all executors once they hold shuffled rows, which are lost with them."""
-    others, until = running.shuffled(), time.monotonic() + BOUND
-    while not running.shuffled() - others:
-        assert time.monotonic() < until, "no executor has shuffled rows"
+    """Kill all executors as soon as they have shuffled rows, so that these rows are lost."""
+    files_before, deadline = running.shuffled(), time.monotonic() + BOUND
+    while not running.shuffled() - files_before:
+        assert time.monotonic() < deadline, "no executor has shuffled rows"
         with suppress(subprocess.TimeoutExpired):
             job.wait(0.05)
             pytest.fail(f"the job ended before it had shuffled rows: {job.communicate()[1]}")
@@ -157,30 +156,30 @@ def kill_executors(running: Cluster, job: subprocess.Popen[str]) -> None:
         pytest.param(ORDERS, 2, marks=pytest.mark.heavy),
     ],
 )
-def test_an_example_gives_on_a_cluster_what_it_gives_on_one_machine(
+def test_an_example_returns_the_same_on_a_cluster_as_on_one_machine(
     example: str, killed: int, spark: SparkSession, running: Cluster, submit: Submit, local: dict[str, Result]
 ) -> None:
-    before = running.launched()
+    launched_before = running.launched()
     job, tables = submit(example)
     if killed:
         kill_executors(running, job)
-    account, errors = job.communicate(timeout=BOUND)
+    output, errors = job.communicate(timeout=BOUND)
     assert job.returncode == 0, errors
-    assert running.launched() - before == 2 + killed
+    assert running.launched() - launched_before == 2 + killed
     expected = local[example]
-    audit = NEEDS["rows counted once"].met or not killed  # as docs/cluster.md says
-    assert said(account, audit=audit) == said(expected.account, audit=audit)
+    audit = NEEDS["rows counted once"].met or not killed  # documented in docs/cluster.md
+    assert comparable(output, audit=audit) == comparable(expected.output, audit=audit)
     for name in TABLES:
-        rows, wanted = (spark.read.parquet(str(folder / name)) for folder in (tables, expected.tables))
-        assert_df_equality(rows, wanted, ignore_row_order=True)
+        actual_rows, expected_rows = (spark.read.parquet(str(folder / name)) for folder in (tables, expected.tables))
+        assert_df_equality(actual_rows, expected_rows, ignore_row_order=True)
 
 
 @pytest.mark.heavy
-@pytest.mark.skipif(bool(list(ROOT.glob("*.whl"))), reason="run against a wheel, there is no source to make one of")
-def test_the_page_makes_wheels_of_the_package_and_of_what_it_needs(tmp_path: Path) -> None:
-    make = ["bash", "-c", command("pip wheel")]
-    made = run(make, cwd=ROOT, env=surroundings(WHEELS=str(tmp_path)))
-    assert made.returncode == 0, made.stderr
+@pytest.mark.skipif(bool(list(ROOT.glob("*.whl"))), reason="a wheel is being tested, without the source to build one")
+def test_the_page_builds_wheels_of_the_package_and_its_dependencies(tmp_path: Path) -> None:
+    build = ["bash", "-c", command("pip wheel")]
+    process = run(build, cwd=ROOT, env=surroundings(WHEELS=str(tmp_path)))
+    assert process.returncode == 0, process.stderr
     assert sorted(wheel.name.partition("-")[0] for wheel in tmp_path.iterdir()) == [
         "shopsmart_etl",
         "typing_extensions",

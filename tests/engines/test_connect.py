@@ -1,4 +1,4 @@
-"""On Spark Connect, chains give the rows of a classic session, with one look-up of the schema a step."""
+"""On Spark Connect, chains return the rows of a classic session, and each step looks up the schema once."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ pytestmark = [pytest.mark.engines, pytest.mark.needs("a server of its own")]
 
 @pytest.fixture(scope="module")
 def connect(connect_address: str) -> dict[str, Any]:
-    # A process of its own: a session of Spark Connect and a classic one do not live in one.
-    with worker(connect_address, environment=surroundings()) as other:
-        return other.found
+    # A separate process: a process cannot have both a Connect session and a classic session.
+    with worker(connect_address, environment=surroundings()) as process:
+        return process.report
 
 
 @pytest.fixture(scope="module")
-def here(spark: SparkSession) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json.dumps(results(spark)))
-    return found
+def expected(spark: SparkSession) -> dict[str, Any]:
+    chain_results: dict[str, Any] = json.loads(json.dumps(results(spark)))
+    return chain_results
 
 
 @pytest.mark.parametrize("chain", CHAINS)
-def test_a_chain_gives_the_same_rows_and_schema(chain: str, connect: dict[str, Any], here: dict[str, Any]) -> None:
-    assert connect["results"][chain] == here[chain]
-    assert here[chain]["rows"]
+def test_a_chain_returns_the_same_rows_and_schema(
+    chain: str, connect: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    assert connect["results"][chain] == expected[chain]
+    assert expected[chain]["rows"]
 
 
-def test_each_step_looks_the_schema_up_once(connect: dict[str, Any]) -> None:
-    assert connect["counts"] == [1] * len(README)
+def test_each_step_looks_up_the_schema_once(connect: dict[str, Any]) -> None:
+    assert connect["analyze_requests"] == [1] * len(README)

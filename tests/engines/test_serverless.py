@@ -1,4 +1,4 @@
-"""The package uses nothing that Databricks serverless forbids, or that Spark Connect and streams do not have."""
+"""The package uses no feature that Databricks serverless, Spark Connect or streams do not support."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SOURCES = sorted(Path(str(shopsmart_etl.__file__)).parent.rglob("*.py"))
-# By name, or with a dot where only an attribute is meant: functools has a cache too.
+# Names of variables, imports and attributes; with a dot, of attributes only, since functools has a cache too.
 FORBIDDEN = {
     "RDDs": {"rdd", "toJSON", "foreach", "foreachPartition"},
     "the Spark context": {"SparkContext", "SparkConf", "sparkContext", "_sc", "accumulator"},
@@ -30,7 +30,7 @@ SESSIONS = {"set", "unset"}  # of a conf
 
 
 def words(node: ast.AST) -> Iterator[str]:
-    """Give the names that a node uses: of variables and imports, and with a dot of attributes, getattr's too."""
+    """Yield the names that a node uses; attributes, also those of getattr, start with a dot."""
     if isinstance(node, ast.Attribute):
         yield f".{node.attr}"
     elif isinstance(node, ast.Name):
@@ -39,32 +39,32 @@ def words(node: ast.AST) -> Iterator[str]:
         for name in [*(alias.name for alias in node.names), getattr(node, "module", None) or ""]:
             yield from name.split(".")
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("getattr", "hasattr"):
-        texts = (one.value for one in node.args if isinstance(one, ast.Constant))
+        texts = (argument.value for argument in node.args if isinstance(argument, ast.Constant))
         yield from (f".{text}" for text in texts if isinstance(text, str))
 
 
 def uses(source: str) -> list[str]:
-    """List what a module uses of what is forbidden, with its lines."""
-    found = []
+    """List the forbidden features that a module uses, with line numbers."""
+    uses_found = []
     for node in ast.walk(ast.parse(source)):
-        found += [
-            f"{getattr(node, 'lineno', 0)}: {what} ({word})"
+        uses_found += [
+            f"{getattr(node, 'lineno', 0)}: {feature} ({word})"
             for word in words(node)
-            for what, names in FORBIDDEN.items()
+            for feature, names in FORBIDDEN.items()
             if names & {word, word.lstrip(".")}
         ]
         if isinstance(node, ast.Attribute) and node.attr in SESSIONS and {"conf", ".conf"} & set(words(node.value)):
-            found.append(f"{node.lineno}: the session's configuration ({node.attr})")
-    return found
+            uses_found.append(f"{node.lineno}: the session's configuration ({node.attr})")
+    return uses_found
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
-def test_a_module_uses_nothing_that_serverless_forbids(source: Path) -> None:
+def test_a_module_uses_no_forbidden_feature(source: Path) -> None:
     assert uses(source.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(
-    ("line", "what"),
+    ("line", "feature"),
     [
         ("df.rdd.map(len)", "RDDs"),
         ("spark.sparkContext.broadcast(1)", "the Spark context"),
@@ -84,10 +84,10 @@ def test_a_module_uses_nothing_that_serverless_forbids(source: Path) -> None:
         ("conf = spark.conf\nconf.set('a', 'b')", "the session's configuration"),
     ],
 )
-def test_the_scan_finds_what_is_forbidden(line: str, what: str) -> None:
-    assert any(what in one for one in uses(line))
+def test_the_scan_finds_forbidden_features(line: str, feature: str) -> None:
+    assert any(feature in use for use in uses(line))
 
 
-def test_the_scan_lets_plans_pass() -> None:
+def test_the_scan_accepts_dataframe_operations() -> None:
     plan = "df.join(F.broadcast(other)).select(F.col('rdd'), F.lit('cache')).where(seen.union(set()))"
     assert uses(f"from functools import cache\n@cache\ndef one():\n    return {plan}") == []

@@ -1,11 +1,11 @@
-"""Steps on streams give the rows that they give in batch."""
+"""Steps return the same rows on streams as on batch DataFrames."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from chains import CHAINS, orders, told
+from chains import CHAINS, orders, to_json_value
 from processes import LIMIT
 from pyspark.errors import AnalysisException
 
@@ -29,7 +29,7 @@ STREAMED = [
     "rules of all kinds",
     "sound",
 ]
-# A stream has no last row, so that what needs all rows at once has none to give.
+# These chains need all rows at once, and a stream never has all rows.
 NEED_ALL_ROWS = ["round trip", "rules", "latest", "median"]
 
 
@@ -42,13 +42,13 @@ def source(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str
 
 @pytest.fixture
 def streamed(spark: SparkSession, source: str) -> Callable[..., list[Any]]:
-    """Run a step on the orders as a stream, a file at a time, to the end."""
+    """Return a function that runs a step on a stream of the orders, one file per batch, and returns all rows."""
 
     def run(step: Callable[[DataFrame], DataFrame]) -> list[Any]:
         stream = spark.readStream.schema(orders(spark).schema).option("maxFilesPerTrigger", 1).parquet(source)
-        made = stream.transform(step)
-        assert made.isStreaming
-        query = made.writeStream.format("memory").queryName("streamed").trigger(availableNow=True).start()
+        output = stream.transform(step)
+        assert output.isStreaming
+        query = output.writeStream.format("memory").queryName("streamed").trigger(availableNow=True).start()
         assert query.awaitTermination(LIMIT)
         return rows(spark.table("streamed"))
 
@@ -56,19 +56,19 @@ def streamed(spark: SparkSession, source: str) -> Callable[..., list[Any]]:
 
 
 def rows(df: DataFrame) -> list[Any]:
-    return sorted((told(row) for row in df.collect()), key=repr)
+    return sorted((to_json_value(row) for row in df.collect()), key=repr)
 
 
 @pytest.mark.parametrize("chain", STREAMED)
-def test_a_chain_gives_the_rows_of_the_batch(
+def test_a_chain_returns_the_same_rows_as_in_batch(
     chain: str, spark: SparkSession, streamed: Callable[..., list[Any]]
 ) -> None:
-    made = streamed(CHAINS[chain])
-    assert made == rows(orders(spark).transform(CHAINS[chain]))
-    assert made
+    streamed_rows = streamed(CHAINS[chain])
+    assert streamed_rows == rows(orders(spark).transform(CHAINS[chain]))
+    assert streamed_rows
 
 
-def test_the_readme_s_chain_gives_these_rows(streamed: Callable[..., list[Any]]) -> None:
+def test_the_chain_of_the_readme_returns_these_rows(streamed: Callable[..., list[Any]]) -> None:
     first, second = "2026-01-01 10:00:00+00:00", "2026-01-01 11:00:00+00:00"
     assert streamed(CHAINS["readme"]) == [
         [1, "Ada", "EIRE", "$5.00", "ink", "0.00", None, first, True],
@@ -80,13 +80,13 @@ def test_the_readme_s_chain_gives_these_rows(streamed: Callable[..., list[Any]])
 
 def test_arrays_are_zipped(streamed: Callable[..., list[Any]]) -> None:
     def zipped(df: DataFrame) -> DataFrame:
-        both = df.selectExpr("id", "transform(items, one -> one.sku) AS skus", "array(1, 2, 3) AS numbers")
-        return both.transform(explode_arrays("skus", "numbers", siblings="zip")).where("id = 1")
+        arrays = df.selectExpr("id", "transform(items, item -> item.sku) AS skus", "array(1, 2, 3) AS numbers")
+        return arrays.transform(explode_arrays("skus", "numbers", siblings="zip")).where("id = 1")
 
     assert streamed(zipped) == [[1, "ink", 2], [1, "pen", 1], [1, None, 3]]
 
 
-def test_each_table_of_the_documents_is_a_stream(streamed: Callable[..., list[Any]]) -> None:
+def test_relationalize_splits_a_stream_into_streams(streamed: Callable[..., list[Any]]) -> None:
     def lines(df: DataFrame) -> DataFrame:
         return relationalize(df, root="orders", key="id")["orders_items"]
 
@@ -94,6 +94,6 @@ def test_each_table_of_the_documents_is_a_stream(streamed: Callable[..., list[An
 
 
 @pytest.mark.parametrize("chain", NEED_ALL_ROWS)
-def test_what_needs_all_rows_refuses_a_stream(chain: str, streamed: Callable[..., list[Any]]) -> None:
+def test_a_chain_that_needs_all_rows_refuses_a_stream(chain: str, streamed: Callable[..., list[Any]]) -> None:
     with pytest.raises((ShopSmartError, AnalysisException)):
         streamed(CHAINS[chain])

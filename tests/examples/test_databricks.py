@@ -70,8 +70,8 @@ def reconciled(account: str) -> str:
 
 def assert_same_tables(spark: SparkSession, found: Path, expected: Path) -> None:
     for name in TABLES:
-        rows, wanted = (spark.read.parquet(str(folder / name)) for folder in (found, expected))
-        assert_df_equality(rows, wanted, ignore_row_order=True)
+        rows, counterpart = (spark.read.parquet(str(folder / name)) for folder in (found, expected))
+        assert_df_equality(rows, counterpart, ignore_row_order=True)
 
 
 @on_a_server

@@ -74,8 +74,8 @@ def plain(spark: SparkSession, pages: Path) -> dict[str, DataFrame]:
         "bronze": bronze,
         "quarantine": bronze.transform(etl.keep_invalid()),
         "silver": silver,
-        "daily_revenue": silver.transform(etl.daily_revenue(amount="line_total", at="placed_at", by=["country"])),
-        "daily_active_users": silver.transform(etl.daily_active_users(user="customer_id", at="placed_at")),
+        "daily_revenue": silver.transform(etl.daily_revenue(amount="line_total", timestamp="placed_at", by="country")),
+        "daily_active_users": silver.transform(etl.daily_active_users(user="customer_id", timestamp="placed_at")),
     }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from chispa import assert_df_equality
-from example_runs import ran, run
+from example_runs import output_of, run
 from pyspark.sql import functions as F
 from repository import DATA, EXAMPLES
 
@@ -28,7 +28,7 @@ PIPELINES = ["shopsmart_pipeline.py", "nested_json_parser.py"]
 @pytest.fixture(scope="module")
 def bronze(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("simulated") / "bronze"
-    ran("simulate.py", "--output", path, "--rows", "6000", "--orders", "450", "--days", "3", "--servers", "2")
+    output_of("simulate.py", "--output", path, "--rows", "6000", "--orders", "450", "--days", "3", "--servers", "2")
     return path
 
 
@@ -67,7 +67,7 @@ def test_simulated_pages_hold_the_documents_of_the_lines(spark: SparkSession, br
 
 
 def test_the_log_pipeline_accounts_for_every_row(spark: SparkSession, bronze: Path, tmp_path: Path) -> None:
-    said = ran("shopsmart_pipeline.py", "--input", bronze / "logs", "--output", tmp_path / "out")
+    said = output_of("shopsmart_pipeline.py", "--input", bronze / "logs", "--output", tmp_path / "out")
     assert re.search(r"reconciled +rows in, rows out +6,000, 6,000", said)
     malformed = re.search(r"violations +the line could be read +(\d+)", said)
     assert malformed
@@ -90,9 +90,9 @@ def test_the_payload_pipeline_is_the_same_from_pages_lines_and_spark_submit(
     spark: SparkSession, bronze: Path, tmp_path: Path
 ) -> None:
     pages, lines = bronze / "payloads" / "pages", bronze / "payloads" / "lines"
-    said = ran("nested_json_parser.py", "--input", pages, "--records", "data", "--output", tmp_path / "pages")
+    said = output_of("nested_json_parser.py", "--input", pages, "--records", "data", "--output", tmp_path / "pages")
     submit = str(Path(sys.executable).parent / "spark-submit")
-    ran("nested_json_parser.py", "--input", lines, "--output", tmp_path / "lines", command=submit)
+    output_of("nested_json_parser.py", "--input", lines, "--output", tmp_path / "lines", command=submit)
     silver = spark.read.parquet(str(tmp_path / "pages" / "silver"))
     origin = "_file_path", "_file_modified"
     from_lines = spark.read.parquet(str(tmp_path / "lines" / "silver"))
@@ -121,7 +121,7 @@ def test_what_the_user_can_mend_is_one_line(spark: SparkSession, example: str, t
         assert message in last
         assert "Traceback" not in done.stderr
     # In this process, since it ends as the first one does.
-    with pytest.raises(SourceNotFoundError, match="the folder holds no file"):
+    with pytest.raises(SourceNotFoundError, match="the folder has no file"):
         run_path(str(EXAMPLES / example))["run"](spark, str(tmp_path / "empty"), str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
@@ -133,7 +133,9 @@ def test_the_examples_stay_thin(example: str) -> None:
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the third-party data are not here: set SHOPSMART_DATA")
 def test_the_log_pipeline_gives_the_retail_figures_exactly(spark: SparkSession, tmp_path: Path) -> None:
-    said = ran("shopsmart_pipeline.py", "--input", DATA / "uci_online_retail" / "by-day", "--output", tmp_path / "out")
+    said = output_of(
+        "shopsmart_pipeline.py", "--input", DATA / "uci_online_retail" / "by-day", "--output", tmp_path / "out"
+    )
     assert re.search(r"reconciled +rows in, rows out +105,335, 105,335\n", said)
     assert re.search(r"violations +the line could be read +0\n", said)
     assert "silver    105,335 rows out, 31 partitions, 31 files" in said

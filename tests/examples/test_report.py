@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from axe_core_python.selenium import Axe
-from example_runs import ran, run
+from example_runs import output_of, run
 from processes import LIMIT, started, surroundings
 from pyspark.sql import functions as F
 from repository import EXAMPLES
@@ -28,8 +28,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from shopsmart_etl import write_partitioned
-from shopsmart_etl.quality.audit import AuditReport
+from shopsmart_etl import AuditReport, write_partitioned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +113,7 @@ def page(spark: SparkSession, shown: str, bronze: Path, runs: Path) -> Path:
         orders(spark, str(bronze / "payloads" / "pages"), str(runs / "orders"), "data")
     for name in PAGES:
         run_of = runs / name
-        said = ran(
+        said = output_of(
             "report.py", "--gold", run_of / "gold", "--audit", run_of / "audit", "--output", runs / f"{name}.html"
         )
         assert said.endswith(f"{runs / name}.html\n")
@@ -411,7 +410,7 @@ def test_money_of_38_digits_is_shown_and_summed_to_the_last_one(browser: webdriv
         daily_revenue={"day": [DAY] * 3, "land": ["A", "B", "C"], "revenue": money},
         revenue_by_country={"land": ["A", "B", "C"], "revenue": money},
     )
-    ran("report.py", "--gold", gold, "--output", tmp_path / "page.html")
+    output_of("report.py", "--gold", gold, "--output", tmp_path / "page.html")
     opened(browser, tmp_path / "page.html")
     total = "12,345,678,901,234,567,890.123456789012345679"
     assert figures(browser, "daily-revenue-figures") == [["2026-01-01", total]]
@@ -465,7 +464,7 @@ def test_gold_tables_without_a_row_make_a_page(browser: webdriver.Chrome, tmp_pa
         top_products={"rank": [], "item": [], "revenue": none},
         cohort_retention={"cohort": [], "months_since": [], "cohort_size": [], "users": [], "retention": none},
     )
-    ran("report.py", "--gold", gold, "--output", tmp_path / "page.html")
+    output_of("report.py", "--gold", gold, "--output", tmp_path / "page.html")
     opened(browser, tmp_path / "page.html")
     captions = [one.text for one in browser.find_elements(By.TAG_NAME, "figcaption")]
     assert captions == ["No days.", "No days.", "No rows.", "No rows."]
@@ -552,5 +551,5 @@ def test_an_audit_that_is_none_is_refused_in_one_line(report: Report, tmp_path: 
     (tmp_path / "audit").write_bytes(content)
     found = repr(content.decode(errors="replace"))
     assert refused(report, "--gold", gold, "--audit", tmp_path / "audit") == (
-        f"{tmp_path}/audit: wanted the JSON of an audit's report, found {found}"
+        f"{tmp_path}/audit: expected the JSON of an audit's report, found {found}"
     )

@@ -33,7 +33,7 @@ def table(df: DataFrame) -> list[tuple[Any, ...]]:
 
 
 def test_a_user_is_in_the_cohort_of_their_first_month_and_months_of_nobody_stay(orders: DataFrame) -> None:
-    retention = orders.transform(cohort_retention(user="user", at="at"))
+    retention = orders.transform(cohort_retention(user="user", timestamp="at"))
     assert table(retention) == [
         (JANUARY, 0, 3, 3, Decimal("1.0000")),
         (JANUARY, 1, 3, 0, Decimal("0.0000")),
@@ -51,20 +51,23 @@ def test_a_user_is_in_the_cohort_of_their_first_month_and_months_of_nobody_stay(
 
 
 def test_months_are_those_of_the_zone(orders: DataFrame) -> None:
-    retention = orders.where("user = 'ada'").transform(cohort_retention(user="user", at="at", zone="Asia/Tokyo"))
+    retention = orders.where("user = 'ada'").transform(
+        cohort_retention(user="user", timestamp="at", timezone="Asia/Tokyo")
+    )
     # The last of January, 23:30 in London, is February in Tokyo.
     assert [row[3] for row in table(retention)] == [1, 1, 1]
 
 
 def test_no_orders_have_no_cohorts(orders: DataFrame) -> None:
-    assert table(orders.where("user IS NULL OR at IS NULL").transform(cohort_retention(user="user", at="at"))) == []
+    none = orders.where("user IS NULL OR at IS NULL")
+    assert table(none.transform(cohort_retention(user="user", timestamp="at"))) == []
 
 
 def test_orders_of_nobody_have_no_cohort_where_user_is_a_reserved_word(spark: SparkSession) -> None:
     # Not from SQL, which Spark Connect would parse under the settings.
     nobody = spark.createDataFrame([(None, date(2026, 1, 1))], "user string, at date")
     with configured(spark, RESERVED_WORDS):
-        assert table(nobody.transform(cohort_retention(user="user", at="at"))) == []
+        assert table(nobody.transform(cohort_retention(user="user", timestamp="at"))) == []
 
 
 @few_batches
@@ -78,7 +81,7 @@ def test_the_cells_are_those_counted_one_by_one(spark: SparkSession, rows: list[
         return date(2025 + number // 12, number % 12 + 1, 1)
 
     days = [(user, None if number is None else month(number).replace(day=28)) for user, number in rows]
-    found = spark.createDataFrame(days, "user string, at date").transform(cohort_retention(user="user", at="at"))
+    found = spark.createDataFrame(days, "user string, at date").transform(cohort_retention(user="user", timestamp="at"))
     known = {(user, number) for user, number in rows if user is not None and number is not None}
     first = {user: min(number for other, number in known if other == user) for user, _ in known}
     last = max((number for _, number in known), default=0)
@@ -94,8 +97,8 @@ def test_the_cells_are_those_counted_one_by_one(spark: SparkSession, rows: list[
 
 def test_a_wrong_column_or_zone_is_named(orders: DataFrame) -> None:
     with pytest.raises(ColumnNotFoundError, match="did you mean 'user'"):
-        orders.transform(cohort_retention(user="usr", at="at"))
-    with pytest.raises(ColumnTypeError, match="wanted a timestamp or a date; found string"):
-        orders.transform(cohort_retention(user="user", at="user"))
+        orders.transform(cohort_retention(user="usr", timestamp="at"))
+    with pytest.raises(ColumnTypeError, match="expected a timestamp or a date; got string"):
+        orders.transform(cohort_retention(user="user", timestamp="user"))
     with pytest.raises(InvalidArgumentError, match="zone"):
-        cohort_retention(user="user", at="at", zone="Mars/Olympus")
+        cohort_retention(user="user", timestamp="at", timezone="Mars/Olympus")

@@ -11,17 +11,16 @@ import pytest
 from repository import DATA, ROOT, UCI
 
 from shopsmart_etl import (
+    active_users,
     cohort_retention,
     daily_active_users,
     daily_revenue,
-    monthly_active_users,
     new_and_returning_users,
-    order_figures,
+    order_metrics,
     read_csv_logs,
-    revenue_by,
+    revenue,
     session_funnel,
     top_products,
-    weekly_active_users,
 )
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def orders_by(columns: str) -> str:
 
 TOKYO = "(((InvoiceDate AT TIME ZONE 'UTC') AT TIME ZONE 'Asia/Tokyo')::DATE)"
 ORDERS: dict[str, Any] = {"order": "InvoiceNo", "amount": "Amount", "refund": "InvoiceNo LIKE 'C%'"}
-USER = {"user": "CustomerID", "at": "InvoiceDate"}
+USER = {"user": "CustomerID", "timestamp": "InvoiceDate"}
 FIRST = "(SELECT CustomerID, min(InvoiceDate) AS first FROM shop WHERE CustomerID IS NOT NULL GROUP BY ALL)"
 RANKED = "SELECT StockCode, coalesce(sum({}), 0) AS total FROM shop GROUP BY ALL"
 CASES = {
@@ -72,38 +71,38 @@ CASES = {
         daily_active_users(**USER), "SELECT InvoiceDate::DATE, count(DISTINCT CustomerID) FROM shop GROUP BY ALL"
     ),
     "daily users of a zone by country": Case(
-        daily_active_users(**USER, zone="Asia/Tokyo", by=["Country"]),
+        daily_active_users(**USER, timezone="Asia/Tokyo", by=["Country"]),
         f"SELECT {TOKYO}, Country, count(DISTINCT CustomerID) FROM shop GROUP BY ALL",
     ),
     "weekly users": Case(
-        weekly_active_users(**USER),
+        active_users(**USER, period="week"),
         "SELECT date_trunc('week', InvoiceDate)::DATE, count(DISTINCT CustomerID) FROM shop GROUP BY ALL",
     ),
     "monthly users": Case(
-        monthly_active_users(**USER, zone="Asia/Tokyo"),
+        active_users(**USER, period="month", timezone="Asia/Tokyo"),
         f"SELECT date_trunc('month', {TOKYO})::DATE, count(DISTINCT CustomerID) FROM shop GROUP BY ALL",
     ),
     "new and returning users": Case(
-        new_and_returning_users(**USER, every="week", by=["Country"]),
+        new_and_returning_users(**USER, period="week", by=["Country"]),
         f"""SELECT date_trunc('week', InvoiceDate)::DATE AS week, Country,
                 count(DISTINCT CustomerID) FILTER (week = date_trunc('week', first)),
                 count(DISTINCT CustomerID) FILTER (week > date_trunc('week', first))
             FROM shop LEFT JOIN {FIRST} USING (CustomerID) GROUP BY ALL""",
     ),
     "daily revenue by country": Case(
-        daily_revenue(amount="Amount", at="InvoiceDate", by=["Country"]),
+        daily_revenue(amount="Amount", timestamp="InvoiceDate", by=["Country"]),
         "SELECT InvoiceDate::DATE, Country, coalesce(sum(Amount), 0) FROM shop GROUP BY ALL",
     ),
     "revenue by country": Case(
-        revenue_by("Country", amount="Amount"), "SELECT Country, coalesce(sum(Amount), 0) FROM shop GROUP BY ALL"
+        revenue(amount="Amount", by="Country"), "SELECT Country, coalesce(sum(Amount), 0) FROM shop GROUP BY ALL"
     ),
     "monthly revenue": Case(
-        order_figures(**ORDERS, at="InvoiceDate", every="month"),
+        order_metrics(**ORDERS, timestamp="InvoiceDate", period="month"),
         orders_by("month").replace(
             "FROM shop", "FROM (SELECT *, date_trunc('month', InvoiceDate)::DATE AS month FROM shop)"
         ),
     ),
-    "orders per country": Case(order_figures(**ORDERS, by=["Country"]), orders_by("Country")),
+    "orders per country": Case(order_metrics(**ORDERS, by=["Country"]), orders_by("Country")),
     "top 20 products by revenue": Case(
         top_products(20, product="StockCode", amount="Amount"),
         f"""SELECT rank() OVER (ORDER BY total DESC) AS rank, * FROM ({RANKED.format("Amount")}) QUALIFY rank <= 20""",
@@ -190,7 +189,7 @@ def test_the_funnel_is_that_of_another_engine(
         "timestamp_seconds(1767225600 + pmod(xxhash64(id, 'at'), 800) * 120) AS moment",
         "array('view', 'view', 'cart', 'buy', 'search')[pmod(hash(id, 'event'), 5)] AS event",
     ).write.parquet(path)
-    way = {"user": "user", "at": "moment", "event": "event", "every": "day", "zone": "Asia/Tokyo"}
+    way = {"user": "user", "timestamp": "moment", "event": "event", "period": "day", "timezone": "Asia/Tokyo"}
     ours = spark.read.parquet(path).transform(session_funnel("view", "cart", "buy", **way))  # type: ignore[arg-type]
     theirs = other.sql(f"""
         WITH logs AS (SELECT * FROM '{path}/*.parquet' WHERE user IS NOT NULL),

@@ -1,4 +1,4 @@
-"""Sums and sketches run on streams too: a late row changes the day it is of."""
+"""Sums and sketches run on streams too: a late row updates the day of its timestamp."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from processes import LIMIT
 from pyspark.errors import AnalysisException
 
-from shopsmart_etl import daily_active_users, daily_revenue, estimate_users, revenue_by, sketch_users
+from shopsmart_etl import daily_active_users, daily_revenue, estimate_users, revenue, sketch_users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,9 +29,9 @@ def rows(spark: SparkSession, *values: str) -> DataFrame:
 @pytest.mark.parametrize(
     "step",
     [
-        daily_revenue(amount="amount", at="at", zone="Europe/London"),
-        revenue_by("country", amount="amount"),
-        sketch_users(user="user", at="at", by=["country"]),
+        daily_revenue(amount="amount", timestamp="at", timezone="Europe/London"),
+        revenue(amount="amount", by="country"),
+        sketch_users(user="user", timestamp="at", by=["country"]),
     ],
 )
 def test_a_stream_gives_what_all_of_its_rows_give(
@@ -60,6 +60,6 @@ def test_a_stream_gives_what_all_of_its_rows_give(
 def test_exact_users_of_a_stream_are_refused_and_never_wrong(spark: SparkSession, new_path: Callable[[], str]) -> None:
     path = new_path()
     rows(spark, "('ada', '2026-01-02 10:00:00', 'GB', '5.00')").write.parquet(path)
-    users = spark.readStream.schema(SCHEMA).parquet(path).transform(daily_active_users(user="user", at="at"))
+    users = spark.readStream.schema(SCHEMA).parquet(path).transform(daily_active_users(user="user", timestamp="at"))
     with pytest.raises(AnalysisException, match="Distinct aggregations are not supported"):
         users.writeStream.outputMode("complete").format("memory").queryName("gold_users").start()

@@ -1,4 +1,4 @@
-"""Days are those of the zone that the caller names, whatever the session's."""
+"""Periods are those of the time zone in the call, whatever the session's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
-from shopsmart_etl import ColumnTypeError, InvalidArgumentError, daily_active_users, daily_revenue, order_figures
+from shopsmart_etl import ColumnTypeError, InvalidArgumentError, daily_active_users, daily_revenue, order_metrics
 from shopsmart_etl.gold._periods import first_day
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def session_zone(spark: SparkSession, zone: str) -> Iterator[None]:
 def test_days_are_cut_in_the_sessions_zone_where_none_is_named(spark: SparkSession) -> None:
     df = spark.sql("SELECT 'a' AS user, TIMESTAMP'2026-01-01 03:00:00Z' AS at")
     with session_zone(spark, "America/New_York"):
-        unnamed = df.transform(daily_active_users(user="user", at="at")).collect()
-        named = df.transform(daily_active_users(user="user", at="at", zone="Europe/London")).collect()
+        unnamed = df.transform(daily_active_users(user="user", timestamp="at")).collect()
+        named = df.transform(daily_active_users(user="user", timestamp="at", timezone="Europe/London")).collect()
     assert [str(row["day"]) for row in (*unnamed, *named)] == ["2025-12-31", "2026-01-01"]
 
 
@@ -61,7 +61,7 @@ def test_a_day_of_london_has_23_or_25_hours_where_the_clocks_change(
     spark: SparkSession, instant: str, day: str
 ) -> None:
     df = spark.sql(f"SELECT 1 AS amount, TIMESTAMP'{instant}' AS at")
-    revenue = df.transform(daily_revenue(amount="amount", at="at", zone="Europe/London"))
+    revenue = df.transform(daily_revenue(amount="amount", timestamp="at", timezone="Europe/London"))
     assert [str(row["day"]) for row in revenue.collect()] == [day]
 
 
@@ -72,28 +72,28 @@ def test_a_day_of_london_has_23_or_25_hours_where_the_clocks_change(
     st.sampled_from(["day", "week", "month"]),
 )
 def test_a_period_is_that_of_a_calendar_in_the_zone(
-    spark: SparkSession, moments: list[datetime], zone: str, every: Any
+    spark: SparkSession, moments: list[datetime], zone: str, period: Any
 ) -> None:
     instants = [one.replace(tzinfo=timezone.utc) for one in moments]
     df = spark.createDataFrame(list(enumerate(instants)), "id int, at timestamp")
     with session_zone(spark, "America/New_York"):
-        cut = df.select("id", first_day(F.col("at"), every=every, zone=zone).alias("day")).orderBy("id").collect()
-    assert [row["day"] for row in cut] == [STARTS[every](one.astimezone(ZoneInfo(zone)).date()) for one in instants]
+        cut = df.select("id", first_day(F.col("at"), period=period, timezone=zone).alias("day")).orderBy("id").collect()
+    assert [row["day"] for row in cut] == [STARTS[period](one.astimezone(ZoneInfo(zone)).date()) for one in instants]
 
 
 def test_dates_and_wall_clocks_are_cut_as_they_stand_and_refuse_a_zone(spark: SparkSession) -> None:
     df = spark.sql("SELECT 1 AS amount, DATE'2026-01-01' AS day_of, TIMESTAMP_NTZ'2026-01-01 23:00:00' AS clock")
     for at in ("day_of", "clock"):
-        revenue = df.transform(daily_revenue(amount="amount", at=at)).collect()
+        revenue = df.transform(daily_revenue(amount="amount", timestamp=at)).collect()
         assert str(revenue[0]["day"]) == "2026-01-01"
-        with pytest.raises(ColumnTypeError, match=r"wanted a timestamp to cut in a zone; .*leave zone out"):
-            df.transform(daily_revenue(amount="amount", at=at, zone="Europe/London"))
+        with pytest.raises(ColumnTypeError, match=r"expected a timestamp with a time zone, .*Leave timezone out"):
+            df.transform(daily_revenue(amount="amount", timestamp=at, timezone="Europe/London"))
 
 
 def test_a_zone_that_is_none_is_refused_where_the_step_is_built() -> None:
-    with pytest.raises(InvalidArgumentError, match=r"did you mean 'Europe/London'\?\); found 'Europe/Londn'"):
-        daily_revenue(amount="a", at="at", zone="Europe/Londn")
-    with pytest.raises(InvalidArgumentError, match="zone: wanted a time zone"):
-        order_figures(order="o", amount="a", at="at", zone="")
-    with pytest.raises(InvalidArgumentError, match=r"did you mean 'Europe/London'\?\); found zoneinfo.ZoneInfo"):
-        daily_revenue(amount="a", at="at", zone=ZoneInfo("Europe/London"))  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match=r"did you mean 'Europe/London'\?\), or None; got 'Europe/Londn'"):
+        daily_revenue(amount="a", timestamp="at", timezone="Europe/Londn")
+    with pytest.raises(InvalidArgumentError, match="timezone: expected a time zone"):
+        order_metrics(order="o", amount="a", timestamp="at", timezone="")
+    with pytest.raises(InvalidArgumentError, match=r"did you mean 'Europe/London'\?\), or None; got zoneinfo.ZoneInfo"):
+        daily_revenue(amount="a", timestamp="at", timezone=ZoneInfo("Europe/London"))  # type: ignore[arg-type]

@@ -1,8 +1,9 @@
-"""Revenue and orders: money is exact, every group stays, and a refund is no order."""
+"""Revenue and orders: money is exact, every group is returned, and a refund is not an order."""
 
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,9 +19,11 @@ from shopsmart_etl import (
     ColumnNotFoundError,
     ColumnTypeError,
     InvalidArgumentError,
+    RowRefusedError,
     daily_revenue,
-    order_figures,
-    revenue_by,
+    order_metrics,
+    revenue,
+    translate_errors,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +51,7 @@ def columns(df: DataFrame) -> list[tuple[str, str, bool]]:
 
 
 def test_revenue_is_exact_and_unknown_amounts_add_nothing(spark: SparkSession, lines: DataFrame) -> None:
-    revenue = lines.transform(daily_revenue(amount="amount", at="at"))
+    daily = lines.transform(daily_revenue(amount="amount", timestamp="at"))
     rows = [
         ("2026-01-01", "0.30"),
         ("2026-01-02", "0.00"),
@@ -60,7 +63,7 @@ def test_revenue_is_exact_and_unknown_amounts_add_nothing(spark: SparkSession, l
         F.col("day").cast("date"),
         F.coalesce(F.col("revenue").cast("decimal(20, 2)"), F.expr("0E-2BD")).alias("revenue"),
     )
-    assert_df_equality(revenue, expected, ignore_row_order=True)
+    assert_df_equality(daily, expected, ignore_row_order=True)
 
 
 @few_batches
@@ -73,13 +76,16 @@ def test_revenue_is_the_sum_of_the_amounts(spark: SparkSession, cases: list[list
     sums: dict[tuple[int, int], Decimal] = {}
     for number, day, amount in rows:
         sums[number, day] = sums.get((number, day), Decimal(0)) + (amount or 0)
-    found = df.transform(daily_revenue(amount="amount", at="at", by=["case"])).collect()
+    found = df.transform(daily_revenue(amount="amount", timestamp="at", by=["case"])).collect()
     assert {(row["case"], row["day"].day - 1): row["revenue"] for row in found} == sums
 
 
 def test_integer_amounts_sum_to_a_long(spark: SparkSession) -> None:
     df = spark.sql("SELECT 5 AS cents, DATE'2026-01-01' AS at")
-    assert df.transform(daily_revenue(amount="cents", at="at")).dtypes == [("day", "date"), ("revenue", "bigint")]
+    assert df.transform(daily_revenue(amount="cents", timestamp="at")).dtypes == [
+        ("day", "date"),
+        ("revenue", "bigint"),
+    ]
 
 
 @pytest.mark.parametrize("ansi", ["true", "false"])
@@ -92,25 +98,45 @@ def test_a_sum_too_large_for_its_type_fails_and_is_neither_zero_nor_wrapped(
         configured(spark, {"spark.sql.ansi.enabled": ansi}),
         pytest.raises(Exception, match="the sum is too large for its type"),
     ):
-        df.transform(daily_revenue(amount="amount", at="at")).collect()
+        df.transform(daily_revenue(amount="amount", timestamp="at")).collect()
 
 
-def test_revenue_by_a_dimension_keeps_the_group_of_null(lines: DataFrame) -> None:
-    revenue = lines.transform(revenue_by("country", amount="amount"))
-    assert table(revenue) == [("EIRE", "-4.55"), (None, "0.00")]
-    assert columns(revenue) == [("country", "string", True), ("revenue", "decimal(20,2)", False)]
+def test_an_overflow_is_this_packages_error(spark: SparkSession) -> None:
+    df = spark.sql("SELECT 9223372036854775807 AS amount, 'GB' AS country FROM range(2)")
+    message = "column 'amount': the sum is too large for its type, bigint"
+    with pytest.raises(RowRefusedError, match=f"^{message}$"), translate_errors():
+        df.transform(revenue(amount="amount", by="country")).collect()
+
+
+def test_revenue_over_all_time_keeps_the_group_of_null(lines: DataFrame) -> None:
+    by_country = lines.transform(revenue(amount="amount", by="country"))
+    assert table(by_country) == [("EIRE", "-4.55"), (None, "0.00")]
+    assert columns(by_country) == [("country", "string", True), ("revenue", "decimal(20,2)", False)]
+
+
+def test_revenue_of_weeks_and_months_adds_up_their_days(lines: DataFrame) -> None:
+    monthly = lines.transform(revenue(amount="amount", timestamp="at", period="month"))
+    assert table(monthly) == [("2026-01-01", "0.30"), ("2026-02-01", "0.15"), (None, "-5.00")]
+    assert columns(monthly) == [("month", "date", True), ("revenue", "decimal(20,2)", False)]
+    weekly = lines.transform(revenue(amount="amount", timestamp="at", period="week", by="country"))
+    assert ("2026-01-26", "EIRE", "0.05") in table(weekly)
+
+
+def test_revenue_of_days_is_daily_revenue(lines: DataFrame) -> None:
+    days = lines.transform(revenue(amount="amount", timestamp="at", by=["country"]))
+    assert table(days) == table(lines.transform(daily_revenue(amount="amount", timestamp="at", by="country")))
 
 
 def test_an_order_counts_once_in_each_period_and_one_without_amount_counts_too(lines: DataFrame) -> None:
-    figures = lines.transform(order_figures(order="invoice", amount="amount", at="at"))
-    assert table(figures) == [
+    metrics = lines.transform(order_metrics(order="invoice", amount="amount", timestamp="at"))
+    assert table(metrics) == [
         ("2026-01-01", "2", "0.30", "0.15"),
         ("2026-01-02", "0", "0.00", None),
         ("2026-02-01", "1", "0.05", "0.05"),
         ("2026-02-02", "1", "0.10", "0.10"),
         (None, "1", "-5.00", "-5.00"),
     ]
-    assert columns(figures) == [
+    assert columns(metrics) == [
         ("day", "date", True),
         ("orders", "bigint", False),
         ("revenue", "decimal(20,2)", False),
@@ -119,8 +145,8 @@ def test_an_order_counts_once_in_each_period_and_one_without_amount_counts_too(l
 
 
 def test_refunds_are_netted_and_are_no_orders(lines: DataFrame) -> None:
-    figures = order_figures(order="invoice", amount="amount", by=["country"], refund="invoice LIKE 'C%'")
-    assert lines.transform(figures).columns == [
+    metrics = order_metrics(order="invoice", amount="amount", by=["country"], refund="invoice LIKE 'C%'")
+    assert lines.transform(metrics).columns == [
         "country",
         "orders",
         "gross_revenue",
@@ -128,38 +154,38 @@ def test_refunds_are_netted_and_are_no_orders(lines: DataFrame) -> None:
         "revenue",
         "average_order_value",
     ]
-    assert table(lines.transform(figures)) == [
+    assert table(lines.transform(metrics)) == [
         ("EIRE", "3", "0.45", "-5.00", "-4.55", "0.15"),
         (None, "1", "0.00", "0.00", "0.00", "0.00"),
     ]
 
 
 def test_a_refund_can_be_told_by_a_column(lines: DataFrame) -> None:
-    by_column = order_figures(order="invoice", amount="amount", refund=F.col("amount") < 0)
+    by_column = order_metrics(order="invoice", amount="amount", refund=F.col("amount") < 0)
     assert table(lines.transform(by_column)) == [("4", "0.45", "-5.00", "-4.55", "0.11")]
 
 
 def test_months_and_weeks_begin_on_their_first_day(lines: DataFrame) -> None:
-    monthly = lines.transform(order_figures(order="invoice", amount="amount", at="at", every="month"))
+    monthly = lines.transform(order_metrics(order="invoice", amount="amount", timestamp="at", period="month"))
     assert [row[:3] for row in table(monthly)] == [
         ("2026-01-01", "2", "0.30"),
         ("2026-02-01", "2", "0.15"),
         (None, "1", "-5.00"),
     ]
-    weekly = lines.transform(order_figures(order="invoice", amount="amount", at="at", every="week"))
+    weekly = lines.transform(order_metrics(order="invoice", amount="amount", timestamp="at", period="week"))
     # The first of January 2026 is a Thursday, that of February a Sunday.
     assert [row[0] for row in table(weekly)] == ["2025-12-29", "2026-01-26", "2026-02-02", None]
 
 
 def test_amounts_without_an_order_are_revenue_and_in_no_average(spark: SparkSession) -> None:
     df = spark.sql("SELECT * FROM VALUES ('1', 2.00BD), (NULL, 5.00BD) AS t (id, amount)")
-    assert table(df.transform(order_figures(order="id", amount="amount"))) == [("1", "7.00", "2.00")]
+    assert table(df.transform(order_metrics(order="id", amount="amount"))) == [("1", "7.00", "2.00")]
 
 
 def test_no_rows_are_no_orders_over_all_time_and_no_days(lines: DataFrame) -> None:
     none = lines.where("false")
-    assert table(none.transform(order_figures(order="invoice", amount="amount"))) == [("0", "0.00", None)]
-    assert table(none.transform(order_figures(order="invoice", amount="amount", at="at"))) == []
+    assert table(none.transform(order_metrics(order="invoice", amount="amount"))) == [("0", "0.00", None)]
+    assert table(none.transform(order_metrics(order="invoice", amount="amount", timestamp="at"))) == []
 
 
 @few_batches
@@ -182,8 +208,8 @@ def test_the_average_is_rounded_half_up_to_the_cent(spark: SparkSession, cases: 
         expected.append((number, len(orders), revenue, average))
     rows = [(number, *row) for number, case in enumerate(cases) for row in case]
     df = spark.createDataFrame(rows, "case int, id int, amount decimal(10, 2)")
-    figures = df.transform(order_figures(order="id", amount="amount", by=["case"])).collect()
-    assert sorted(tuple(row) for row in figures) == expected
+    metrics = df.transform(order_metrics(order="id", amount="amount", by=["case"])).collect()
+    assert sorted(tuple(row) for row in metrics) == expected
 
 
 @pytest.mark.parametrize(
@@ -201,29 +227,37 @@ def test_the_average_of_wide_amounts_is_rounded_once(
     spark: SparkSession, amounts: str, paid: str, orders: int, average: str
 ) -> None:
     df = spark.range(orders).selectExpr("id", f"CAST(if(id = 0, {paid}BD, 0) AS {amounts}) AS amount")
-    figures = df.transform(order_figures(order="id", amount="amount"))
-    assert [row["average_order_value"] for row in figures.collect()] == [Decimal(average)]
+    metrics = df.transform(order_metrics(order="id", amount="amount"))
+    assert [row["average_order_value"] for row in metrics.collect()] == [Decimal(average)]
 
 
 def test_the_average_of_integer_amounts_is_an_integer_rounded_half_up(spark: SparkSession) -> None:
     df = spark.sql("SELECT * FROM VALUES (1, 2), (2, 3), (3, NULL), (4, 5) AS t (id, cents)")
-    figures = df.transform(order_figures(order="id", amount="cents"))
-    assert figures.dtypes == [("orders", "bigint"), ("revenue", "bigint"), ("average_order_value", "bigint")]
-    assert table(figures) == [("4", "10", "3")]
+    metrics = df.transform(order_metrics(order="id", amount="cents"))
+    assert metrics.dtypes == [("orders", "bigint"), ("revenue", "bigint"), ("average_order_value", "bigint")]
+    assert table(metrics) == [("4", "10", "3")]
 
 
 @pytest.mark.parametrize(
     ("step", "error", "message"),
     [
-        (daily_revenue(amount="d", at="at"), ColumnTypeError, "wanted a decimal or an integer; found double. Cast it"),
-        (daily_revenue(amount="amount", at="invoice"), ColumnTypeError, "'invoice': wanted a timestamp or a date"),
-        (daily_revenue(amount="amount", at="at", by=["cuntry"]), ColumnNotFoundError, "did you mean 'country'"),
-        (daily_revenue(amount="amount", at="at", by=["Revenue"]), ColumnClashError, "named 'Revenue'"),
-        (revenue_by("country", amount="d"), ColumnTypeError, "found double"),
-        (revenue_by("country", "Country", amount="amount"), ColumnClashError, "`country`"),
-        (order_figures(order="invoise", amount="amount"), ColumnNotFoundError, "did you mean 'invoice'"),
-        (order_figures(order="invoice", amount="d"), ColumnTypeError, "found double"),
-        (order_figures(order="invoice", amount="amount", by=["Revenue"]), ColumnClashError, "named 'Revenue'"),
+        (
+            daily_revenue(amount="d", timestamp="at"),
+            ColumnTypeError,
+            "a decimal or an integer; got double. Cast it",
+        ),
+        (
+            daily_revenue(amount="amount", timestamp="invoice"),
+            ColumnTypeError,
+            "expected a timestamp or a date",
+        ),
+        (daily_revenue(amount="amount", timestamp="at", by=["cuntry"]), ColumnNotFoundError, "did you mean 'country'"),
+        (daily_revenue(amount="amount", timestamp="at", by=["Revenue"]), ColumnClashError, "named 'Revenue'"),
+        (revenue(amount="d", by="country"), ColumnTypeError, "got double"),
+        (revenue(amount="amount", by=["country", "Country"]), ColumnClashError, "`country`"),
+        (order_metrics(order="invoise", amount="amount"), ColumnNotFoundError, "did you mean 'invoice'"),
+        (order_metrics(order="invoice", amount="d"), ColumnTypeError, "got double"),
+        (order_metrics(order="invoice", amount="amount", by=["Revenue"]), ColumnClashError, "named 'Revenue'"),
     ],
 )
 def test_a_wrong_column_is_named(lines: DataFrame, step: Any, error: type[Exception], message: str) -> None:
@@ -233,15 +267,11 @@ def test_a_wrong_column_is_named(lines: DataFrame, step: Any, error: type[Except
 
 
 def test_a_wrong_argument_is_refused_where_the_step_is_built() -> None:
-    with pytest.raises(InvalidArgumentError, match=r"by: wanted a sequence of columns, say by=\['country'\]"):
-        daily_revenue(amount="a", at="at", by="country")
-    with pytest.raises(InvalidArgumentError, match="dimensions: wanted the columns to group by"):
-        revenue_by(amount="a")
-    with pytest.raises(InvalidArgumentError, match="dimensions: wanted the columns to group by"):
-        revenue_by(["country"], amount="a")  # type: ignore[arg-type]
-    with pytest.raises(InvalidArgumentError, match="every: wanted one of day, week, month; found 'quarter'"):
-        order_figures(order="o", amount="a", at="at", every="quarter")  # type: ignore[arg-type]
-    with pytest.raises(InvalidArgumentError, match="at: wanted the time to cut into periods"):
-        order_figures(order="o", amount="a", every="month")
-    with pytest.raises(InvalidArgumentError, match="at: wanted the time to cut into periods"):
-        order_figures(order="o", amount="a", zone="Europe/London")
+    with pytest.raises(InvalidArgumentError, match="by: expected at least one column, since timestamp is None"):
+        revenue(amount="a")
+    with pytest.raises(InvalidArgumentError, match="period: expected one of 'day', 'week', 'month'; got 'quarter'"):
+        order_metrics(order="o", amount="a", timestamp="at", period="quarter")  # type: ignore[arg-type]
+    for build in (partial(revenue, by="country"), partial(order_metrics, order="o")):
+        for arguments in ({"period": "month"}, {"timezone": "Europe/London"}):
+            with pytest.raises(InvalidArgumentError, match="timestamp: expected the name of a column, since period"):
+                build(amount="a", **arguments)

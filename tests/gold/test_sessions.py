@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
-FUNNEL = session_funnel("view", "cart", "buy", user="user", at="at", event="event")
+FUNNEL = session_funnel("view", "cart", "buy", user="user", timestamp="at", event="event")
 
 
 def logs(spark: SparkSession, *rows: tuple[str | None, int | None, str | None]) -> DataFrame:
@@ -34,7 +34,7 @@ def sessions(df: DataFrame) -> list[int]:
 def test_a_pause_longer_than_the_gap_begins_a_session(spark: SparkSession) -> None:
     df = logs(spark, ("ada", 0, "view"), ("ada", 30, "cart"), ("ada", 61, "buy"))
     assert sessions(df.transform(FUNNEL)) == [1, 1, 0]
-    longer = session_funnel("view", "buy", user="user", at="at", event="event", gap=timedelta(minutes=31))
+    longer = session_funnel("view", "buy", user="user", timestamp="at", event="event", gap=timedelta(minutes=31))
     assert sessions(df.transform(longer)) == [1, 1]
 
 
@@ -76,7 +76,7 @@ def test_rows_without_user_or_time_are_in_no_session(spark: SparkSession) -> Non
 
 def test_a_session_counts_on_the_day_that_it_began_on_in_the_zone(spark: SparkSession) -> None:
     df = logs(spark, ("ada", 23 * 60 + 50, "view"), ("ada", 24 * 60 + 10, "cart"), ("bob", 24 * 60, "view"))
-    daily = session_funnel("view", "cart", user="user", at="at", event="event", every="day")
+    daily = session_funnel("view", "cart", user="user", timestamp="at", event="event", period="day")
     rows = df.transform(daily).orderBy("day", "step").collect()
     assert [(str(row["day"]), row["step"], row["sessions"], row["conversion"]) for row in rows] == [
         ("2026-01-01", 1, 1, Decimal("1.0000")),
@@ -84,7 +84,7 @@ def test_a_session_counts_on_the_day_that_it_began_on_in_the_zone(spark: SparkSe
         ("2026-01-02", 1, 1, Decimal("1.0000")),
         ("2026-01-02", 2, 0, Decimal("0.0000")),
     ]
-    tokyo = session_funnel("view", user="user", at="at", event="event", every="day", zone="Asia/Tokyo")
+    tokyo = session_funnel("view", user="user", timestamp="at", event="event", period="day", timezone="Asia/Tokyo")
     assert [tuple(map(str, row)) for row in df.transform(tokyo).collect()] == [
         ("2026-01-02", "1", "view", "2", "1.0000")
     ]
@@ -130,7 +130,7 @@ def test_the_sessions_are_those_walked_through_one_by_one(spark: SparkSession, c
         for user, at, event in case
     ]
     df = logs(spark, *rows)
-    daily = session_funnel("view", "cart", "buy", user="user", at="at", event="event", every="day")
+    daily = session_funnel("view", "cart", "buy", user="user", timestamp="at", event="event", period="day")
     found = {day: [0, 0, 0] for day in range(len(cases))}
     for row in df.transform(daily).collect():
         found[(row["day"] - START.date()).days][row["step"] - 1] = row["sessions"]
@@ -143,9 +143,9 @@ def test_the_sessions_are_those_walked_through_one_by_one(spark: SparkSession, c
     ("columns", "error", "message"),
     [
         ({"user": "usr"}, ColumnNotFoundError, "did you mean 'user'"),
-        ({"at": "user"}, ColumnTypeError, "column 'user': wanted a timestamp; found string"),
-        ({"at": "day"}, ColumnTypeError, "column 'day': wanted a timestamp; found date"),
-        ({"event": "at"}, ColumnTypeError, "column 'at': wanted a string; found timestamp"),
+        ({"timestamp": "user"}, ColumnTypeError, "column 'user': expected a timestamp; got string"),
+        ({"timestamp": "day"}, ColumnTypeError, "column 'day': expected a timestamp; got date"),
+        ({"event": "at"}, ColumnTypeError, "column 'at': expected a string; got timestamp"),
     ],
 )
 def test_a_wrong_column_is_named(
@@ -153,15 +153,16 @@ def test_a_wrong_column_is_named(
 ) -> None:
     df = logs(spark).selectExpr("*", "to_date(at) AS day")
     with pytest.raises(error, match=message):
-        df.transform(session_funnel("view", **({"user": "user", "at": "at", "event": "event"} | columns)))  # type: ignore[arg-type]
+        df.transform(session_funnel("view", **({"user": "user", "timestamp": "at", "event": "event"} | columns)))  # type: ignore[arg-type]
 
 
 def test_a_wrong_argument_is_refused_where_the_step_is_built() -> None:
     wrong: list[Any] = [(), ("view", "view"), (["view", "cart"],)]
     for steps in wrong:
-        with pytest.raises(InvalidArgumentError, match="steps: wanted the events on the way"):
-            session_funnel(*steps, user="u", at="at", event="e")
-    with pytest.raises(InvalidArgumentError, match="gap: wanted a positive timedelta"):
-        session_funnel("view", user="u", at="at", event="e", gap=timedelta(0))
-    with pytest.raises(InvalidArgumentError, match="every: wanted the periods to cut in the zone"):
-        session_funnel("view", user="u", at="at", event="e", zone="Europe/London")
+        with pytest.raises(InvalidArgumentError, match="steps: expected the events of the funnel"):
+            session_funnel(*steps, user="u", timestamp="at", event="e")
+    for gap in (timedelta(0), timedelta.max):
+        with pytest.raises(InvalidArgumentError, match="gap: expected a positive timedelta of at most 365,000 days"):
+            session_funnel("view", user="u", timestamp="at", event="e", gap=gap)
+    with pytest.raises(InvalidArgumentError, match="period: expected a period, since timezone is given"):
+        session_funnel("view", user="u", timestamp="at", event="e", timezone="Europe/London")

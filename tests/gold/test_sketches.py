@@ -1,4 +1,4 @@
-"""Sketches of users: they merge to what a sketch of all rows says, within the bound."""
+"""Sketches of users: merged, they estimate what a sketch of all rows does, within the bound."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from shopsmart_etl import (
     ColumnNotFoundError,
     ColumnTypeError,
     InvalidArgumentError,
+    active_users,
     daily_active_users,
     estimate_users,
-    monthly_active_users,
     sketch_users,
-    weekly_active_users,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def logs(spark: SparkSession) -> DataFrame:
 
 
 def test_days_and_groups_of_nobody_stay(logs: DataFrame) -> None:
-    sketches = logs.transform(sketch_users(user="user", at="at", by=["country"]))
+    sketches = logs.transform(sketch_users(user="user", timestamp="at", by=["country"]))
     assert sketches.dtypes == [("day", "date"), ("country", "string"), ("user_sketch", "binary")]
     users = sketches.transform(estimate_users(by=["country"]))
     assert [(field.name, field.dataType.simpleString(), field.nullable) for field in users.schema.fields] == [
@@ -52,11 +51,11 @@ def test_days_and_groups_of_nobody_stay(logs: DataFrame) -> None:
         ("country", "string", True),
         ("estimated_users", "bigint", False),
     ]
-    assert table(users) == table(logs.transform(daily_active_users(user="user", at="at", by=["country"])))
+    assert table(users) == table(logs.transform(daily_active_users(user="user", timestamp="at", by=["country"])))
 
 
 def test_the_empty_text_is_a_user(logs: DataFrame) -> None:
-    sketches = logs.where("user = ''").transform(sketch_users(user="user", at="at"))
+    sketches = logs.where("user = ''").transform(sketch_users(user="user", timestamp="at"))
     assert [row["estimated_users"] for row in sketches.transform(estimate_users()).collect()] == [1]
 
 
@@ -76,11 +75,13 @@ def test_few_users_are_counted_as_exactly_as_by_the_exact_steps(spark: SparkSess
     df = spark.createDataFrame(rows, "case int, user int, n int, country string").selectExpr(
         "case", "user", "date_add(DATE'2026-01-01', n) AS at", "country"
     )
-    sketches = df.transform(sketch_users(user="user", at="at", by=["case", "country"]))
-    weekly = sketches.transform(estimate_users(every="week", by=["case", "country"]))
-    monthly = sketches.transform(estimate_users(every="month", by=["case"]))
-    assert table(weekly) == table(df.transform(weekly_active_users(user="user", at="at", by=["case", "country"])))
-    assert table(monthly) == table(df.transform(monthly_active_users(user="user", at="at", by=["case"])))
+    sketches = df.transform(sketch_users(user="user", timestamp="at", by=["case", "country"]))
+    weekly = sketches.transform(estimate_users(period="week", by=["case", "country"]))
+    monthly = sketches.transform(estimate_users(period="month", by=["case"]))
+    assert table(weekly) == table(
+        df.transform(active_users(user="user", timestamp="at", period="week", by=["case", "country"]))
+    )
+    assert table(monthly) == table(df.transform(active_users(user="user", timestamp="at", period="month", by=["case"])))
 
 
 @few_batches
@@ -98,10 +99,10 @@ def test_merged_sketches_say_what_is_recomputed_within_the_bound(
         for number, (seed, users, visits) in enumerate(cases)
     ]
     df = reduce(lambda one, other: one.union(other), logs)
-    sketches = df.transform(sketch_users(user="user", at="at", by=["case", "country"], precision=PRECISION))
+    sketches = df.transform(sketch_users(user="user", timestamp="at", by=["case", "country"], precision=PRECISION))
     merged = {
         row["case"]: row["estimated_users"]
-        for row in sketches.transform(estimate_users(every="month", by=["case"])).collect()
+        for row in sketches.transform(estimate_users(period="month", by=["case"])).collect()
     }
     recomputed = df.groupBy("case").agg(
         F.count_distinct("user"), F.hll_sketch_estimate(F.hll_sketch_agg("user", PRECISION))
@@ -116,16 +117,16 @@ def test_weeks_are_made_from_written_sketches_without_silver(
     spark: SparkSession, logs: DataFrame, new_path: Callable[[], str]
 ) -> None:
     path = new_path()
-    logs.transform(sketch_users(user="user", at="at", by=["country"])).write.parquet(path)
-    weekly = spark.read.parquet(path).transform(estimate_users(every="week"))
-    assert table(weekly) == table(logs.transform(weekly_active_users(user="user", at="at")))
+    logs.transform(sketch_users(user="user", timestamp="at", by=["country"])).write.parquet(path)
+    weekly = spark.read.parquet(path).transform(estimate_users(period="week"))
+    assert table(weekly) == table(logs.transform(active_users(user="user", timestamp="at", period="week")))
 
 
 def test_a_larger_precision_is_nearer(spark: SparkSession) -> None:
     df = spark.range(50_000).selectExpr("id AS user", "DATE'2026-01-01' AS at")
     errors = []
     for precision in (4, 16):
-        sketches = df.transform(sketch_users(user="user", at="at", precision=precision))
+        sketches = df.transform(sketch_users(user="user", timestamp="at", precision=precision))
         errors.append(abs(sketches.transform(estimate_users()).collect()[0]["estimated_users"] - 50_000))
     assert errors[0] > errors[1] < 5 * 1.04 / 2**8 * 50_000
 
@@ -133,18 +134,22 @@ def test_a_larger_precision_is_nearer(spark: SparkSession) -> None:
 @pytest.mark.parametrize(
     ("step", "error", "message"),
     [
-        (sketch_users(user="usr", at="at"), ColumnNotFoundError, "did you mean 'user'"),
-        (sketch_users(user="user", at="user"), ColumnTypeError, "wanted a timestamp or a date"),
-        (sketch_users(user="user", at="at", by=["day"]), ColumnClashError, "the result's day"),
+        (sketch_users(user="usr", timestamp="at"), ColumnNotFoundError, "did you mean 'user'"),
+        (sketch_users(user="user", timestamp="user"), ColumnTypeError, "expected a timestamp or a date"),
+        (sketch_users(user="user", timestamp="at", by=["day"]), ColumnClashError, "the result's day"),
         (
-            sketch_users(user="both", at="at"),
+            sketch_users(user="both", timestamp="at"),
             ColumnTypeError,
-            "wanted no nested type; found struct<.*Make it text first",
+            "expected a type that is not nested; got struct<.*to_json first",
         ),
-        (sketch_users(user="tags", at="at"), ColumnTypeError, "found array<string>"),
-        (estimate_users(sketch="bytes", at="moment"), ColumnTypeError, "wanted a date, from .* found timestamp"),
-        (estimate_users(sketch="user"), ColumnTypeError, "wanted binary, from sketch_users; found string"),
-        (estimate_users(sketch="sketch"), ColumnNotFoundError, "no column 'sketch'"),
+        (sketch_users(user="tags", timestamp="at"), ColumnTypeError, "got array<string>"),
+        (
+            estimate_users(sketch_column="bytes", day_column="moment"),
+            ColumnTypeError,
+            "expected a date, from .* got timestamp",
+        ),
+        (estimate_users(sketch_column="user"), ColumnTypeError, "expected binary, from sketch_users; got string"),
+        (estimate_users(sketch_column="sketch"), ColumnNotFoundError, "no column 'sketch'"),
     ],
 )
 def test_a_wrong_column_is_named(logs: DataFrame, step: Any, error: type[Exception], message: str) -> None:
@@ -159,10 +164,7 @@ def test_a_wrong_column_is_named(logs: DataFrame, step: Any, error: type[Excepti
         ).transform(step)
 
 
-def test_a_wrong_argument_is_refused_where_the_step_is_built() -> None:
+def test_a_wrong_precision_is_refused_where_the_step_is_built() -> None:
     for precision in (3, 22):
-        with pytest.raises(InvalidArgumentError, match="precision: wanted a number from 4 to 21"):
-            sketch_users(user="u", at="at", precision=precision)
-    for build in (estimate_users, lambda **given: sketch_users(user="u", at="at", **given)):
-        with pytest.raises(InvalidArgumentError, match="by: wanted a sequence"):
-            build(by="country")
+        with pytest.raises(InvalidArgumentError, match="precision: expected an integer of at least 4 and at most 21"):
+            sketch_users(user="u", timestamp="at", precision=precision)

@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from shopsmart_etl import (
+    FileOptions,
     InvalidArgumentError,
     SourceNotFoundError,
     TargetMismatchError,
@@ -39,7 +40,7 @@ def written(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tu
     rows.write.partitionBy("country").option("maxRecordsPerFile", 100).parquet(str(path))
     others = rows.limit(3).withColumn("country", F.concat(F.lit("0"), F.col("id").cast("string")))
     more = others.union(rows.where("id < 20")).selectExpr("*", "id AS wanted")
-    step = write_partitioned(str(path), by="country", if_exists="append", new_columns="add")
+    step = write_partitioned(str(path), by="country", if_exists="append", on_new_columns="add")
     return path, more.select("id", "at", "map", "wanted", "country").transform(step).schema
 
 
@@ -81,7 +82,7 @@ def test_a_second_run_does_nothing(spark: SparkSession, table: DataFrame, tmp_pa
 def test_files_come_close_to_the_target_and_are_sorted(spark: SparkSession, table: DataFrame, tmp_path: Path) -> None:
     target = 20_000
     before = sum(file.stat().st_size for file in (tmp_path / "t" / "country=007").glob("*.parquet"))
-    compact_partitions(spark, str(tmp_path / "t"), by="country", target_file_size=target, sort_by="id")
+    compact_partitions(spark, tmp_path / "t", by="country", files=FileOptions(target_file_size=target, sort_by="id"))
     sizes = [file.stat().st_size for file in (tmp_path / "t" / "country=007").glob("*.parquet")]
     assert len(sizes) > 1
     assert max(sizes) < 1.5 * target
@@ -100,8 +101,8 @@ def test_what_is_no_such_table_is_refused(spark: SparkSession, table: DataFrame,
         compact_partitions(spark, str(tmp_path / "nope"), by="country")
     with pytest.raises(TargetMismatchError, match=r"the table has \(country\), the call \(contry\)"):
         compact_partitions(spark, str(tmp_path / "t"), by="contry")
-    with pytest.raises(InvalidArgumentError, match="target_file_size: wanted a number of bytes"):
-        compact_partitions(spark, str(tmp_path / "t"), by="country", target_file_size=0)
+    with pytest.raises(InvalidArgumentError, match="files: expected a FileOptions; got 0"):
+        compact_partitions(spark, str(tmp_path / "t"), by="country", files=0)  # type: ignore[arg-type]
     for log, message in [("_delta_log", "run OPTIMIZE delta."), ("_spark_metadata", "written by a stream")]:
         (tmp_path / log / log).mkdir(parents=True)
         with pytest.raises(UnsupportedError, match=message):

@@ -20,10 +20,10 @@ pytestmark = pytest.mark.needs("observations")
 RULES = [
     etl.Rule("the line could be read", "_corrupt_record IS NULL"),
     etl.Rule("the price could be read", "NOT price_unreadable"),
-    etl.not_null("order_id"),
-    etl.not_null("at"),
-    etl.in_range("quantity", least=1, most=1_000_000),
-    etl.country_code("country"),
+    etl.rules.not_null("order_id"),
+    etl.rules.not_null("at"),
+    etl.rules.in_range("quantity", min_value=1, max_value=1_000_000),
+    etl.rules.country_code("country"),
 ]
 SCHEMA = "kind STRING, order_id STRING, user STRING, at TIMESTAMP, country STRING, quantity INT, price STRING"
 
@@ -35,10 +35,14 @@ def silver(bronze: DataFrame, folder: Path, audit: etl.Audit) -> DataFrame:
             etl.parse_money("price"),
             etl.flag_violations(*RULES),
             audit.violations(*RULES),
-            etl.quarantine(str(folder / "quarantine"), through=audit.count("quarantined")),
+            etl.quarantine(
+                into=etl.pipeline(
+                    audit.count("quarantined"), etl.write_partitioned(str(folder / "quarantine"), by="kind")
+                )
+            ),
             audit.dropped("resent", etl.deduplicate("order_id", latest_by="at")),
             etl.impute_financials("price"),
-            audit.filled(),
+            audit.filled("price"),
             audit.count("silver"),
             etl.write_partitioned(str(folder / "silver"), by="country"),
         )

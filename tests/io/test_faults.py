@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cluster import cluster
-from engines import told
+from engines import failure_text
 from processes import LIMIT, end_group, started, surroundings
 from pyspark.errors import StreamingQueryException
 from repository import SUPPORT
 from writer import COUNTRIES, ROWS, rows
 
-from shopsmart_etl import write_partitioned
+from shopsmart_etl import write_partitioned, write_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +111,7 @@ def test_a_stream_killed_at_any_moment_and_run_again_writes_each_row_once(spark:
         if killed("stream", path, after):
             break
     stream = spark.readStream.schema(rows(spark, 2).schema).parquet(f"{path}-source")
-    step = write_partitioned(str(path), by="country", if_exists="append", checkpoint=f"{path}-checkpoint")
+    step = write_stream(path, by="country", checkpoint=f"{path}-checkpoint")
     try:
         table = stream.transform(step)
     except StreamingQueryException as error:
@@ -161,7 +161,7 @@ def test_a_full_disk_leaves_what_was_there(spark: SparkSession, small_disk: Path
     some = rows(spark, 1).where("id < 20000")
     some.transform(write_partitioned(str(path), by="country"))
     before = versions(read(spark, path))
-    with pytest.raises(Exception, match=told("No space left on device", error="TASK_WRITE_FAILED")):
+    with pytest.raises(Exception, match=failure_text("No space left on device", error="TASK_WRITE_FAILED")):
         rows(spark, 2).transform(write_partitioned(str(path), by="country", if_exists=if_exists))  # type: ignore[arg-type]
     assert versions(read(spark, path)) == before
 
@@ -171,7 +171,9 @@ def test_a_disk_that_cannot_be_written_to_leaves_what_was_there(spark: SparkSess
     rows(spark, 1, 600).transform(write_partitioned(str(path), by="country"))
     before = versions(read(spark, path))
     subprocess.run([MOUNT, "-o", "remount,ro", small_disk], check=True)
-    with pytest.raises(Exception, match=told("Mkdirs failed|Read-only file system|mkdir", error="TASK_WRITE_FAILED")):
+    with pytest.raises(
+        Exception, match=failure_text("Mkdirs failed|Read-only file system|mkdir", error="TASK_WRITE_FAILED")
+    ):
         rows(spark, 2, 600).transform(write_partitioned(str(path), by="country", if_exists="append"))
     assert versions(read(spark, path)) == before
 

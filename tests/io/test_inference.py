@@ -35,7 +35,7 @@ def test_csv(spark: SparkSession, written: Written) -> None:
             ",,,,,,,,,",
         ]
     )
-    schema = infer_schema(spark, path, files="csv")
+    schema = infer_schema(spark, path, format="csv")
     assert schema.splitlines() == [
         "`a b` string,",
         "id bigint,",
@@ -61,7 +61,7 @@ def test_json_pages(spark: SparkSession, written: Written) -> None:
             '{"page": 3, "data": [{"id"',
         ]
     )
-    schema = infer_schema(spark, path, files="json", records="data")
+    schema = infer_schema(spark, path, format="json", records="data")
     assert schema.splitlines() == [
         "c STRUCT<`it's`: decimal(18,2), lat: decimal(38,18)>,",
         "id bigint,",
@@ -71,15 +71,15 @@ def test_json_pages(spark: SparkSession, written: Written) -> None:
     assert [row["c"] and row["c"]["lat"] for row in rows] == [Decimal("53.349810000000000000"), None, None]
     assert rows[0]["c"]["it's"] == Decimal("1.50")
     with pytest.raises(ColumnNotFoundError, match="no column 'date'; did you mean 'data'"):
-        infer_schema(spark, path, files="json", records="date")
-    with pytest.raises(ColumnTypeError, match="wanted an array of documents; found bigint"):
-        infer_schema(spark, path, files="json", records="page")
+        infer_schema(spark, path, format="json", records="date")
+    with pytest.raises(ColumnTypeError, match="expected an array of documents; got bigint"):
+        infer_schema(spark, path, format="json", records="page")
 
 
 def test_what_no_bigint_and_no_small_decimal_holds(spark: SparkSession, written: Written) -> None:
     large, amount = "12345678901234567890", "12345678901234567.25"
     path = written(["id,zip,price", f"{large},00{large},{amount}"])
-    schema = infer_schema(spark, path, files="csv")
+    schema = infer_schema(spark, path, format="csv")
     assert schema.splitlines() == ["id decimal(38,0),", "zip string,", "price decimal(38,18)"]
     assert read_csv_logs(spark, path, schema=schema).collect()[0][:4] == (
         int(large),
@@ -88,28 +88,28 @@ def test_what_no_bigint_and_no_small_decimal_holds(spark: SparkSession, written:
         None,
     )
     path = written([f'{{"id": {large}, "price": {amount}}}'])
-    schema = infer_schema(spark, path, files="json")
+    schema = infer_schema(spark, path, format="json")
     assert schema.splitlines() == ["id decimal(38,0),", "price decimal(38,18)"]
     assert read_json_payloads(spark, path, schema=schema).collect()[0][:3] == (int(large), Decimal(amount), None)
 
 
 def test_numbers_with_an_exponent_are_doubles(spark: SparkSession, written: Written) -> None:
     path = written(['{"rate": 1.5e3, "far": 1e300, "id": 1}'])
-    assert infer_schema(spark, path, files="json").splitlines() == ["far double,", "id bigint,", "rate double"]
+    assert infer_schema(spark, path, format="json").splitlines() == ["far double,", "id bigint,", "rate double"]
 
 
 def test_folders_and_samples(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "server=1").mkdir()
     (tmp_path / "server=1" / "a.csv").write_text("n\n" + "1\n" * 100, encoding="utf-8")
-    assert infer_schema(spark, str(tmp_path), files="csv", sample=0.5) == "n int"
+    assert infer_schema(spark, str(tmp_path), format="csv", sample=0.5) == "n int"
 
 
 def test_bad_arguments(spark: SparkSession, tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgumentError, match="files: wanted 'csv' or 'json'; found 'xml'"):
-        infer_schema(spark, "x", files="xml")  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match="format: expected one of 'csv', 'json'; got 'xml'"):
+        infer_schema(spark, "x", format="xml")  # type: ignore[arg-type]
     with pytest.raises(InvalidArgumentError, match="multiline=True with UTF-16"):
-        infer_schema(spark, "x", files="csv", encoding="UTF-16")
+        infer_schema(spark, "x", format="csv", encoding="UTF-16")
     with pytest.raises(InvalidArgumentError, match="sample"):
-        infer_schema(spark, "x", files="csv", sample=0)
+        infer_schema(spark, "x", format="csv", sample=0)
     with pytest.raises(SourceNotFoundError):
-        infer_schema(spark, str(tmp_path), files="json")
+        infer_schema(spark, str(tmp_path), format="json")

@@ -18,13 +18,18 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from shopsmart_etl import (
+    FileOptions,
+    RowRefusedError,
     TargetExistsError,
     TargetMismatchError,
     UnsupportedError,
     WriteConflictError,
     compact_partitions,
     write_partitioned,
+    write_stream,
+    write_table,
 )
+from shopsmart_etl._core.spark_errors import fail_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,14 +73,22 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 @pytest.fixture(params=PLACES)
 def write(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Transform]:
-    """Give ``write_partitioned`` with a place of its own."""
+    """Give a function that builds a step which writes to a table of the test's own."""
     table = f"t_{abs(hash(request.node.name))}"
     places: dict[str, dict[str, Any]] = {
         "delta folder": {"path": str(tmp_path / "t"), "format": "delta"},
         "delta table": {"table": f"default.{table}", "format": "delta"},
         "iceberg table": {"table": f"ice.shop.{table}", "format": "iceberg"},
     }
-    return lambda **arguments: write_partitioned(**{"by": "country", **places[request.param], **arguments})
+
+    def build(**arguments: Any) -> Transform:
+        given = {"by": "country", **places[request.param], **arguments}
+        if given["by"] is None:
+            del given["by"]
+            return write_table(**given)
+        return write_stream(**given) if "checkpoint" in given else write_partitioned(**given)
+
+    return build
 
 
 @pytest.fixture
@@ -98,9 +111,11 @@ def test_append_adds_rows_and_columns_where_the_call_says_so(logs: DataFrame, wr
     logs.transform(write())
     assert ids(logs.transform(write(if_exists="append"))) == sorted(ids(logs) * 2)
     wider = logs.withColumn("text", F.col("id").cast("string"))
-    with pytest.raises(TargetMismatchError, match=r"column 'text' \(string\) is not in the table; new_columns='add'"):
+    with pytest.raises(
+        TargetMismatchError, match=r"column 'text' \(string\) is not in the table; on_new_columns='add'"
+    ):
         wider.transform(write(if_exists="append"))
-    table = wider.transform(write(if_exists="append", new_columns="add"))
+    table = wider.transform(write(if_exists="append", on_new_columns="add"))
     assert (table.count(), table.where("text IS NULL").count()) == (15, 10)
 
 
@@ -109,12 +124,12 @@ def test_columns_are_added_by_a_replacement_and_by_a_stream(
 ) -> None:
     logs.transform(write())
     wider = logs.where("country = '01'").withColumn("text", F.lit("x"))
-    table = wider.transform(write(if_exists="replace_partitions", new_columns="add"))
+    table = wider.transform(write(if_exists="replace_partitions", on_new_columns="add"))
     assert (table.count(), table.where("text = 'x'").count()) == (5, 1)
     wider.withColumn("more", F.lit(1)).write.parquet(str(tmp_path / "source"))
     stream = lake.readStream.schema("id INT, country STRING, tags ARRAY<INT>, text STRING, more INT")
-    arguments = {"if_exists": "append", "new_columns": "add", "checkpoint": str(tmp_path / "checkpoint")}
-    table = stream.parquet(str(tmp_path / "source")).transform(write(**arguments))
+    append = write(checkpoint=tmp_path / "checkpoint", on_new_columns="add")
+    table = stream.parquet(str(tmp_path / "source")).transform(append)
     assert (table.count(), table.where("more = 1").count()) == (6, 1)
 
 
@@ -141,6 +156,15 @@ def test_replace_all_replaces_the_table_whatever_it_had(logs: DataFrame, write: 
     logs.transform(write())
     other = logs.where("id = 1").selectExpr("country", "CAST(id AS STRING) AS id", "1.5BD AS price")
     assert_df_equality(other.transform(write(if_exists="replace_all")), other, ignore_nullable=True)
+
+
+def test_a_row_that_a_step_refuses_leaves_the_table_whole(logs: DataFrame, write: Callable[..., Transform]) -> None:
+    refused = logs.withColumn("id", F.when(F.col("id") < 5, F.col("id")).otherwise(fail_column("expected less")))
+    table = logs.transform(write())
+    for if_exists in ("append", "replace_partitions", "replace_all"):
+        with pytest.raises(RowRefusedError, match=r"^expected less; nothing was written to "):
+            refused.transform(write(if_exists=if_exists))
+        assert ids(table) == ids(logs)
 
 
 def test_a_replace_that_fails_half_way_leaves_the_table_whole(logs: DataFrame, write: Callable[..., Transform]) -> None:
@@ -184,12 +208,12 @@ def test_a_stream_writes_what_is_new_once(
     lake: SparkSession, logs: DataFrame, write: Callable[..., Transform], tmp_path: Path
 ) -> None:
     source, checkpoint = str(tmp_path / "source"), str(tmp_path / "checkpoint")
-    logs.limit(0).transform(write(max_partitions=None))
+    logs.limit(0).transform(write(files=FileOptions(max_partitions=None)))
     for times in (1, 2):
         logs.write.mode("append").parquet(source)
         for _ in range(2):
             stream = lake.readStream.schema(logs.schema).parquet(source)
-            table = stream.transform(write(if_exists="append", checkpoint=checkpoint))
+            table = stream.transform(write(checkpoint=checkpoint))
             assert ids(table) == sorted(ids(logs) * times)
 
 
@@ -200,6 +224,13 @@ def test_rows_without_nulls_fit_a_table_that_takes_none(lake: SparkSession, tabl
     rows = lake.range(3).selectExpr("id", "concat('c', id) AS country")
     assert rows.transform(write_partitioned(table=table, by="country", if_exists="append")).count() == 3
     assert rows.transform(write_partitioned(table=table, by="country", if_exists="replace_partitions")).count() == 3
+    for null in ("CAST(NULL AS BIGINT) AS id, country", "id, IF(id = 1, NULL, country) AS country"):
+        column = "id" if "AS id" in null else "country"
+        with pytest.raises(RowRefusedError, match=rf"column '{column}' of '{table}': expected a value; got null"):
+            rows.selectExpr(*null.split(", ", 1)).transform(
+                write_partitioned(table=table, by="country", if_exists="append")
+            )
+    assert lake.table(table).count() == 3
 
 
 def test_a_filter_reads_one_partition(logs: DataFrame, write: Callable[..., Transform]) -> None:
@@ -217,7 +248,7 @@ def test_a_delta_table_is_left_to_its_own_compaction(lake: SparkSession, logs: D
 
 def test_parquet_files_are_not_hidden_by_a_delta_log(logs: DataFrame, tmp_path: Path) -> None:
     logs.transform(write_partitioned(str(tmp_path / "t"), by="country"))
-    with pytest.raises(UnsupportedError, match="holds Parquet files and no log of Delta Lake"):
+    with pytest.raises(UnsupportedError, match="has Parquet files and no log of Delta Lake"):
         logs.transform(write_partitioned(str(tmp_path / "t"), by="country", format="delta", if_exists="append"))
 
 
@@ -225,6 +256,30 @@ def test_partition_columns_of_another_type_are_refused(logs: DataFrame, write: C
     logs.selectExpr("id", "7 AS country").transform(write())
     with pytest.raises(TargetMismatchError, match="column 'country' is int in the table and string in the rows"):
         logs.selectExpr("id", "'7' AS country").transform(write(if_exists="replace_partitions"))
+
+
+def test_a_table_without_partitions_is_written_in_each_format(logs: DataFrame, write: Callable[..., Transform]) -> None:
+    table = logs.transform(write(by=None))
+    assert_df_equality(table, logs, ignore_row_order=True)
+    with pytest.raises(TargetExistsError, match="if_exists='append' or if_exists='replace_all'"):
+        logs.transform(write(by=None))
+    assert logs.transform(write(by=None, if_exists="append")).count() == 10
+    wider = logs.limit(2).selectExpr("id", "1.5BD AS price")
+    assert_df_equality(wider.transform(write(by=None, if_exists="replace_all")), wider, ignore_nullable=True)
+
+
+def test_the_format_of_a_table_is_found_and_another_is_refused(lake: SparkSession, logs: DataFrame) -> None:
+    for name, kind, other in [("default.`of_delta`", "delta", "iceberg"), ("ice.shop.`of-ice`", "iceberg", "delta")]:
+        logs.transform(write_partitioned(table=name, by="country", format=kind))  # type: ignore[arg-type]
+        for if_exists in ("append", "replace_partitions"):
+            step = write_partitioned(table=name, by="country", if_exists=if_exists)
+            assert logs.transform(step).count() == 10 if if_exists == "append" else 5
+        with pytest.raises(TargetMismatchError, match=f"format: the table is {kind}, the call {other}"):
+            logs.transform(write_table(table=name, format=other, if_exists="append"))  # type: ignore[arg-type]
+    properties = {row["key"] for row in lake.sql("SHOW TBLPROPERTIES ice.shop.`of-ice`").collect()}
+    assert "maxRecordsPerFile" not in properties
+    made = logs.transform(write_table(table="ice.shop.made_by_the_catalog"))
+    assert made.count() == 5
 
 
 def test_a_table_whose_format_commits_file_by_file_is_refused(lake: SparkSession, logs: DataFrame) -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shopsmart_etl import InvalidArgumentError, PartitionError, compact_partitions, write_partitioned
+from shopsmart_etl import (
+    FileOptions,
+    InvalidArgumentError,
+    PartitionError,
+    compact_partitions,
+    write_partitioned,
+    write_table,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +33,9 @@ def test_a_table_partitioned_by_columns_of_any_name_is_read_back_and_compacted(
     values = [f"concat('v', id % 2) AS `{name.replace('`', '``')}`" for name in names]
     rows = spark.range(0, 4, 1, 1).selectExpr("id", *values)
     for if_exists in ("error", "append"):
-        table = rows.transform(write_partitioned(path, by=names, if_exists=if_exists, max_partitions=None))
+        table = rows.transform(
+            write_partitioned(path, by=names, if_exists=if_exists, files=FileOptions(max_partitions=None))
+        )
     compacted = compact_partitions(spark, path, by=names)
     assert set(compacted.compacted) == {"/".join(f"{name}={value}" for name in names) for value in ("v0", "v1")}
     again = spark.read.schema(table.schema).parquet(path)
@@ -36,7 +46,7 @@ def test_a_table_partitioned_by_columns_of_any_name_is_read_back_and_compacted(
 def test_a_column_whose_folders_spark_does_not_read_is_refused(spark: SparkSession, tmp_path: Path, name: str) -> None:
     rows = spark.range(3).toDF(name).selectExpr("1 AS id", f"`{name}`")
     for by in (name, ["id", name]):
-        with pytest.raises(InvalidArgumentError, match="by: wanted names that begin with no dot"):
+        with pytest.raises(InvalidArgumentError, match="by: expected names that begin with no dot"):
             rows.selectExpr("*", "2 AS other").transform(write_partitioned(str(tmp_path / "t"), by=by))
     assert list(tmp_path.iterdir()) == []
 
@@ -49,3 +59,18 @@ def test_a_value_whose_folder_spark_does_not_read_is_refused(
     with pytest.raises(PartitionError, match=r"a value that ends with \._COPYING_, whose folder Spark does not read"):
         rows.transform(write_partitioned(str(tmp_path / "t"), by=by))
     assert not list((tmp_path / "t").glob("*=*"))
+
+
+@pytest.mark.parametrize("folder", ["kind", "kind=a", "country=GB", "a b/country", "country=GB/kind=a"])
+def test_a_folder_named_like_a_column_or_a_partition_is_no_partition_of_the_table_in_it(
+    spark: SparkSession, tmp_path: Path, folder: str
+) -> None:
+    rows = spark.createDataFrame([(1, "GB", "a"), (2, "IE", "b")], "id int, country string, kind string")
+    steps: dict[str, Any] = {"t": partial(write_partitioned, by="kind"), "p": write_table}
+    for name, step in steps.items():
+        path = f"{tmp_path}/{name}/{folder}"
+        for if_exists in ("error", "append"):
+            table = rows.transform(step(path, if_exists=if_exists))
+        assert table.count() == 4
+    again = rows.transform(write_partitioned(f"file:{tmp_path}/t/{folder}", by="kind", if_exists="replace_partitions"))
+    assert again.count() == 2

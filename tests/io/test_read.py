@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 from chispa import assert_df_equality
-from engines import VERSION, configured, told
+from engines import VERSION, configured, failure_text
 from processes import LIMIT
 from pyspark.sql.types import IntegerType, StructField, StructType
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Written = Callable[[list[str]], str]
 
 # Where the rows came from has tests of its own.
-NO_ORIGIN: dict[str, Any] = {"file_path": None, "file_modified": None}
+NO_ORIGIN: dict[str, Any] = {"file_path_column": None, "file_modified_column": None}
 read_csv_logs: Callable[..., DataFrame] = partial(etl.read_csv_logs, **NO_ORIGIN)
 read_json_payloads: Callable[..., DataFrame] = partial(etl.read_json_payloads, **NO_ORIGIN)
 
@@ -79,7 +79,7 @@ def test_a_line_of_very_many_fields_is_a_corrupt_record(spark: SparkSession, wri
     path = written(["user,quantity", "ada,1", wide, "bob,2"])
     logs = read_csv_logs(spark, path, schema="user STRING, quantity INT", multiline=multiline)
     assert [tuple(row) for row in logs.collect()] == [("ada", 1, None), (None, None, wide), ("bob", 2, None)]
-    assert infer_schema(spark, path, files="csv", multiline=multiline) == "user string,\nquantity int"
+    assert infer_schema(spark, path, format="csv", multiline=multiline) == "user string,\nquantity int"
 
 
 def test_a_header_of_very_many_fields_is_refused(spark: SparkSession, written: Written) -> None:
@@ -115,7 +115,7 @@ def test_columns_are_found_by_name_and_come_in_the_schema_s_order(spark: SparkSe
         ("user,cost", "it lacks 'price'; the schema lacks 'cost'. Give the schema of these files"),
         ("user", "it lacks 'price'. Give"),
         ("user,price,tax", "the schema lacks 'tax'. Give"),
-        ("user, price", "it lacks 'price'; the schema lacks ' price'. trim_header=True takes the spaces off"),
+        ("user, price", "it lacks 'price'; the schema lacks ' price'. trim_header=True removes the spaces"),
     ],
 )
 def test_a_header_of_other_columns_is_refused_before_anything_is_read(
@@ -129,7 +129,7 @@ def test_a_header_of_other_columns_is_refused_before_anything_is_read(
 def test_a_later_file_with_another_header_fails_and_is_named(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("user,price\nada,1\n" * 2, encoding="utf-8")
     (tmp_path / "b.csv").write_text("price,user\n1,ada\n", encoding="utf-8")
-    why = told(r"(?s)header does not conform to the schema.*[ab]\.csv", error=r"FAILED_READ_FILE.*[ab]\.csv")
+    why = failure_text(r"(?s)header does not conform to the schema.*[ab]\.csv", error=r"FAILED_READ_FILE.*[ab]\.csv")
     with pytest.raises(Exception, match=why):
         read_csv_logs(spark, str(tmp_path), schema="user STRING, price STRING").collect()
 
@@ -173,7 +173,7 @@ def test_folders_named_key_value_become_columns(spark: SparkSession, tmp_path: P
 
 
 def test_the_corrupt_record_column_can_have_another_name(spark: SparkSession, written: Written) -> None:
-    logs = read_csv_logs(spark, written(["n", "x"]), schema="n INT", corrupt_record="bad line")
+    logs = read_csv_logs(spark, written(["n", "x"]), schema="n INT", corrupt_record_column="bad line")
     assert [tuple(row) for row in logs.collect()] == [(None, "x")]
     assert logs.columns == ["n", "bad line"]
 
@@ -264,7 +264,7 @@ TEXTS: list[tuple[str, list[Any] | None]] = [
 def test_whatever_a_line_or_a_file_holds_is_read_or_kept(spark: SparkSession, tmp_path: Path, multiline: bool) -> None:
     for number, (text, _) in enumerate(TEXTS):
         (tmp_path / f"{number}.json").write_text(text, encoding="utf-8")
-    read = etl.read_json_payloads(spark, str(tmp_path), schema="id INT", multiline=multiline, file_modified=None)
+    read = etl.read_json_payloads(spark, str(tmp_path), schema="id INT", multiline=multiline, file_modified_column=None)
     found: dict[str, list[Any]] = {}
     for number, corrupt, path in read.collect():
         found.setdefault(path.rpartition("/")[2], []).append((number, corrupt))
@@ -318,7 +318,14 @@ def test_every_row_says_where_it_came_from(
     ]
     assert [(row[0], *row[2:]) for row in got] == [(1, changed, "web 1"), (2, changed, "web 1")]
     assert unquote(unquote(got[0][1])).endswith("/server=web 1/a b.log")
-    named = read(spark, str(tmp_path), schema="id INT", corrupt_record="bad", file_path="file", file_modified=None)
+    named = read(
+        spark,
+        str(tmp_path),
+        schema="id INT",
+        corrupt_record_column="bad",
+        file_path_column="file",
+        file_modified_column=None,
+    )
     assert named.columns == ["id", "bad", "file", "server"]
 
 
@@ -400,7 +407,9 @@ def test_cp850_is_read_where_the_session_allows_it_and_refused_in_a_line_elsewhe
 ) -> None:
     (tmp_path / "a.csv").write_bytes("user,note\nJosé,£1\n".encode("cp850"))
     read = partial(read_csv_logs, spark, str(tmp_path), schema="user STRING, note STRING", encoding="cp850")
-    with pytest.raises(InvalidArgumentError, match=r"encoding: wanted one that Spark knows .*javaCharsets=true"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"encoding: expected an encoding that Spark supports .*javaCharsets=true"
+    ):
         read()
     spark.conf.set("spark.sql.legacy.javaCharsets", "true")
     try:
@@ -412,7 +421,7 @@ def test_cp850_is_read_where_the_session_allows_it_and_refused_in_a_line_elsewhe
 @pytest.mark.parametrize("encoding", ["UTF-16", "utf-16le", "UTF-32"])
 def test_characters_of_many_bytes_are_not_read_by_the_line(spark: SparkSession, tmp_path: Path, encoding: str) -> None:
     (tmp_path / "a.csv").write_bytes("user\nada\n".encode(encoding))
-    with pytest.raises(InvalidArgumentError, match="encoding: wanted multiline=True with UTF-16 and UTF-32; found"):
+    with pytest.raises(InvalidArgumentError, match="encoding: expected multiline=True with UTF-16 and UTF-32; got"):
         read_csv_logs(spark, str(tmp_path), schema="user STRING", encoding=encoding)
 
 
@@ -451,7 +460,7 @@ def test_nothing_to_read_is_said_in_one_line(
         read(spark, str(tmp_path / "nope"), schema="a INT")
     (tmp_path / "2026").mkdir()
     (tmp_path / "2026" / "logs").write_text("a\n1\n", encoding="utf-8")
-    with pytest.raises(SourceNotFoundError, match=r"the folder holds no file; a glob such as logs/\* reaches"):
+    with pytest.raises(SourceNotFoundError, match=r"the folder has no file; a glob such as logs/\* reads"):
         read(spark, str(tmp_path), schema="a INT")
 
 
@@ -464,13 +473,13 @@ def test_a_schema_can_be_a_struct_type(spark: SparkSession, written: Written) ->
 
 
 def test_a_wrong_schema_is_refused(spark: SparkSession, written: Written) -> None:
-    with pytest.raises(InvalidArgumentError, match="schema: wanted DDL such as"):
+    with pytest.raises(InvalidArgumentError, match="schema: expected DDL such as"):
         read_csv_logs(spark, written(["a"]), schema="a NUMBER NUMBER")
-    with pytest.raises(InvalidArgumentError, match="schema: wanted a StructType"):
+    with pytest.raises(InvalidArgumentError, match="schema: expected a StructType"):
         read_csv_logs(spark, written(["a"]), schema=["a"])
     with pytest.raises(ColumnClashError, match="_corrupt_record"):
         read_csv_logs(spark, written(["a"]), schema="a INT, _CORRUPT_RECORD STRING")
-    with pytest.raises(ColumnClashError, match="Leave it out of the schema, or give another file_path"):
+    with pytest.raises(ColumnClashError, match="Leave it out of the schema, or give another corrupt_record_column="):
         etl.read_json_payloads(spark, written(["a"]), schema="a INT, _file_path STRING")
 
 
@@ -479,14 +488,19 @@ def test_names_are_compared_as_the_session_compares_them(
     spark: SparkSession, tmp_path: Path, read: Callable[..., DataFrame], text: str
 ) -> None:
     (tmp_path / "a").write_text(text.replace("id", "FILE"), encoding="utf-8")
-    options = {"schema": "FILE INT", "corrupt_record": "File", "file_path": "file", "file_modified": "fILE"}
+    options = {
+        "schema": "FILE INT",
+        "corrupt_record_column": "File",
+        "file_path_column": "file",
+        "file_modified_column": "fILE",
+    }
     with pytest.raises(ColumnClashError, match="'File'"):
         read(spark, str(tmp_path), **options)
-    with pytest.raises(ColumnClashError, match="the corrupt_record column and the file_path column"):
+    with pytest.raises(ColumnClashError, match="the corrupt_record_column and the file_path_column"):
         read(spark, str(tmp_path), **{**options, "schema": "other INT"})
     with configured(spark, {"spark.sql.caseSensitive": "true"}):
-        with pytest.raises(ColumnClashError, match="the file_path column and the file_modified column"):
-            read(spark, str(tmp_path), **{**options, "file_modified": "file"})
+        with pytest.raises(ColumnClashError, match="the file_path_column and the file_modified_column"):
+            read(spark, str(tmp_path), **{**options, "file_modified_column": "file"})
         rows = read(spark, str(tmp_path), **options)
         assert rows.columns == ["FILE", "File", "file", "fILE"]
         assert [row[:2] for row in rows.collect()] == [(1, None), (2, None)]

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from shopsmart_etl import (
     ColumnNotFoundError,
     ColumnTypeError,
+    FileOptions,
     InvalidArgumentError,
     PartitionError,
     TargetExistsError,
@@ -24,6 +25,7 @@ from shopsmart_etl import (
     UnsupportedError,
     compact_partitions,
     write_partitioned,
+    write_stream,
 )
 
 if TYPE_CHECKING:
@@ -138,7 +140,7 @@ def test_a_value_that_folders_cannot_tell_from_null_is_refused(
     spark: SparkSession, logs: DataFrame, unchanged: str, value: str
 ) -> None:
     blank = spark.createDataFrame([("01", 9, None), (value, 9, None)], logs.schema)
-    with pytest.raises(PartitionError, match="partition column 'country' holds an empty string or the text"):
+    with pytest.raises(PartitionError, match="partition column 'country' has an empty string or the text"):
         blank.transform(write_partitioned(unchanged, by="country", if_exists="append"))
 
 
@@ -148,7 +150,7 @@ def test_a_value_that_folders_cannot_tell_from_null_is_refused(
     [
         ("country, CAST(id AS STRING) id, tags", "country", "column 'id' is int in the table and string in the rows"),
         ("country, id", "country", "column 'tags' (array<int>) is missing from the rows"),
-        ("*, 1 AS extra", "country", "column 'extra' (int) is not in the table; new_columns='add' adds it"),
+        ("*, 1 AS extra", "country", "column 'extra' (int) is not in the table; on_new_columns='add' adds it"),
         ("country, tags, id", "country", "the table's columns are in the order id, tags; the rows' are tags, id"),
         ("*", ["id", "country"], "partition columns: the table has (country), the rows (id, country)"),
         ("*", ["id"], "partition columns: the table has (country), the rows (id)"),
@@ -178,7 +180,7 @@ def test_the_session_is_left_as_it_was(spark: SparkSession, logs: DataFrame, tmp
     ("by", "error", "message"),
     [
         ("contry", ColumnNotFoundError, "no column 'contry'; did you mean 'country'"),
-        ("tags", ColumnTypeError, "column 'tags': wanted a scalar to partition by; found array<int>"),
+        ("tags", ColumnTypeError, "column 'tags': expected a scalar to partition by; got array<int>"),
         (["country", "id", "tags"], ColumnTypeError, "column 'tags'"),
     ],
 )
@@ -191,14 +193,18 @@ def test_a_wrong_partition_column_is_named(
 
 
 def test_partitioning_by_every_column_is_refused(logs: DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgumentError, match="by: wanted at least one column left to write"):
+    with pytest.raises(InvalidArgumentError, match="by: expected at least one column left to write"):
         logs.select("country", "id").transform(write_partitioned(str(tmp_path / "t"), by=["country", "id"]))
 
 
 def test_wrong_arguments_fail_where_the_step_is_built() -> None:
-    with pytest.raises(InvalidArgumentError, match="by: wanted at least one partition column"):
+    with pytest.raises(
+        InvalidArgumentError, match="by: expected the name of a column, or a sequence of them, at least one"
+    ):
         write_partitioned("t", by=[])
-    with pytest.raises(InvalidArgumentError, match="if_exists: wanted one of error, append, replace_partitions"):
+    with pytest.raises(
+        InvalidArgumentError, match="if_exists: expected one of 'error', 'append', 'replace_partitions'"
+    ):
         write_partitioned("t", by="a", if_exists="overwrite")  # type: ignore[arg-type]
     with pytest.raises(UnsupportedError, match=r"replace_all.*Write to a new path, or use if_exists"):
         write_partitioned("t", by="a", if_exists="replace_all")
@@ -209,11 +215,19 @@ def test_wrong_arguments_fail_where_the_step_is_built() -> None:
 
 def test_more_partitions_than_allowed_stop_the_job_before_it_writes(logs: DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "t"
-    with pytest.raises(PartitionError, match=r"wanted at most 4 partitions by country.*max_partitions=None. Found 5$"):
-        logs.transform(write_partitioned(str(path), by="country", max_partitions=4))
+    with pytest.raises(
+        PartitionError,
+        match=r"expected at most 4 partitions by country; got 5; nothing was written: .*max_partitions=None\)$",
+    ):
+        logs.transform(write_partitioned(str(path), by="country", files=FileOptions(max_partitions=4)))
     assert not list(path.glob("country=*"))
-    assert logs.transform(write_partitioned(str(path), by="country", max_partitions=5)).count() == 5
-    assert logs.transform(write_partitioned(f"{path}2", by=["country", "id"], max_partitions=None)).count() == 5
+    assert logs.transform(write_partitioned(str(path), by="country", files=FileOptions(max_partitions=5))).count() == 5
+    assert (
+        logs.transform(
+            write_partitioned(f"{path}2", by=["country", "id"], files=FileOptions(max_partitions=None))
+        ).count()
+        == 5
+    )
 
 
 @pytest.mark.needs("accumulators")
@@ -237,7 +251,9 @@ def test_the_source_is_read_once_though_partitions_are_counted(
 def test_a_large_partition_is_split_and_small_ones_are_not(spark: SparkSession, tmp_path: Path) -> None:
     skewed = spark.range(40_000).selectExpr("id", "sha2(CAST(id AS STRING), 256) AS text", "id % 10 AS country")
     skewed = skewed.withColumn("country", F.expr("if(country < 7, 'UK', concat('c', country))"))
-    table = skewed.transform(write_partitioned(str(tmp_path / "t"), by="country", target_file_size=200_000))
+    table = skewed.transform(
+        write_partitioned(str(tmp_path / "t"), by="country", files=FileOptions(target_file_size=200_000))
+    )
     files = {folder.name: list(folder.glob("*.parquet")) for folder in (tmp_path / "t").glob("country=*")}
     assert {name: len(found) for name, found in files.items() if name != "country=UK"} == {
         f"country=c{number}": 1 for number in (7, 8, 9)
@@ -265,7 +281,7 @@ def test_files_are_sorted_inside(spark: SparkSession, tmp_path: Path) -> None:
     rows = spark.range(0, 2000, 1, 4).selectExpr(
         "pmod(xxhash64(id), 1000) AS at", "id", "concat('c', id % 3) AS country"
     )
-    rows.transform(write_partitioned(str(tmp_path / "t"), by="country", sort_by=["at", "id"]))
+    rows.transform(write_partitioned(str(tmp_path / "t"), by="country", files=FileOptions(sort_by=["at", "id"])))
     found: dict[str, list[tuple[int, int]]] = {}
     for path, at, number in spark.read.parquet(str(tmp_path / "t")).select("_metadata.file_path", "at", "id").collect():
         found.setdefault(path, []).append((at, number))
@@ -307,7 +323,7 @@ def test_the_longest_values_that_fit_are_written(spark: SparkSession, tmp_path: 
 @pytest.mark.parametrize("kind", ["TIMESTAMP", "BINARY"])
 def test_types_that_folders_cannot_name_are_refused(spark: SparkSession, tmp_path: Path, kind: str) -> None:
     rows = spark.sql(f"SELECT 1 AS id, CAST(NULL AS {kind}) AS at")
-    with pytest.raises(ColumnTypeError, match="column 'at': wanted a type whose values folders can name"):
+    with pytest.raises(ColumnTypeError, match="column 'at': expected a type whose values can be the names of folders"):
         rows.transform(write_partitioned(str(tmp_path / "t"), by="at"))
 
 
@@ -316,7 +332,7 @@ def test_types_that_folders_cannot_name_are_refused(spark: SparkSession, tmp_pat
 
 def test_new_columns_are_added_and_null_in_older_rows(logs: DataFrame, path: str) -> None:
     wider = logs.selectExpr("*", "CAST(id AS STRING) AS text")
-    step = write_partitioned(path, by="country", if_exists="append", new_columns="add")
+    step = write_partitioned(path, by="country", if_exists="append", on_new_columns="add")
     table = wider.transform(step)
     assert_df_equality(table, wider.union(logs.selectExpr("*", "CAST(NULL AS STRING)")), ignore_row_order=True)
     # Whichever file is looked at, the table has the column: rows without it are refused, rows with it are not.
@@ -371,14 +387,14 @@ def test_typed_partition_values_are_taken_again(spark: SparkSession, tmp_path: P
 
 @pytest.mark.parametrize("path", ["t/g[1]", "t*", "{a,b}", "a?", "a\\b"])
 def test_a_path_that_is_a_pattern_is_refused(spark: SparkSession, path: str) -> None:
-    with pytest.raises(InvalidArgumentError, match="path: wanted a folder's name without"):
+    with pytest.raises(InvalidArgumentError, match="path: expected a folder's name without"):
         write_partitioned(path, by="country")
-    with pytest.raises(InvalidArgumentError, match="path: wanted a folder's name without"):
+    with pytest.raises(InvalidArgumentError, match="path: expected a folder's name without"):
         compact_partitions(spark, path, by="country")
 
 
 def test_a_partition_column_is_named_once(logs: DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgumentError, match="by: wanted each partition column once"):
+    with pytest.raises(InvalidArgumentError, match="by: expected each partition column once"):
         logs.transform(write_partitioned(str(tmp_path / "t"), by=["country", "COUNTRY"]))
 
 
@@ -420,7 +436,7 @@ def new_rows(spark: SparkSession, source: Path, first: int) -> None:
 
 def test_a_stream_writes_what_is_new_once(spark: SparkSession, tmp_path: Path) -> None:
     source, path = tmp_path / "source", str(tmp_path / "t")
-    step = write_partitioned(path, by="country", if_exists="append", checkpoint=str(tmp_path / "checkpoint"))
+    step = write_stream(path, by="country", checkpoint=tmp_path / "checkpoint")
     for first, total in [(0, 10), (10, 20)]:
         new_rows(spark, source, first)
         for _ in range(2):
@@ -429,7 +445,7 @@ def test_a_stream_writes_what_is_new_once(spark: SparkSession, tmp_path: Path) -
             assert not table.isStreaming
             assert sorted(row["id"] for row in table.collect()) == list(range(total))
     batch = spark.read.schema("id INT, country STRING").parquet(str(source))
-    with pytest.raises(UnsupportedError, match=r"was written by a stream.*rows written beside it would not be seen"):
+    with pytest.raises(UnsupportedError, match=r"was written by a stream.*rows added by a batch would not be read"):
         batch.transform(write_partitioned(path, by="country", if_exists="append"))
     assert spark.read.parquet(path).count() == 20
 
@@ -439,7 +455,7 @@ def test_a_stream_that_was_killed_before_its_first_commit_can_be_run_again(spark
     new_rows(spark, source, 0)
     (path / "_spark_metadata").mkdir(parents=True)
     stream = spark.readStream.schema("id INT, country STRING").parquet(str(source))
-    step = write_partitioned(str(path), by="country", if_exists="append", checkpoint=str(tmp_path / "checkpoint"))
+    step = write_stream(path, by="country", checkpoint=tmp_path / "checkpoint")
     assert stream.transform(step).count() == 10
 
 
@@ -448,7 +464,7 @@ def test_a_stream_does_not_hide_the_rows_of_a_table_that_is_there(spark: SparkSe
     new_rows(spark, source, 0)
     spark.read.parquet(str(source)).transform(write_partitioned(path, by="country"))
     stream = spark.readStream.schema("id INT, country STRING").parquet(str(source))
-    step = write_partitioned(path, by="country", if_exists="append", checkpoint=str(tmp_path / "checkpoint"))
+    step = write_stream(path, by="country", checkpoint=tmp_path / "checkpoint")
     with pytest.raises(UnsupportedError, match="was not written by a stream"):
         stream.transform(step)
     assert spark.read.parquet(path).count() == 10
@@ -457,8 +473,7 @@ def test_a_stream_does_not_hide_the_rows_of_a_table_that_is_there(spark: SparkSe
 def test_a_stream_with_the_checkpoint_of_another_table_is_refused(spark: SparkSession, tmp_path: Path) -> None:
     def write(table: str, checkpoint: str) -> DataFrame:
         stream = spark.readStream.schema("id INT, country STRING").parquet(str(tmp_path / "source"))
-        where = {"checkpoint": str(tmp_path / checkpoint), "if_exists": "append"}
-        return stream.transform(write_partitioned(str(tmp_path / table), by="country", **where))  # type: ignore[arg-type]
+        return stream.transform(write_stream(tmp_path / table, by="country", checkpoint=tmp_path / checkpoint))
 
     new_rows(spark, tmp_path / "source", 0)
     assert write("one", "first").count() == 10
@@ -473,26 +488,28 @@ def test_a_stream_with_the_checkpoint_of_another_table_is_refused(spark: SparkSe
 def test_a_stream_without_a_checkpoint_and_a_batch_with_one_are_refused(spark: SparkSession, tmp_path: Path) -> None:
     new_rows(spark, tmp_path / "source", 0)
     stream = spark.readStream.schema("id INT, country STRING").parquet(str(tmp_path / "source"))
-    with pytest.raises(UnsupportedError, match="a stream wants checkpoint="):
+    with pytest.raises(
+        UnsupportedError, match="write_partitioned: expected a batch; got a stream, which write_stream appends"
+    ):
         stream.transform(write_partitioned(str(tmp_path / "t"), by="country"))
-    step = write_partitioned(str(tmp_path / "t"), by="country", if_exists="append", checkpoint=str(tmp_path / "c"))
-    with pytest.raises(UnsupportedError, match="checkpoint= is for streams"):
+    step = write_stream(tmp_path / "t", by="country", checkpoint=tmp_path / "c")
+    with pytest.raises(UnsupportedError, match="write_stream: expected a stream; got a batch"):
         spark.read.parquet(str(tmp_path / "source")).transform(step)
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"path": None}, InvalidArgumentError, "path: wanted either a path or table="),
-        ({"path": None, "table": ""}, InvalidArgumentError, "path: wanted either a path or table="),
-        ({"table": "a.b"}, InvalidArgumentError, "path: wanted either a path or table="),
-        ({"format": "csv"}, InvalidArgumentError, "format: wanted one of parquet, delta, iceberg"),
+        ({"path": None}, InvalidArgumentError, "path: expected a path, or table="),
+        ({"path": None, "table": ""}, InvalidArgumentError, "table: expected a table's name, such as"),
+        ({"path": None, "table": "a b"}, InvalidArgumentError, "table: expected a table's name, such as"),
+        ({"path": None, "table": "a; DROP TABLE b"}, InvalidArgumentError, "table: expected a table's name, such as"),
+        ({"table": "a.b"}, InvalidArgumentError, "path: expected either a path or table="),
+        ({"format": "csv"}, InvalidArgumentError, "format: expected one of 'parquet', 'delta', 'iceberg'"),
         ({"format": "iceberg"}, UnsupportedError, "an Iceberg table has a name in a catalog"),
         ({"path": None, "table": "a.b", "format": "parquet"}, UnsupportedError, "cannot replace partitions safely"),
-        ({"new_columns": "keep"}, InvalidArgumentError, "new_columns: wanted 'refuse' or 'add'"),
-        ({"target_file_size": 0}, InvalidArgumentError, "target_file_size: wanted a number of bytes"),
-        ({"max_partitions": 0}, InvalidArgumentError, "max_partitions: wanted a number from 1, or None"),
-        ({"checkpoint": "c"}, InvalidArgumentError, "checkpoint: wanted if_exists='append' and no sort_by"),
+        ({"on_new_columns": "keep"}, InvalidArgumentError, "on_new_columns: expected one of 'error', 'add'"),
+        ({"files": {"sort_by": "a"}}, InvalidArgumentError, "files: expected a FileOptions"),
     ],
 )
 def test_arguments_that_do_not_go_together_fail_where_the_step_is_built(

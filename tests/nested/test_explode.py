@@ -1,4 +1,4 @@
-"""Arrays into rows: none lost, none multiplied unasked."""
+"""explode_arrays: rows, schema, errors and pruning."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ONE_ARRAY = st.builds(
     st.booleans(),
 )
 TWO_ARRAYS = st.builds(
-    lambda one, two, nullable: StructType([StructField("x", one, nullable), StructField("y", two, nullable)]),
+    lambda first, second, nullable: StructType([StructField("x", first, nullable), StructField("y", second, nullable)]),
     ARRAYS,
     ARRAYS,
     st.booleans(),
@@ -44,19 +44,19 @@ TWO_ARRAYS = st.builds(
 
 
 @given(frames(ONE_ARRAY), st.booleans(), st.sampled_from([None, "_pos"]))
-def test_each_element_has_its_row(
+def test_each_element_becomes_one_row(
     spark: SparkSession,
     frame: tuple[StructType, list[Any]],
     keep_empty: bool,
     position: str | None,
 ) -> None:
     schema, rows = frame
-    step = explode_arrays("a`.rr", keep_empty=keep_empty, position=position)
+    step = explode_arrays("a`.rr", keep_empty=keep_empty, position_suffix=position)
     exploded = spark.createDataFrame(rows, schema).transform(step)
     expected = []
     for key, array, rest in rows:
         elements: list[tuple[Any, Any]] = list(enumerate(array or [])) or ([(None, None)] if keep_empty else [])
-        expected += [(key, *([at] if position else []), element, rest) for at, element in elements]
+        expected += [(key, *([index] if position else []), element, rest) for index, element in elements]
     assert plain(exploded.collect()) == [plain(row) for row in expected]
     array_type = schema["a`.rr"].dataType
     assert isinstance(array_type, ArrayType)
@@ -68,22 +68,22 @@ def test_each_element_has_its_row(
 
 
 @given(frames(TWO_ARRAYS), st.booleans())
-def test_zip_pairs_by_index_and_pads(
+def test_zip_pairs_elements_by_index_and_pads_with_nulls(
     spark: SparkSession,
     frame: tuple[StructType, list[Any]],
     keep_empty: bool,
 ) -> None:
     schema, rows = frame
-    step = explode_arrays(siblings="zip", keep_empty=keep_empty, position="#")
+    step = explode_arrays(siblings="zip", keep_empty=keep_empty, position_suffix="#")
     exploded = spark.createDataFrame(rows, schema).transform(step)
     expected: list[Any] = []
-    for one, two in rows:
-        longest = max(len(one or []), len(two or []))
+    for first, second in rows:
+        longest = max(len(first or []), len(second or []))
         if longest == 0 and keep_empty:
             expected.append((None,) * 4)
-        for at in range(longest):
-            pair = [array[at] if array and at < len(array) else None for array in (one, two)]
-            expected.append((at, pair[0], at, pair[1]))
+        for index in range(longest):
+            pair = [array[index] if array and index < len(array) else None for array in (first, second)]
+            expected.append((index, pair[0], index, pair[1]))
     assert plain(exploded.collect()) == [plain(row) for row in expected]
     assert exploded.columns == ["x#", "x", "y#", "y"]
 
@@ -95,7 +95,7 @@ def orders(spark: SparkSession) -> DataFrame:
     )
 
 
-def test_null_and_empty_arrays_keep_their_row(spark: SparkSession, orders: DataFrame) -> None:
+def test_rows_with_null_and_empty_arrays_are_kept(spark: SparkSession, orders: DataFrame) -> None:
     expected = spark.createDataFrame(
         [(1, "a", [10]), (1, "b", [10]), (2, None, [20, 21]), (3, None, None)],
         "id int, tags string, sums array<int>",
@@ -109,18 +109,18 @@ def test_keep_empty_false_drops_rows_without_elements(spark: SparkSession, order
 
 
 def test_several_arrays_are_refused_by_default(orders: DataFrame) -> None:
-    with pytest.raises(SiblingArraysError, match=r"2 arrays to explode: tags, sums.*siblings='zip'"):
+    with pytest.raises(SiblingArraysError, match=r"expected one array to explode; got 2: tags, sums.*siblings='zip'"):
         orders.transform(explode_arrays())
 
 
-def test_zip_loses_no_element_beside_a_null_array(spark: SparkSession, orders: DataFrame) -> None:
+def test_zip_keeps_all_elements_if_the_other_array_is_null(spark: SparkSession, orders: DataFrame) -> None:
     expected = spark.createDataFrame(
         [(1, "a", 10), (1, "b", None), (2, None, 20), (2, None, 21), (3, None, None)], "id int, tags string, sums int"
     )
     assert_df_equality(orders.transform(explode_arrays(siblings="zip")), expected)
 
 
-def test_cross_makes_every_combination(orders: DataFrame) -> None:
+def test_cross_returns_every_combination(orders: DataFrame) -> None:
     rows = orders.transform(explode_arrays("sums", "tags", siblings="cross")).collect()
     assert [tuple(row) for row in rows] == [
         (1, "a", 10),
@@ -131,12 +131,12 @@ def test_cross_makes_every_combination(orders: DataFrame) -> None:
     ]
 
 
-def test_no_array_at_all_is_no_work(spark: SparkSession) -> None:
+def test_a_frame_without_arrays_is_returned_unchanged(spark: SparkSession) -> None:
     df = spark.range(1)
     assert df.transform(explode_arrays()) is df
 
 
-def test_case_twins_beside_the_array_keep_their_values(spark: SparkSession) -> None:
+def test_columns_that_differ_only_in_case_keep_their_values(spark: SparkSession) -> None:
     df = spark.sql("SELECT array(1, 2) AS items, 3 AS ID, 4 AS id")
     assert [tuple(row) for row in df.transform(explode_arrays("items")).collect()] == [(1, 3, 4), (2, 3, 4)]
 
@@ -145,12 +145,14 @@ def test_case_twins_beside_the_array_keep_their_values(spark: SparkSession) -> N
     ("step", "error", "message"),
     [
         (explode_arrays("tag"), ColumnNotFoundError, "no column 'tag'; did you mean 'tags'"),
-        (explode_arrays("id"), ColumnTypeError, "column 'id': wanted an array; found int"),
-        (explode_arrays("map"), ColumnTypeError, r"found map<string,int>. A map's entries are an array"),
-        (explode_arrays("tags", position="2"), ColumnClashError, "position of `tags` and column `tags2`"),
+        (explode_arrays("id"), ColumnTypeError, "column 'id': expected an array; got int"),
+        (explode_arrays("map"), ColumnTypeError, r"got map<string,int>. For a map, use explode_map"),
+        (explode_arrays("tags", position_suffix="2"), ColumnClashError, "column `tags2` and the position of `tags`"),
     ],
 )
-def test_a_wrong_column_is_named(spark: SparkSession, step: Any, error: type[Exception], message: str) -> None:
+def test_the_error_for_a_wrong_column_names_it(
+    spark: SparkSession, step: Any, error: type[Exception], message: str
+) -> None:
     df = spark.sql("SELECT 1 id, array('a') tags, map('k', 1) map, 2 AS tags2")
     with pytest.raises(error, match=message):
         df.transform(step)
@@ -159,11 +161,11 @@ def test_a_wrong_column_is_named(spark: SparkSession, step: Any, error: type[Exc
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"siblings": "both"}, "siblings: wanted 'refuse', 'zip' or 'cross'"),
-        ({"position": ""}, "position: wanted a suf"),
+        ({"siblings": "both"}, "siblings: expected one of 'error', 'zip', 'cross'"),
+        ({"position_suffix": ""}, "position_suffix: expected a suf"),
     ],
 )
-def test_a_wrong_argument_fails_where_the_step_is_built(arguments: dict[str, Any], message: str) -> None:
+def test_a_wrong_argument_fails_when_the_step_is_built(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
         explode_arrays("tags", **arguments)
 

@@ -1,4 +1,4 @@
-"""Maps into rows."""
+"""explode_map: rows, schema and errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-def test_each_entry_has_a_row_where_the_map_stood(spark: SparkSession) -> None:
+def test_each_entry_becomes_one_row_and_its_columns_replace_the_map(spark: SparkSession) -> None:
     df = spark.sql("SELECT 1 AS id, map('b', 2, 'a', CAST(NULL AS INT)) AS `m.x`, 'z' AS last")
     expected = spark.createDataFrame(
         [(1, "b", 2, "z"), (1, "a", None, "z")],
@@ -22,19 +22,19 @@ def test_each_entry_has_a_row_where_the_map_stood(spark: SparkSession) -> None:
     assert_df_equality(df.transform(explode_map("m.x")), expected)
 
 
-def test_rows_without_entries_stay(spark: SparkSession) -> None:
+def test_rows_with_null_and_empty_maps_are_kept(spark: SparkSession) -> None:
     df = spark.createDataFrame([(1, {}), (2, None)], "id INT, m MAP<STRING, INT>")
     assert [tuple(row) for row in df.transform(explode_map("m")).collect()] == [(1, None, None), (2, None, None)]
 
 
-def test_the_columns_are_named_as_asked(spark: SparkSession) -> None:
+def test_the_key_and_value_columns_can_be_named(spark: SparkSession) -> None:
     df = spark.sql("SELECT map('a', 1) AS m")
-    assert df.transform(explode_map("m", key="k", value="v")).columns == ["k", "v"]
+    assert df.transform(explode_map("m", key_column="k", value_column="v")).columns == ["k", "v"]
 
 
-def test_misuse_is_named(spark: SparkSession) -> None:
+def test_the_error_for_a_wrong_column_names_it(spark: SparkSession) -> None:
     df = spark.sql("SELECT map('a', 1) AS m, array(1) AS a, 1 AS M_KEY")
-    with pytest.raises(ColumnTypeError, match="column 'a': wanted a map; found array<int>"):
+    with pytest.raises(ColumnTypeError, match="column 'a': expected a map; got array<int>"):
         df.transform(explode_map("a"))
-    with pytest.raises(ColumnClashError, match="the key of `m` and column `M_KEY`"):
+    with pytest.raises(ColumnClashError, match="column `M_KEY` and the key of `m`"):
         df.transform(explode_map("m"))

@@ -1,4 +1,4 @@
-"""Flat columns back into structs."""
+"""nest_struct: the inverse of flatten_struct, and errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @given(frames())
-def test_nesting_undoes_flattening(spark: SparkSession, frame: tuple[StructType, list[Any]]) -> None:
+def test_nest_is_the_inverse_of_flatten(spark: SparkSession, frame: tuple[StructType, list[Any]]) -> None:
     schema, rows = frame
     df = spark.createDataFrame(rows, schema)
     nested = df.transform(flatten_struct(sep=SEP)).transform(nest_struct(schema, sep=SEP))
@@ -31,7 +31,7 @@ def test_nesting_undoes_flattening(spark: SparkSession, frame: tuple[StructType,
     assert nested.schema == schema
 
 
-def test_columns_that_the_schema_does_not_name_stay_behind_its_own(spark: SparkSession) -> None:
+def test_columns_that_are_not_in_the_schema_come_last(spark: SparkSession) -> None:
     df = spark.sql("SELECT true AS s_x_imputed, 1 AS s_x, 'k' AS key")
     schema = StructType([StructField("s", StructType([StructField("x", IntegerType())]))])
     assert df.transform(nest_struct(schema)).dtypes == [
@@ -49,15 +49,15 @@ def test_metadata_is_kept_at_every_level(spark: SparkSession) -> None:
     assert nested.schema["s"].metadata == {"struct": 2}
 
 
-def test_null_where_the_schema_says_not_null_fails(spark: SparkSession) -> None:
+def test_a_null_leaf_that_the_schema_declares_not_null_fails_the_job(spark: SparkSession) -> None:
     fields = [StructField("x", IntegerType(), nullable=False), StructField("y", IntegerType())]
     schema = StructType([StructField("s", StructType(fields))])
     df = spark.sql("SELECT CAST(NULL AS INT) AS s_x, 1 AS s_y")
-    with pytest.raises(Exception, match=r"s\.x is null, but the schema says NOT NULL"):
+    with pytest.raises(Exception, match=r"s\.x: expected a value, since the schema declares it NOT NULL; got null"):
         df.transform(nest_struct(schema)).collect()
 
 
-def test_thirty_levels_go_there_and_back(spark: SparkSession) -> None:
+def test_thirty_levels_are_flattened_and_nested_again(spark: SparkSession) -> None:
     schema = StructType([StructField("v", LongType())])
     row: tuple[Any, ...] = (0,)
     for level in range(1, 30):
@@ -74,15 +74,24 @@ SCHEMA = StructType([StructField("s", StructType([StructField("name", StringType
     ("columns", "error", "message"),
     [
         (["'a' AS s_nam"], ColumnNotFoundError, "no column 's_name'; did you mean 's_nam'"),
-        (["1 AS s_name"], ColumnTypeError, "column 's_name': wanted string; found int. Cast it first"),
-        (["'a' AS s_name", "1 AS S"], ColumnClashError, "column 1 and column 2 would both be named 'S'"),
+        (["1 AS s_name"], ColumnTypeError, "column 's_name': expected string; got int. Cast it first"),
+        (["'a' AS s_name", "1 AS S"], ColumnClashError, "column `S` and the schema's `s` would both be named 's'"),
     ],
 )
-def test_a_wrong_column_is_named(spark: SparkSession, columns: list[str], error: type[Exception], message: str) -> None:
+def test_the_error_for_a_wrong_column_names_it(
+    spark: SparkSession, columns: list[str], error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         spark.range(1).selectExpr(*columns).transform(nest_struct(SCHEMA))
 
 
-def test_what_is_no_schema_is_refused_where_the_step_is_built() -> None:
-    with pytest.raises(InvalidArgumentError, match="schema: wanted a StructType"):
-        nest_struct("s STRUCT<name: STRING>")  # type: ignore[arg-type]
+def test_a_wrong_schema_fails_when_the_step_is_built() -> None:
+    with pytest.raises(InvalidArgumentError, match="schema: expected a StructType"):
+        nest_struct(7)  # type: ignore[arg-type]
+
+
+def test_a_schema_can_be_ddl_text(spark: SparkSession) -> None:
+    flat = spark.createDataFrame([("Ada", 1)], "s_name string, id int")
+    assert flat.transform(nest_struct("s STRUCT<name: STRING>")).collect() == [(("Ada",), 1)]
+    with pytest.raises(InvalidArgumentError, match="schema: expected DDL such as"):
+        flat.transform(nest_struct("s STRUCT<"))

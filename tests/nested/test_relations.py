@@ -1,4 +1,4 @@
-"""Documents into related tables, and back."""
+"""relationalize and rebuild_documents: tables, keys, the round trip and errors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from chispa import assert_df_equality
 from hypothesis import given, settings
+from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, IntegerType, StringType, StructField, StructType
 from strategies import SEP, frames, nulled_throughout, plain
 
@@ -18,9 +19,11 @@ from shopsmart_etl import (
     InvalidArgumentError,
     KeyNotUniqueError,
     RelationalModel,
+    RowRefusedError,
     UnsupportedError,
-    denormalize,
+    rebuild_documents,
     relationalize,
+    translate_errors,
 )
 
 if TYPE_CHECKING:
@@ -28,9 +31,9 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
-# Each schema is a plan of its own, with a join for each array and map.
+# Each schema has its own plan, with a join per array and map.
 fewer_schemas = settings(max_examples=1 + settings().max_examples // 3)
-# No path of generated names can be called this.
+# Not equal to any path of generated names.
 KEY = f"{SEP}key"
 ORDERS = """id INT, customer STRUCT<name: STRING>, items ARRAY<STRUCT<sku: STRING,
     discounts: ARRAY<STRUCT<code: STRING>>, attributes: MAP<STRING, STRING>>>, grid ARRAY<ARRAY<INT>>"""
@@ -53,55 +56,55 @@ def keyed(spark: SparkSession, frame: tuple[StructType, list[Any]]) -> DataFrame
 
 @fewer_schemas
 @given(frames(max_rows=12))
-def test_documents_survive_the_round_trip_exactly(spark: SparkSession, frame: tuple[StructType, list[Any]]) -> None:
+def test_rebuilt_documents_are_equal_to_the_originals(spark: SparkSession, frame: tuple[StructType, list[Any]]) -> None:
     df = keyed(spark, frame)
-    tables = relationalize(df, root="doc", key=KEY, sep=SEP, present=f"{SEP}present")
-    back = denormalize(tables, model=tables.model)
-    found = sorted((tuple(row) for row in back.collect()), key=itemgetter(0))
-    assert plain(found) == plain([(at, *row) for at, row in enumerate(frame[1])])
+    tables = relationalize(df, root="doc", key=KEY, sep=SEP, present_suffix=f"{SEP}present")
+    back = rebuild_documents(tables, model=tables.model)
+    rebuilt = sorted((tuple(row) for row in back.collect()), key=itemgetter(0))
+    assert plain(rebuilt) == plain([(number, *row) for number, row in enumerate(frame[1])])
     assert back.schema.simpleString() == df.schema.simpleString()
 
 
 @fewer_schemas
 @given(frames(max_rows=12))
-def test_without_presence_only_structs_of_nothing_but_nulls_turn_null(
+def test_without_presence_columns_only_structs_of_nulls_become_null(
     spark: SparkSession, frame: tuple[StructType, list[Any]]
 ) -> None:
     schema, rows = frame
     tables = relationalize(keyed(spark, frame), root="doc", key=KEY, sep=SEP)
-    back = denormalize(tables, model=tables.model)
-    found = sorted((tuple(row) for row in back.collect()), key=itemgetter(0))
-    assert plain(found) == plain([(at, *nulled_throughout(schema, row)) for at, row in enumerate(rows)])
+    back = rebuild_documents(tables, model=tables.model)
+    rebuilt = sorted((tuple(row) for row in back.collect()), key=itemgetter(0))
+    assert plain(rebuilt) == plain([(number, *nulled_throughout(schema, row)) for number, row in enumerate(rows)])
 
 
-def test_every_type_comes_through_unchanged(spark: SparkSession) -> None:
+def test_values_of_every_type_are_rebuilt(spark: SparkSession) -> None:
     df = spark.sql("""
         SELECT 1 AS id, array(named_struct('ntz', TIMESTAMP_NTZ'2026-01-01 00:00:00', 'day', INTERVAL '1' DAY,
             'month', INTERVAL '2' MONTH, 'bytes', X'01', 'float', CAST(1.5 AS FLOAT), 'big', CAST(1 AS DECIMAL(38, 10)),
             'set', true)) AS a,
         map(struct(1 AS k), array(1)) AS m, array(array(map('a', array(1)))) AS deep""")
-    tables = relationalize(df, root="r", key="id", present="_present")
-    back = denormalize(tables, model=tables.model)
+    tables = relationalize(df, root="r", key="id", present_suffix="_present")
+    back = rebuild_documents(tables, model=tables.model)
     assert back.schema.simpleString() == df.schema.simpleString()
-    # As text, since JSON has no map whose keys are structs.
+    # Compare as JSON, except the map: JSON has no maps with struct keys.
     text = "to_json(struct(id, a, deep))"
     assert back.selectExpr(text, "m").collect() == df.selectExpr(text, "m").collect()
 
 
 @pytest.mark.needs("empty structs", "variants")
-def test_empty_structs_and_variants_come_through_unchanged(spark: SparkSession) -> None:
+def test_empty_structs_and_variants_are_rebuilt(spark: SparkSession) -> None:
     df = spark.sql("""
         SELECT 1 AS id, array(named_struct('empty', named_struct(), 'variant', parse_json('{"a": 1}'))) AS a,
         array(parse_json('1'), NULL) AS variants""")
-    tables = relationalize(df, root="r", key="id", present="_present")
-    back = denormalize(tables, model=tables.model)
+    tables = relationalize(df, root="r", key="id", present_suffix="_present")
+    back = rebuild_documents(tables, model=tables.model)
     assert back.schema.simpleString() == df.schema.simpleString()
-    # As text, since Python has no equality of variants.
+    # Compare as JSON, since variants in Python have no equality.
     text = "to_json(struct(*))"
     assert back.selectExpr(text).collect() == df.selectExpr(text).collect()
 
 
-def test_every_array_and_map_has_a_table_with_the_root_key_and_positions(spark: SparkSession) -> None:
+def test_every_array_and_map_becomes_a_table_with_the_root_key_and_positions(spark: SparkSession) -> None:
     tables = relationalize(orders(spark), root="orders", key="id")
     rows = {name: [tuple(row) for row in table.collect()] for name, table in tables.items()}
     assert rows == {
@@ -116,7 +119,7 @@ def test_every_array_and_map_has_a_table_with_the_root_key_and_positions(spark: 
     assert tables["orders_grid_value"].columns == ["orders_id", "grid_pos", "grid_value_pos", "value"]
 
 
-def test_each_table_knows_its_keys(spark: SparkSession) -> None:
+def test_the_model_has_the_keys_of_each_table(spark: SparkSession) -> None:
     tables = relationalize(orders(spark), root="orders", key="id").model.tables
     assert {table.name: (table.parent, table.foreign_key, table.primary_key) for table in tables[:4]} == {
         "orders": (None, (), ("id",)),
@@ -130,74 +133,82 @@ def test_each_table_knows_its_keys(spark: SparkSession) -> None:
     }
 
 
-def test_a_key_of_several_columns_goes_into_every_table(spark: SparkSession) -> None:
+def test_every_table_has_all_columns_of_the_root_key(spark: SparkSession) -> None:
     df = spark.createDataFrame(
         [(1, ("eu",), ["a"]), (1, ("us",), ["b"])], "id INT, shop STRUCT<zone: STRING>, tags ARRAY<STRING>"
     )
     tables = relationalize(df, root="orders", key=["shop_zone", "id"])
     assert tables["orders_tags"].columns == ["orders_id", "orders_shop_zone", "tags_pos", "value"]
-    back = denormalize(tables.check_key(), model=tables.model)
+    back = rebuild_documents(tables.check_key(), model=tables.model)
     assert_df_equality(back, df, ignore_row_order=True, ignore_nullable=True)
 
 
-def test_columns_that_differ_only_in_case_lead_to_their_own_tables(spark: SparkSession) -> None:
+def test_arrays_whose_names_differ_only_in_case_have_separate_tables(spark: SparkSession) -> None:
     spark.conf.set("spark.sql.caseSensitive", value=True)
     try:
         df = spark.sql("SELECT 1 AS id, named_struct('Tags', array('a', 'b'), 'tags', array('c')) AS s")
         tables = relationalize(df, root="doc", key="id")
-        found = {name: [row["value"] for row in tables[name].collect()] for name in ("doc_s_Tags", "doc_s_tags")}
-        assert found == {"doc_s_Tags": ["a", "b"], "doc_s_tags": ["c"]}
+        values = {name: [row["value"] for row in tables[name].collect()] for name in ("doc_s_Tags", "doc_s_tags")}
+        assert values == {"doc_s_Tags": ["a", "b"], "doc_s_tags": ["c"]}
     finally:
         spark.conf.unset("spark.sql.caseSensitive")
 
 
-def test_thirty_levels_above_an_array_go_there_and_back(spark: SparkSession) -> None:
+def test_an_array_below_thirty_levels_is_split_and_rebuilt(spark: SparkSession) -> None:
     nested = "array(1, 2)"
     for _ in range(30):
         nested = f"named_struct('n', {nested})"
     df = spark.sql(f"SELECT 7 AS id, {nested} AS s")
     tables = relationalize(df, root="doc", key="id", sep=".")
     assert [row["value"] for row in tables[tables.model.tables[1].name].collect()] == [1, 2]
-    assert denormalize(tables, model=tables.model).collect() == df.collect()
+    assert rebuild_documents(tables, model=tables.model).collect() == df.collect()
 
 
-def test_tables_read_back_from_parquet_make_the_documents(spark: SparkSession, new_path: Callable[[], str]) -> None:
+def test_documents_are_rebuilt_from_tables_in_parquet(spark: SparkSession, new_path: Callable[[], str]) -> None:
     df = orders(spark)
-    tables = relationalize(df, root="orders", key="id", present="_present")
+    tables = relationalize(df, root="orders", key="id", present_suffix="_present")
     written = {}
     for name, table in tables.items():
         path = f"{new_path()}/{name}"
         table.write.parquet(path)
         written[name] = spark.read.parquet(path)
-    model = RelationalModel(df.schema, root="orders", key="id", present="_present")
-    back = denormalize(written, model=model)
+    model = RelationalModel(df.schema, root="orders", key="id", present_suffix="_present")
+    back = rebuild_documents(written, model=model)
     assert back.orderBy("id").collect() == df.collect()
     assert back.schema == df.schema
 
 
-def test_a_filter_on_the_root_table_picks_documents(spark: SparkSession) -> None:
+def test_a_filter_on_the_root_table_selects_documents(spark: SparkSession) -> None:
     df = orders(spark)
-    tables = relationalize(df, root="orders", key="id", present="_present")
-    picked = denormalize({**tables, "orders": tables["orders"].where("id = 1")}, model=tables.model)
-    assert picked.collect() == df.where("id = 1").collect()
+    tables = relationalize(df, root="orders", key="id", present_suffix="_present")
+    selected = rebuild_documents({**tables, "orders": tables["orders"].where("id = 1")}, model=tables.model)
+    assert selected.collect() == df.where("id = 1").collect()
 
 
-def test_a_lost_child_row_fails_the_job_and_names_the_document(spark: SparkSession) -> None:
+def test_a_missing_child_row_fails_the_job_with_the_key_of_the_document(spark: SparkSession) -> None:
     tables = relationalize(orders(spark), root="orders", key="id")
-    lost = {**tables, "orders_items": tables["orders_items"].where("items_pos > 0")}
-    expected = "table orders_items: wanted as many rows as items_size of orders says, 3; found 2, for key 1"
+    incomplete = {**tables, "orders_items": tables["orders_items"].where("items_pos > 0")}
+    expected = r"table orders_items: expected the number of rows in orders\.items_size, 3; got 2, for key 1"
     with pytest.raises(Exception, match=expected):
-        denormalize(lost, model=tables.model).collect()
+        rebuild_documents(incomplete, model=tables.model).collect()
 
 
-def test_documents_of_one_key_fail_the_join_back(spark: SparkSession) -> None:
+def test_a_null_size_with_child_rows_fails_the_job_with_the_key_of_the_document(spark: SparkSession) -> None:
+    tables = relationalize(orders(spark), root="orders", key="id")
+    root = tables["orders"].withColumn("items_size", F.lit(None).cast("int"))
+    rebuilt = rebuild_documents({**tables, "orders": root}, model=tables.model)
+    with pytest.raises(RowRefusedError, match=r"orders\.items_size, null; got 3, for key 1"), translate_errors():
+        rebuilt.collect()
+
+
+def test_documents_with_the_same_key_fail_the_rebuild(spark: SparkSession) -> None:
     df = spark.createDataFrame([(1, ["a"]), (1, ["b"])], "id INT, tags ARRAY<STRING>")
     tables = relationalize(df, root="orders", key="id")
-    with pytest.raises(Exception, match="wanted as many rows as tags_size of orders says, 1; found 2"):
-        denormalize(tables, model=tables.model).collect()
+    with pytest.raises(Exception, match=r"expected the number of rows in orders\.tags_size, 1; got 2"):
+        rebuild_documents(tables, model=tables.model).collect()
 
 
-def test_keys_that_are_null_or_not_unique_are_named(spark: SparkSession) -> None:
+def test_check_key_names_null_and_duplicate_keys(spark: SparkSession) -> None:
     df = spark.createDataFrame([(1, []), (1, []), (None, []), (2, [])], "id INT, tags ARRAY<STRING>")
     with pytest.raises(KeyNotUniqueError) as caught:
         relationalize(df, root="orders", key="id").check_key()
@@ -205,12 +216,12 @@ def test_keys_that_are_null_or_not_unique_are_named(spark: SparkSession) -> None
     assert "1 on 2 rows" in str(caught.value)
 
 
-def test_a_sound_key_hands_on_the_tables(spark: SparkSession) -> None:
+def test_check_key_returns_the_tables_if_the_keys_are_unique(spark: SparkSession) -> None:
     tables = relationalize(orders(spark), root="orders", key="id")
     assert tables.check_key() is tables
 
 
-def test_the_tables_print_as_a_tree_in_a_notebook(spark: SparkSession) -> None:
+def test_the_tables_print_as_a_tree(spark: SparkSession) -> None:
     tables = relationalize(orders(spark), root="orders", key="id")
     tree = """\
 orders (id) + 3 columns
@@ -224,7 +235,7 @@ orders (id) + 3 columns
     assert len(tables) == 6
 
 
-def test_the_model_is_a_mermaid_diagram() -> None:
+def test_the_model_can_be_drawn_as_a_mermaid_diagram() -> None:
     schema = StructType([StructField("the id", IntegerType()), StructField("tags", ArrayType(StringType()))])
     assert RelationalModel(schema, root="orders", key="the id").mermaid().splitlines() == [
         "erDiagram",
@@ -245,11 +256,13 @@ def test_the_model_is_a_mermaid_diagram() -> None:
     ("key", "error", "message"),
     [
         ("idd", ColumnNotFoundError, "no column 'idd'; did you mean 'id'"),
-        ("items_size", ColumnTypeError, "wanted a plain column as key; found array"),
-        ([], InvalidArgumentError, "key: wanted the column"),
+        ("items_size", ColumnTypeError, "expected a key column that is not an array or a map; got array"),
+        ([], InvalidArgumentError, "key: expected the name of a column"),
     ],
 )
-def test_a_wrong_key_is_named(spark: SparkSession, key: Any, error: type[Exception], message: str) -> None:
+def test_the_error_for_a_wrong_key_names_it(
+    spark: SparkSession, key: Any, error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         relationalize(orders(spark), root="orders", key=key)
 
@@ -262,24 +275,26 @@ def test_a_wrong_key_is_named(spark: SparkSession, key: Any, error: type[Excepti
         ("array(named_struct('a_pos', 1)) AS a", ("position in a[]", "a[].a_pos")),
     ],
 )
-def test_clashing_names_are_refused(spark: SparkSession, columns: str, paths: tuple[str, str]) -> None:
+def test_columns_with_the_same_name_are_refused_with_both_paths(
+    spark: SparkSession, columns: str, paths: tuple[str, str]
+) -> None:
     with pytest.raises(ColumnClashError) as caught:
         relationalize(spark.sql(f"SELECT 1 AS id, {columns}"), root="doc", key="id")
     assert caught.value.paths == paths
 
 
-def test_a_missing_table_and_a_wrong_column_are_named(spark: SparkSession) -> None:
+def test_the_errors_for_a_missing_table_and_a_wrong_column_name_them(spark: SparkSession) -> None:
     tables = relationalize(orders(spark), root="orders", key="id")
-    with pytest.raises(InvalidArgumentError, match="tables: wanted a DataFrame for 'orders_items'"):
-        denormalize({"orders": tables["orders"]}, model=tables.model)
+    with pytest.raises(InvalidArgumentError, match="tables: expected a DataFrame for 'orders_items'"):
+        rebuild_documents({"orders": tables["orders"]}, model=tables.model)
     wrong = {**tables, "orders_grid": tables["orders_grid"].selectExpr("orders_id", "grid_pos", "'2' AS value_size")}
-    with pytest.raises(ColumnTypeError, match=r"column 'orders_grid\.value_size': wanted int; found string"):
-        denormalize(wrong, model=tables.model)
+    with pytest.raises(ColumnTypeError, match=r"column 'orders_grid\.value_size': expected int; got string"):
+        rebuild_documents(wrong, model=tables.model)
 
 
-def test_a_stream_is_split_but_not_joined(spark: SparkSession) -> None:
+def test_a_stream_can_be_split_but_not_rebuilt(spark: SparkSession) -> None:
     stream = spark.readStream.format("rate").load().selectExpr("value AS id", "array(value) AS tags")
     tables = relationalize(stream, root="doc", key="id")
     assert tables["doc_tags"].isStreaming
     with pytest.raises(UnsupportedError, match="table 'doc' is a stream"):
-        denormalize(tables, model=tables.model)
+        rebuild_documents(tables, model=tables.model)

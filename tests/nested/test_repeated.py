@@ -1,4 +1,4 @@
-"""Parent-level amounts summed once."""
+"""null_repeated: parent amounts are counted once after an explode."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import few_batches
 
-from shopsmart_etl import ColumnNotFoundError, ColumnTypeError, InvalidArgumentError, explode_arrays, keep_once
+from shopsmart_etl import ColumnNotFoundError, ColumnTypeError, InvalidArgumentError, explode_arrays, null_repeated
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -26,15 +26,15 @@ ORDERS = st.lists(
 
 @few_batches
 @given(ORDERS)
-def test_parent_amounts_add_up_after_two_explodes(spark: SparkSession, orders: list[tuple[Any, Any]]) -> None:
+def test_parent_amounts_are_counted_once_after_two_explodes(spark: SparkSession, orders: list[tuple[Any, Any]]) -> None:
     numbered = [(number, *order) for number, order in enumerate(orders)]
     df = spark.createDataFrame(numbered, "id INT, total DECIMAL(10, 2), items ARRAY<ARRAY<INT>>")
     lines = (
-        df.transform(explode_arrays("items", position="_pos"))
+        df.transform(explode_arrays("items", position_suffix="_pos"))
         .withColumnRenamed("items_pos", "item")
-        .transform(explode_arrays("items", position="_pos"))
+        .transform(explode_arrays("items", position_suffix="_pos"))
     )
-    once = lines.transform(keep_once("total", position=["item", "items_pos"]))
+    once = lines.transform(null_repeated("total", position_column=["item", "items_pos"]))
     assert once.schema == lines.schema
     rows = once.collect()
     totals = [(row["id"], row["total"]) for row in rows if row["total"] is not None]
@@ -45,15 +45,15 @@ def test_parent_amounts_add_up_after_two_explodes(spark: SparkSession, orders: l
     ]
 
 
-def test_misuse_is_named(spark: SparkSession) -> None:
+def test_the_error_for_a_wrong_argument_names_it(spark: SparkSession) -> None:
     df = spark.sql("SELECT 1 AS total, 0 AS items_pos, 'a' AS items")
     with pytest.raises(
-        ColumnTypeError, match=r"column 'items': wanted an int position; found string\. Name the column"
+        ColumnTypeError, match=r"column 'items': expected an int position; got string\. Give the column"
     ):
-        df.transform(keep_once("total", position="items"))
+        df.transform(null_repeated("total", position_column="items"))
     with pytest.raises(ColumnNotFoundError, match="no column 'item_pos'; did you mean 'items_pos'"):
-        df.transform(keep_once("total", position="item_pos"))
-    with pytest.raises(InvalidArgumentError, match="columns: wanted the names"):
-        keep_once(position="items_pos")
-    with pytest.raises(InvalidArgumentError, match="position: wanted"):
-        keep_once("total", position=[])
+        df.transform(null_repeated("total", position_column="item_pos"))
+    with pytest.raises(InvalidArgumentError, match="columns: expected the names"):
+        null_repeated(position_column="items_pos")
+    with pytest.raises(InvalidArgumentError, match="position_column: expected"):
+        null_repeated("total", position_column=[])

@@ -1,4 +1,4 @@
-"""Variants into typed columns, what does not fit kept."""
+"""expand_variant: exact conversion, and rescue of other values."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def field(of: DataType) -> StructType:
 
 
 def expanded(spark: SparkSession, *cases: tuple[str, StructType]) -> list[tuple[Any, Any]]:
-    """Expand each text by its schema, all in one job, and return the values of each with what was rescued as JSON."""
+    """Expand JSON texts by schemas in one job, and return the struct and the rescued JSON of each."""
     names = [f"v{number}" for number in range(len(cases))]
     df = spark.createDataFrame([tuple(text for text, _ in cases)], ", ".join(f"{name} STRING" for name in names))
     df = df.selectExpr(*(f"parse_json({name}) AS {name}" for name in names))
@@ -66,9 +66,9 @@ FITTING: list[tuple[str, DataType, Any]] = [
 ]
 
 
-def test_what_fits_is_typed(spark: SparkSession) -> None:
-    found = expanded(spark, *((f'{{"x": {text}}}', field(of)) for text, of, _ in FITTING))
-    for (text, of, value), result in zip(FITTING, found, strict=True):
+def test_values_that_match_the_schema_are_converted(spark: SparkSession) -> None:
+    results = expanded(spark, *((f'{{"x": {text}}}', field(of)) for text, of, _ in FITTING))
+    for (text, of, value), result in zip(FITTING, results, strict=True):
         assert result == ((value,), None), (text, of)
 
 
@@ -89,20 +89,20 @@ NOT_FITTING: list[tuple[str, DataType, Any]] = [
 ]
 
 
-def test_what_does_not_fit_is_null_and_kept_whole(spark: SparkSession) -> None:
+def test_values_that_do_not_match_become_null_and_the_variant_is_rescued(spark: SparkSession) -> None:
     texts = [f'{{"x": {text}}}' for text, _, _ in NOT_FITTING]
-    found = expanded(spark, *((text, field(of)) for text, (_, of, _) in zip(texts, NOT_FITTING, strict=True)))
-    for text, (_, of, value), (typed, rescued) in zip(texts, NOT_FITTING, found, strict=True):
+    results = expanded(spark, *((text, field(of)) for text, (_, of, _) in zip(texts, NOT_FITTING, strict=True)))
+    for text, (_, of, value), (typed, rescued) in zip(texts, NOT_FITTING, results, strict=True):
         assert typed == (value,), (text, of)
         assert rescued is not None, (text, of)
         assert json.loads(rescued) == json.loads(text), (text, of)
 
 
-def test_a_variant_that_is_no_object_is_kept(spark: SparkSession) -> None:
+def test_a_variant_that_is_not_an_object_is_rescued(spark: SparkSession) -> None:
     assert expanded(spark, ("[1]", field(IntegerType()))) == [(None, "[1]")]
 
 
-def test_names_with_quotes_dots_and_twins_are_told_apart(spark: SparkSession) -> None:
+def test_names_with_quotes_and_dots_are_matched(spark: SparkSession) -> None:
     names = ["it's", "a.b", "back\\slash", "`tick`", "é😀"]
     schema = StructType([StructField(name, IntegerType()) for name in names])
     text = json.dumps({name: number for number, name in enumerate(names)})
@@ -129,30 +129,30 @@ ORDER = StructType(
 
 @few_batches
 @given(st.lists(DOCUMENTS, min_size=20, max_size=60))
-def test_every_value_is_either_typed_or_kept(spark: SparkSession, documents: list[dict[str, Any]]) -> None:
-    rows = [(at, json.dumps(one)) for at, one in enumerate(documents)]
-    df = spark.createDataFrame(rows, "at INT, text STRING").selectExpr("at", "parse_json(text) AS v")
-    result = (
-        df.transform(expand_variant("v", schema=ORDER)).orderBy("at").selectExpr("v", "to_json(v_rescued)").collect()
-    )
-    for one, (typed, rescued) in zip(documents, result, strict=True):
+def test_every_document_is_either_converted_or_rescued(spark: SparkSession, documents: list[dict[str, Any]]) -> None:
+    rows = [(number, json.dumps(document)) for number, document in enumerate(documents)]
+    df = spark.createDataFrame(rows, "number INT, text STRING").selectExpr("number", "parse_json(text) AS v")
+    expanded_df = df.transform(expand_variant("v", schema=ORDER)).orderBy("number")
+    result = expanded_df.selectExpr("v", "to_json(v_rescued)").collect()
+    for document, (typed, rescued) in zip(documents, result, strict=True):
         if rescued is not None:
-            assert json.loads(rescued) == one
+            assert json.loads(rescued) == document
             continue
-        assert "more" not in one
-        assert typed["id"] == one.get("id")
-        assert typed["total"] == (Decimal(one["total"]) if "total" in one else None)
+        assert "more" not in document
+        assert typed["id"] == document.get("id")
+        assert typed["total"] == (Decimal(document["total"]) if "total" in document else None)
         items = typed["items"]
-        assert (None if items is None else [None if i is None else i.asDict() for i in items]) == one.get("items")
+        plain_items = None if items is None else [None if item is None else item.asDict() for item in items]
+        assert plain_items == document.get("items")
 
 
-def test_misuse_is_named(spark: SparkSession) -> None:
+def test_the_error_for_a_wrong_argument_names_it(spark: SparkSession) -> None:
     df = spark.sql("SELECT '{}' AS text, parse_json('{}') AS v, 1 AS v_rescued")
-    with pytest.raises(ColumnTypeError, match=r"column 'text': wanted a variant; found string\. parse_json"):
+    with pytest.raises(ColumnTypeError, match=r"column 'text': expected a variant; got string\. parse_json"):
         df.transform(expand_variant("text", schema=ORDER))
-    with pytest.raises(ColumnClashError, match=r"'v_rescued'\. Give another rescued="):
+    with pytest.raises(ColumnClashError, match=r"'v_rescued'\. Give another rescued_column="):
         df.transform(expand_variant("v", schema=ORDER))
-    with pytest.raises(InvalidArgumentError, match="wanted a StructType with fields"):
+    with pytest.raises(InvalidArgumentError, match="expected a StructType with fields"):
         expand_variant("v", schema=StructType())
-    with pytest.raises(InvalidArgumentError, match="wanted maps whose keys are strings"):
+    with pytest.raises(InvalidArgumentError, match="expected maps whose keys are strings"):
         expand_variant("v", schema=field(MapType(IntegerType(), StringType())))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
+from datetime import date
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -15,32 +17,35 @@ from pyspark.sql import functions as F
 from strategies import few_batches
 
 from shopsmart_etl import (
+    Audit,
     ColumnClashError,
     ColumnNotFoundError,
     ColumnTypeError,
     InvalidArgumentError,
     Rule,
+    Step,
     TargetExistsError,
     UnsupportedError,
-    country_code,
     flag_violations,
-    in_range,
     keep_invalid,
     keep_valid,
-    matches,
-    not_null,
-    one_of,
     pipeline,
     quarantine,
     read_csv_logs,
-    unique,
+    rules,
     write_partitioned,
 )
+from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.step import step_that_runs_spark
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pyspark.sql import DataFrame, SparkSession
+
+    from shopsmart_etl import Transform
+    from shopsmart_etl._core.step import Planner
 
 LOGS = "id INT, user STRING, paid DECIMAL(10, 2), country STRING"
 
@@ -60,13 +65,13 @@ LOGS = "id INT, user STRING, paid DECIMAL(10, 2), country STRING"
 )
 def test_each_row_is_either_valid_or_says_what_it_breaks(spark: SparkSession, rows: list[Any]) -> None:
     df = spark.createDataFrame(rows, LOGS)
-    rules = [
-        not_null("user"),
-        in_range("paid", least=Decimal("0.01"), most=4),
-        one_of("id", *range(1, 20)),
-        matches("user", "[a-z]+"),
-        unique("id"),
-        country_code("country"),
+    checked = [
+        rules.not_null("user"),
+        rules.in_range("paid", min_value=Decimal("0.01"), max_value=4),
+        rules.one_of("id", *range(1, 20)),
+        rules.matches("user", "[a-z]+"),
+        rules.unique("id"),
+        rules.country_code("country"),
         Rule("ada pays", "user <> 'ada' OR paid > 0"),
         Rule("by column", F.col("id") >= 10),
     ]
@@ -85,8 +90,8 @@ def test_each_row_is_either_valid_or_says_what_it_breaks(spark: SparkSession, ro
             number is not None and number >= 10,
         ]
 
-    flagged = df.transform(flag_violations(*rules)).cache()
-    wanted = [(*row, [rule.name for rule, fine in zip(rules, kept(row), strict=True) if not fine]) for row in rows]
+    flagged = df.transform(flag_violations(*checked)).cache()
+    wanted = [(*row, [rule.name for rule, fine in zip(checked, kept(row), strict=True) if not fine]) for row in rows]
     assert sorted(map(repr, map(tuple, flagged.collect()))) == sorted(map(repr, wanted))
     assert not flagged.schema["_violations"].nullable
     valid, invalid = flagged.transform(keep_valid()), flagged.transform(keep_invalid())
@@ -102,14 +107,33 @@ def logs(spark: SparkSession) -> DataFrame:
     return spark.sql("SELECT 1 AS id, 'a\nb' AS `user.name`, 'x' AS state")
 
 
+def keep_on_disk(rows: DataFrame) -> DataFrame:
+    """Stand for a function that writes."""
+    return rows
+
+
+def write_to(path: str) -> Transform:
+    def write(rows: DataFrame) -> DataFrame:
+        rows.write.parquet(path)
+        return rows
+
+    return write
+
+
+@step_that_runs_spark
+def write_step(path: str) -> Planner:
+    return lambda frame: frame.unchanged(write_to(path))
+
+
 @few_batches
 @given(st.lists(st.none() | st.integers(-2, 2), max_size=40))
-def test_what_came_in_is_handed_on_or_in_quarantine(
+def test_each_row_is_returned_or_in_quarantine(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, paid: list[Any]
 ) -> None:
     path = str(tmp_path_factory.mktemp("quarantine") / "run")
+    write = write_to(path)
     df = spark.createDataFrame([(one,) for one in paid], "paid INT")
-    kept = df.transform(flag_violations(in_range("paid", least=0))).transform(quarantine(path))
+    kept = df.transform(flag_violations(rules.in_range("paid", min_value=0))).transform(quarantine(into=write))
     aside = spark.read.parquet(path)
     assert sorted(row["paid"] for row in kept.collect()) == sorted(one for one in paid if one is not None and one >= 0)
     assert sorted(map(repr, map(tuple, aside.collect()))) == sorted(
@@ -129,10 +153,10 @@ def test_rows_that_are_written_first_are_read_from_the_source_once(spark: SparkS
 
     kept = read_csv_logs(spark, str(source), schema="user STRING, country STRING").transform(
         pipeline(
-            flag_violations(not_null("user")),
+            flag_violations(rules.not_null("user")),
             write_partitioned(str(tmp_path / "flagged"), by="country"),
             take_the_source_away,
-            quarantine(str(tmp_path / "quarantine")),
+            quarantine(into=write_partitioned(str(tmp_path / "quarantine"), by="country")),
         )
     )
     assert [row["user"] for row in kept.collect()] == ["ada"]
@@ -140,34 +164,52 @@ def test_rows_that_are_written_first_are_read_from_the_source_once(spark: SparkS
     assert [(row["country"], row["_violations"]) for row in aside] == [("IE", ["user is not null"])]
 
 
-def test_a_quarantine_is_never_written_over(spark: SparkSession, logs: DataFrame, tmp_path: Path) -> None:
+def test_what_can_be_refused_is_refused_before_the_quarantine_is_written(
+    spark: SparkSession, logs: DataFrame, tmp_path: Path
+) -> None:
     path = str(tmp_path / "run")
-    flagged = logs.transform(flag_violations(one_of("id", 2)))
-    flagged.transform(quarantine(path))
-    with pytest.raises(TargetExistsError, match=r"already exists and nothing was written\. Choose a new folder"):
-        flagged.transform(quarantine(path))
-    assert spark.read.parquet(path).count() == 1
-    with pytest.raises(ColumnTypeError, match="wanted the array that flag_violations adds; found int"):
-        flagged.transform(quarantine(path, violations="id"))
-    stream = spark.readStream.format("rate").load().transform(flag_violations(not_null("value")))
+    flagged = logs.transform(flag_violations(rules.one_of("id", 2)))
+    step = quarantine(into=write_partitioned(path, by="state"))
+    with pytest.raises(ColumnTypeError, match="expected the array that flag_violations adds; got int"):
+        flagged.transform(quarantine(into=write_partitioned(path, by="state"), violations_column="id"))
+    with pytest.raises(ColumnNotFoundError, match="no column '_violations'"):
+        logs.transform(step)
+    write_and_flag_again = pipeline(write_step(path), flag_violations(rules.not_null("there is none")))
+    with pytest.raises(ColumnNotFoundError, match="no column 'there is none'"):
+        flagged.transform(quarantine(into=write_and_flag_again))
+    stream = spark.readStream.format("rate").load().transform(flag_violations(rules.not_null("value")))
     with pytest.raises(UnsupportedError, match="as two queries"):
-        stream.transform(quarantine(path))
+        stream.transform(step)
+    assert list(tmp_path.iterdir()) == []
+    flagged.transform(step)
+    with pytest.raises(TargetExistsError, match="already exists and nothing was written"):
+        flagged.transform(step)
+    assert spark.read.parquet(path).count() == 1
 
 
-def test_a_pattern_holds_from_beginning_to_end(logs: DataFrame) -> None:
-    flagged = logs.transform(flag_violations(matches("user.name", "a|b"), matches("state", "x|y")))
+def test_a_quarantine_that_writes_nothing_is_refused() -> None:
+    audit = Audit()
+    for into in (audit.count("quarantined"), keep_valid(), pipeline(audit.count("quarantined"), keep_invalid())):
+        with pytest.raises(InvalidArgumentError, match="into: expected a step that writes"):
+            quarantine(into=into)
+
+
+def test_a_pattern_matches_from_start_to_end(logs: DataFrame) -> None:
+    flagged = logs.transform(flag_violations(rules.matches("user.name", "a|b"), rules.matches("state", "x|y")))
     assert flagged.collect()[0]["_violations"] == ["user.name matches a|b"]
 
 
 def test_rules_print_so_that_a_step_can_be_read() -> None:
     assert repr(Rule("paid", "paid > 0")) == "Rule('paid', 'paid > 0')"
-    assert repr(flag_violations(unique("id"), into="why")) == "flag_violations(Rule('id is unique'), into='why')"
+    assert repr(flag_violations(rules.unique("id"), violations_column="why")) == (
+        "flag_violations(Rule('id is unique'), violations_column='why')"
+    )
 
 
 def test_the_column_of_violations_is_called_as_asked(logs: DataFrame) -> None:
-    flagged = logs.transform(flag_violations(not_null("id"), into="why.not"))
-    assert_df_equality(flagged.transform(keep_valid(violations="why.not")), logs)
-    assert flagged.transform(keep_invalid(violations="why.not")).count() == 0
+    flagged = logs.transform(flag_violations(rules.not_null("id"), violations_column="why.not"))
+    assert_df_equality(flagged.transform(keep_valid(violations_column="why.not")), logs)
+    assert flagged.transform(keep_invalid(violations_column="why.not")).count() == 0
 
 
 def test_a_row_that_was_never_checked_is_not_valid_and_not_lost(spark: SparkSession) -> None:
@@ -178,25 +220,27 @@ def test_a_row_that_was_never_checked_is_not_valid_and_not_lost(spark: SparkSess
 
 def test_misuse_is_named(logs: DataFrame) -> None:
     with pytest.raises(ColumnNotFoundError, match=r"no column 'usr\.name'; did you mean 'user.name'"):
-        logs.transform(flag_violations(not_null("usr.name")))
+        logs.transform(flag_violations(rules.not_null("usr.name")))
     with pytest.raises(ColumnClashError, match="column `id` and the violations would both be named 'ID'"):
-        logs.transform(flag_violations(not_null("id"), into="ID"))
-    with pytest.raises(ColumnTypeError, match="wanted the array that flag_violations adds; found int"):
-        logs.transform(keep_valid(violations="id"))
+        logs.transform(flag_violations(rules.not_null("id"), violations_column="ID"))
+    with pytest.raises(ColumnTypeError, match="expected the array that flag_violations adds; got int"):
+        logs.transform(keep_valid(violations_column="id"))
     with pytest.raises(ColumnNotFoundError, match="no column '_violations'"):
         logs.transform(keep_invalid())
-    with pytest.raises(InvalidArgumentError, match="rules: wanted at least one rule, each of another name"):
-        flag_violations(not_null("id"), not_null("id"))
-    with pytest.raises(InvalidArgumentError, match="condition: wanted SQL text"):
+    with pytest.raises(InvalidArgumentError, match="rules: expected at least one rule, each with another name"):
+        flag_violations(rules.not_null("id"), rules.not_null("id"))
+    with pytest.raises(InvalidArgumentError, match="condition: expected SQL text"):
         Rule("x", 1)  # type: ignore[arg-type]
-    with pytest.raises(InvalidArgumentError, match="least: wanted at least one of"):
-        in_range("id")
+    with pytest.raises(InvalidArgumentError, match="min_value: expected at least one of"):
+        rules.in_range("id")
 
 
 def test_every_rule_runs_on_a_stream_but_those_that_compare_rows(spark: SparkSession) -> None:
     stream = spark.readStream.format("rate").load().selectExpr("value AS id", "'GB' AS country")
     assert (
-        stream.transform(flag_violations(not_null("id"), country_code("country"))).transform(keep_valid()).isStreaming
+        stream.transform(flag_violations(rules.not_null("id"), rules.country_code("country")))
+        .transform(keep_valid())
+        .isStreaming
     )
 
 
@@ -206,8 +250,150 @@ class State(str, Enum):
 
 def test_values_of_enums_and_conditions_with_comments_mean_what_they_say(spark: SparkSession) -> None:
     df = spark.createDataFrame([("paid", 1), ("lost", 0)], "state string, n int")
-    rules = flag_violations(one_of("state", State.PAID), Rule("some", "n > 0 -- at least one"))
-    assert [row["_violations"] for row in df.transform(rules).orderBy("n").collect()] == [
+    flag = flag_violations(rules.one_of("state", State.PAID), Rule("some", "n > 0 -- at least one"))
+    assert [row["_violations"] for row in df.transform(flag).orderBy("n").collect()] == [
         ["state is one of paid", "some"],
         [],
     ]
+
+
+STEPS = [
+    flag_violations(rules.not_null("user"), rules.in_range("paid", min_value=0)),
+    flag_violations(rules.in_range("paid", max_value=1.5), violations_column="why"),
+    flag_violations(rules.one_of("day", date(2026, 1, 31)), rules.unique("id", "day"), Rule("paid", "paid > 0")),
+    keep_valid(),
+    keep_invalid(violations_column="why"),
+    quarantine(into=keep_on_disk, violations_column="why"),
+]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=repr)
+def test_equal_calls_are_equal_and_survive_pickle(step: Step) -> None:
+    other = pickle.loads(pickle.dumps(step))  # noqa: S301 - our own bytes
+    assert (other, hash(other), repr(other)) == (step, hash(step), repr(step))
+    assert [step == other for other in STEPS].count(True) == 1
+
+
+def test_rules_are_values() -> None:
+    calls: list[Callable[[], Rule]] = [
+        lambda: rules.not_null("a"),
+        lambda: rules.in_range("a", min_value=1, max_value=Decimal("1.5")),
+        lambda: rules.in_range("a", min_value=date(2026, 1, 31)),
+        lambda: rules.one_of("a", 1.5, 2),
+        lambda: rules.matches("a", "x"),
+        lambda: rules.unique("a", "b"),
+        lambda: rules.country_code("a"),
+        lambda: Rule("a", "a > 0", "a"),
+        lambda: Rule("a", "a > 0", ["a", "b"]),
+    ]
+    made = [call() for call in calls]
+    assert made == [call() for call in calls]
+    assert made == pickle.loads(pickle.dumps(made))  # noqa: S301 - our own bytes
+    assert len({*made, *(call() for call in calls)}) == len(calls)
+
+
+def test_rules_of_columns_are_compared_by_identity(spark: SparkSession) -> None:
+    assert spark
+    column = F.col("a") > 0
+    assert Rule("a", column) == Rule("a", column)
+    assert hash(Rule("a", column)) == hash(Rule("a", column))
+    assert Rule("a", column) != Rule("a", F.col("a") > 0)
+
+
+def test_previews_show_the_columns_and_types_of_the_results(spark: SparkSession, tmp_path: Path) -> None:
+    df = spark.createDataFrame([(1, "ada")], "id INT, `user.name` STRING")
+    flag = flag_violations(rules.not_null("id"), violations_column="why.not")
+    flagged = df.transform(flag)
+    invalid = keep_invalid(violations_column="why.not")
+    assert flag.plan(Frame(df.schema)).schema == flagged.schema
+    for step in (keep_valid(violations_column="why.not"), invalid):
+        assert step.plan(Frame(flagged.schema)).schema == flagged.transform(step).schema
+    aside = quarantine(into=write_to(str(tmp_path / "aside")), violations_column="why.not")
+    assert aside.plan(Frame(flagged.schema)).schema == flagged.transform(aside).schema == df.schema
+    assert [row[1] for row in invalid.preview(flagged.schema).rows] == ["id", "user.name", "why.not"]
+
+
+WRONG = [None, 1, True, object(), [], [1], b"x", ""]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=repr)
+def test_wrong_arguments_are_refused_where_a_step_or_rule_is_built(wrong: Any) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: flag_violations(wrong),
+        lambda: flag_violations(rules.not_null("a"), violations_column=wrong),
+        lambda: keep_valid(violations_column=wrong),
+        lambda: keep_invalid(violations_column=wrong),
+        lambda: quarantine(into=wrong),
+        lambda: quarantine(into=keep_on_disk, violations_column=wrong),
+        lambda: Rule(wrong, "a > 0"),
+        lambda: Rule("a", wrong),
+        lambda: rules.not_null(wrong),
+        lambda: rules.country_code(wrong),
+        lambda: rules.in_range(wrong, min_value=0),
+        lambda: rules.one_of(wrong, 0),
+        lambda: rules.matches(wrong, "x"),
+        lambda: rules.unique(wrong),
+    ]
+    if wrong != []:
+        calls.append(lambda: Rule("a", "a > 0", wrong))
+    if wrong != "":
+        calls.append(lambda: rules.matches("a", wrong))
+    if type(wrong) not in (int, str, bytes):
+        calls += [
+            lambda: rules.in_range("a", min_value=wrong, max_value=wrong),
+            lambda: rules.one_of("a", None if wrong is True else wrong),
+        ]
+    for call in calls:
+        with pytest.raises(InvalidArgumentError, match="expected"):
+            call()
+
+
+@pytest.mark.parametrize("bound", [float("nan"), Decimal("NaN"), Decimal("Infinity"), {}, F.lit], ids=repr)
+def test_bounds_that_cannot_be_compared_are_refused(bound: object) -> None:
+    with pytest.raises(InvalidArgumentError, match="max_value: expected a number, text"):
+        rules.in_range("a", max_value=bound)
+
+
+def test_bounds_in_the_wrong_order_are_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="max_value: expected at least min_value, 2; got 1"):
+        rules.in_range("a", min_value=2, max_value=1)
+
+
+BAD_CONDITIONS: dict[str, Callable[[], Any]] = {
+    "does not parse": lambda: "paid >",
+    "refers to nothing": lambda: "pad > 0",
+    "is a number": lambda: "paid + 1",
+    "is text": lambda: "user",
+    "is a Column that refers to nothing": lambda: F.col("pad") > 0,
+    "is a Column of text": lambda: F.col("user"),
+    "is a function of one": lambda: lambda: F.col("user"),
+}
+
+
+@pytest.mark.parametrize("why", BAD_CONDITIONS)
+def test_a_condition_that_spark_cannot_analyze_is_an_error_that_names_the_rule(spark: SparkSession, why: str) -> None:
+    df = spark.createDataFrame([("ada", 1)], "user STRING, paid INT")
+    rule = Rule("the bad one", BAD_CONDITIONS[why]())
+    step = flag_violations(rules.not_null("user"), rule, Rule("fine", "paid > 0"))
+    with pytest.raises(InvalidArgumentError, match=r"condition of rule 'the bad one': expected a boolean") as refused:
+        df.transform(step)
+    assert "\n" not in str(refused.value)
+    assert refused.value.got == rule.condition if isinstance(rule.condition, str) else refused.value.got is not None
+
+
+def test_a_condition_function_has_to_return_a_column(spark: SparkSession) -> None:
+    wrong: Any = dict
+    with pytest.raises(InvalidArgumentError, match="condition of rule 'a': expected a function that returns a Column"):
+        spark.range(1).transform(flag_violations(Rule("a", wrong)))
+
+
+def test_columns_that_differ_in_case_alone_are_told_apart(spark: SparkSession) -> None:
+    df = spark.createDataFrame([(1, ["x"], []), (2, [], ["x"])], "id INT, a ARRAY<STRING>, b ARRAY<STRING>")
+    df = df.toDF("id", "V", "v")
+    assert [row["id"] for row in df.transform(keep_invalid(violations_column="v")).collect()] == [2]
+    assert [row["id"] for row in df.transform(keep_valid(violations_column="v")).collect()] == [1]
+
+
+def test_columns_of_the_dataframe_can_be_used_after_it_is_filtered(spark: SparkSession) -> None:
+    flagged = spark.range(2).transform(flag_violations(rules.in_range("id", max_value=0)))
+    assert flagged.transform(keep_invalid()).select(flagged["id"]).collect() == [(1,)]

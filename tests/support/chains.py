@@ -1,4 +1,4 @@
-"""Chains that must give the same rows on every engine. As a script, on the engine at an address, it gives them."""
+"""Chains that must return the same rows on every engine. As a script, prints their results on one engine."""
 
 from __future__ import annotations
 
@@ -19,50 +19,47 @@ from pyspark.sql.types import ArrayType, DecimalType, LongType, MapType, StringT
 from shopsmart_etl import (
     Audit,
     ShopSmartError,
+    active_users,
     cohort_retention,
     compact_partitions,
     conform,
-    country_code,
     daily_active_users,
     daily_revenue,
     deduplicate,
-    denormalize,
     estimate_users,
     expand_variant,
     explode_arrays,
     explode_map,
+    filter_affected,
     flag_violations,
     flatten_struct,
     impute_financials,
-    in_range,
     infer_schema,
     keep_invalid,
-    keep_once,
-    keep_touched,
     keep_valid,
-    matches,
     median_by,
-    monthly_active_users,
     nest_struct,
     new_and_returning_users,
-    not_null,
-    one_of,
-    order_figures,
+    null_repeated,
+    order_metrics,
     parse_money,
     plan_ahead,
     quarantine,
     read_csv_logs,
     read_json_payloads,
+    rebuild_documents,
     relationalize,
-    revenue_by,
+    revenue,
+    rules,
     session_funnel,
     sketch_users,
+    snake_case_columns,
     top_products,
-    unique,
-    weekly_active_users,
     write_partitioned,
+    write_stream,
+    write_table,
 )
-from shopsmart_etl._core.engine import is_sail
+from shopsmart_etl._core._sail import is_sail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +68,7 @@ if TYPE_CHECKING:
 
     from shopsmart_etl import Transform
 
-# One step each of the README's chain.
+# The steps of the README's chain.
 README: list[Transform] = [
     flatten_struct(),
     explode_arrays("items"),
@@ -107,8 +104,8 @@ def orders(spark: SparkSession) -> DataFrame:
 
 
 def round_trip(df: DataFrame) -> DataFrame:
-    tables = relationalize(df, root="orders", key="id", present="_present")
-    return denormalize(tables, model=tables.model)
+    tables = relationalize(df, root="orders", key="id", present_suffix="_present")
+    return rebuild_documents(tables, model=tables.model)
 
 
 def chained(*steps: Transform) -> Callable[[DataFrame], DataFrame]:
@@ -120,7 +117,7 @@ def chained(*steps: Transform) -> Callable[[DataFrame], DataFrame]:
     return chain
 
 
-def nested_again(df: DataFrame) -> DataFrame:
+def flatten_and_nest(df: DataFrame) -> DataFrame:
     return df.transform(flatten_struct()).transform(nest_struct(df.schema))
 
 
@@ -128,65 +125,82 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
     "readme": chained(*README),
     "planned": lambda df: df.transform(plan_ahead(*README, like=df)),
     "round trip": round_trip,
-    "nested again": nested_again,
+    "nested again": flatten_and_nest,
+    "renamed": lambda df: df.withColumnRenamed("at", "PaidAt").transform(snake_case_columns()),
     "inside": chained(impute_financials("items.price", fill=7)),
     "once": chained(
-        explode_arrays("items", position="_pos"), parse_money("total"), keep_once("total", position="items_pos")
+        explode_arrays("items", position_suffix="_pos"),
+        parse_money("total"),
+        null_repeated("total", position_column="items_pos"),
     ),
     "maps": chained(explode_arrays("items"), flatten_struct("items"), explode_map("items_tags")),
     "conformed": chained(conform(FIRST, on_missing="null", on_extra="drop", on_mismatch="null")),
     "rescued": chained(conform(FIRST, on_missing="null", on_extra="rescue", on_mismatch="null")),
-    "rules": chained(flag_violations(not_null("customer"), unique("id")), keep_valid()),
-    "broken": chained(parse_money("total"), flag_violations(in_range("total", least=1)), keep_invalid()),
+    "rules": chained(flag_violations(rules.not_null("customer"), rules.unique("id")), keep_valid()),
+    "broken": chained(parse_money("total"), flag_violations(rules.in_range("total", min_value=1)), keep_invalid()),
     "rules of all kinds": chained(
         flatten_struct(),
         flag_violations(
-            not_null("id"), one_of("id", 1, 2), matches("total", r"\$[0-9.]+"), country_code("customer_address_country")
+            rules.not_null("id"),
+            rules.one_of("id", 1, 2),
+            rules.matches("total", r"\$[0-9.]+"),
+            rules.country_code("customer_address_country"),
         ),
         keep_invalid(),
     ),
-    "sound": chained(parse_money("total"), flag_violations(in_range("total", least=1), one_of("id", 1)), keep_valid()),
+    "sound": chained(
+        parse_money("total"), flag_violations(rules.in_range("total", min_value=1), rules.one_of("id", 1)), keep_valid()
+    ),
     "latest": chained(deduplicate("id", latest_by="at")),
     "median": chained(parse_money("total"), impute_financials("total", fill=[median_by("at"), 0])),
-    "users": chained(flatten_struct(), daily_active_users(user="customer_name", at="at")),
-    "revenue": chained(*README, daily_revenue(amount="items_price", at="at")),
-    "weeks": chained(weekly_active_users(user="id", at="at", zone="Asia/Tokyo")),
-    "months": chained(monthly_active_users(user="id", at="at", by=["total"])),
-    "new users": chained(new_and_returning_users(user="id", at="at")),
-    "retention": chained(cohort_retention(user="id", at="at")),
-    "order figures": chained(
-        *README, order_figures(order="id", amount="items_price", at="at", every="month", refund="items_price < 1")
+    "users": chained(flatten_struct(), daily_active_users(user="customer_name", timestamp="at")),
+    "revenue": chained(*README, daily_revenue(amount="items_price", timestamp="at")),
+    "weeks": chained(active_users(user="id", timestamp="at", period="week", timezone="Asia/Tokyo")),
+    "months": chained(active_users(user="id", timestamp="at", period="month", by=["total"])),
+    "new users": chained(new_and_returning_users(user="id", timestamp="at")),
+    "retention": chained(cohort_retention(user="id", timestamp="at")),
+    "order metrics": chained(
+        *README,
+        order_metrics(order="id", amount="items_price", timestamp="at", period="month", refund="items_price < 1"),
     ),
-    "revenue by": chained(*README, revenue_by("customer_name", amount="items_price")),
+    "revenue by": chained(*README, revenue(amount="items_price", by="customer_name")),
     "top products": chained(*README, top_products(1, product="items_sku", amount="items_price")),
-    "sketches": chained(sketch_users(user="id", at="at", by=["total"]), estimate_users(every="week", by=["total"])),
-    "touched": lambda df: df.transform(keep_touched(df.where("id <> 1"), by=["at", "total"], every="day")),
-    "funnel": chained(session_funnel("$5.00", "free", user="id", at="at", event="total", every="day")),
+    "sketches": chained(sketch_users(user="id", timestamp="at", by="total"), estimate_users(period="week", by="total")),
+    "affected": lambda df: df.transform(filter_affected(df.where("id <> 1"), period="day", by=["at", "total"])),
+    "funnel": chained(session_funnel("$5.00", "free", user="id", timestamp="at", event="total", period="day")),
 }
 
 
-# What Sail would do wrongly. Nothing is read or written at these paths.
+# Calls that are refused on Sail, since their result would be wrong. No files are read or written.
 REFUSED_ON_SAIL: dict[str, Callable[[SparkSession], object]] = {
     "read_csv_logs": lambda spark: read_csv_logs(spark, "logs", schema="id INT"),
     "read_json_payloads": lambda spark: read_json_payloads(spark, "orders", schema="id INT"),
-    "infer_schema": lambda spark: infer_schema(spark, "logs", files="csv"),
+    "infer_schema": lambda spark: infer_schema(spark, "logs", format="csv"),
     "write_partitioned": lambda spark: orders(spark).transform(write_partitioned("orders", by="total")),
+    "write_table": lambda spark: orders(spark).transform(write_table("orders")),
+    "write_stream": lambda spark: (
+        spark.readStream.format("rate").load().transform(write_stream("ticks", checkpoint="checkpoint"))
+    ),
     "compact_partitions": lambda spark: compact_partitions(spark, "orders", by="total"),
-    "quarantine": lambda spark: orders(spark).transform(flag_violations(not_null("id"))).transform(quarantine("bad")),
+    "quarantine": lambda spark: (
+        orders(spark)
+        .transform(flag_violations(rules.not_null("id")))
+        .transform(quarantine(into=write_partitioned("bad", by="total")))
+    ),
     "Audit": lambda spark: orders(spark).transform(Audit().count("rows")),
     "conform(on_extra='rescue')": lambda spark: CHAINS["rescued"](orders(spark)),
     "a sum of decimal(38,2)": lambda spark: (
         orders(spark)
         .selectExpr("at", "CAST(id AS DECIMAL(38, 2)) AS paid")
-        .transform(daily_revenue(amount="paid", at="at"))
+        .transform(daily_revenue(amount="paid", timestamp="at"))
     ),
 }
 
 
-# What Sail cannot run. It says so itself, and gives no rows.
+# Calls for which Sail raises an error of its own.
 FAILS_ON_SAIL: dict[str, Callable[[SparkSession], object]] = {
     "parse_money": lambda spark: spark.sql("SELECT '1e3' AS paid").transform(parse_money("paid")).collect(),
-    "denormalize": lambda spark: (
+    "rebuild_documents": lambda spark: (
         spark.sql("SELECT 1 AS id, array('a') AS tags, array('b') AS items").transform(round_trip).collect()
     ),
     "conform": lambda spark: (
@@ -205,33 +219,33 @@ FAILS_ON_SAIL: dict[str, Callable[[SparkSession], object]] = {
 }
 
 
-def said(attempts: dict[str, Callable[[SparkSession], object]], spark: SparkSession) -> dict[str, str | None]:
-    """Try them, and give what each error says."""
-    return {name: _said(attempt, spark) for name, attempt in attempts.items()}
+def error_messages(calls: dict[str, Callable[[SparkSession], object]], spark: SparkSession) -> dict[str, str | None]:
+    """Run calls, and return the message of each error; None for a call without an error."""
+    return {name: _error_message(call, spark) for name, call in calls.items()}
 
 
-def _said(attempt: Callable[[SparkSession], object], spark: SparkSession) -> str | None:
+def _error_message(call: Callable[[SparkSession], object], spark: SparkSession) -> str | None:
     try:
-        attempt(spark)
+        call(spark)
     except (ShopSmartError, PySparkException) as error:
         return str(error)
     return None
 
 
-def audited(spark: SparkSession) -> dict[str, Any]:
-    """Count without observations."""
-    audit = Audit(in_passing=False)
+def audit_metrics(spark: SparkSession) -> dict[str, Any]:
+    """Count the metrics of an audit without observations."""
+    audit = Audit(use_observation=False)
     orders(spark).transform(audit.count("bronze")).transform(audit.missing("total", "items")).collect()
-    figures: dict[str, Any] = json.loads(audit.report().to_json())
-    return figures
+    metrics: dict[str, Any] = json.loads(audit.report().to_json())
+    return metrics
 
 
-def told(value: Any) -> Any:
-    """Write a value so that JSON takes it, the same from every engine."""
+def to_json_value(value: Any) -> Any:
+    """Convert a value to one that JSON supports and that is equal for every engine."""
     if isinstance(value, dict):
-        return sorted(([told(key), told(one)] for key, one in value.items()), key=repr)
+        return sorted(([to_json_value(key), to_json_value(item)] for key, item in value.items()), key=repr)
     if isinstance(value, (tuple, list)):
-        return [told(one) for one in value]
+        return [to_json_value(item) for item in value]
     if isinstance(value, datetime):
         return str(value.astimezone(timezone.utc))
     if isinstance(value, (bytes, bytearray)):
@@ -240,71 +254,71 @@ def told(value: Any) -> Any:
 
 
 def result(df: DataFrame, chain: Callable[[DataFrame], DataFrame]) -> dict[str, Any]:
-    """Run a chain: its rows, in an order of their own, and their schema; or the error that it ends in."""
+    """Run a chain, and return the schema and the sorted rows, or the error."""
     try:
-        made = df.transform(chain)
-        rows = made.collect()
+        output = df.transform(chain)
+        rows = output.collect()
     except (ShopSmartError, PySparkException) as error:
-        return {"error": type(error).__name__, "says": str(error).partition("\n")[0]}
-    return {"schema": made.schema.jsonValue(), "rows": sorted((told(row) for row in rows), key=json.dumps)}
+        return {"error": type(error).__name__, "message": str(error).partition("\n")[0]}
+    return {"schema": output.schema.jsonValue(), "rows": sorted((to_json_value(row) for row in rows), key=json.dumps)}
 
 
 def results(spark: SparkSession) -> dict[str, Any]:
-    """Run every chain."""
+    """Run every chain, and return the results by name."""
     df = orders(spark)
     return {name: result(df, chain) for name, chain in CHAINS.items()}
 
 
-def counted(spark: Any) -> list[int]:
+def analyze_requests(spark: Any) -> list[int]:
     """Count the AnalyzePlan requests of each step of the README's chain."""
-    client, asked = spark.client, 0
-    analyze = client._analyze  # noqa: SLF001 - the client has no counter of its own
+    client, requests = spark.client, 0
+    analyze = client._analyze  # noqa: SLF001 - the client does not count its requests
 
     def count(*args: Any, **kwargs: Any) -> Any:
-        nonlocal asked
-        asked += 1
+        nonlocal requests
+        requests += 1
         return analyze(*args, **kwargs)
 
     client._analyze = count  # noqa: SLF001
     counts, df = [], orders(spark)
     for step in README:
-        before = asked
+        requests_before = requests
         df = df.transform(step)
-        counts.append(asked - before)
+        counts.append(requests - requests_before)
     client._analyze = analyze  # noqa: SLF001
     return counts
 
 
-def case(schema: StructType, rows: list[Any]) -> str:
-    """Write rows as a line of text."""
+def encode_rows(schema: StructType, rows: list[Any]) -> str:
+    """Encode rows and their schema as a line of text."""
     return base64.b64encode(pickle.dumps((schema.json(), rows))).decode()
 
 
 def result_of(spark: SparkSession, line: str) -> dict[str, Any]:
-    """Run the README's chain on the rows of such a line."""
+    """Run the README's chain on encoded rows."""
     schema, rows = pickle.loads(base64.b64decode(line))  # noqa: S301 - the tests' own
     df = spark.createDataFrame(rows, StructType.fromJson(json.loads(schema)))
     return result(df, chained(*README))
 
 
 def main() -> None:
-    """Say how an engine does: all chains, then the README's on each case that stands on a line of stdin."""
+    """Print the results of all chains, then of the README's chain for each line of encoded rows on stdin."""
     kind, address = sys.argv[1:]
     builder = SparkSession.builder.config("spark.sql.session.timeZone", "UTC")
-    served = kind == "remote"
-    spark = (builder.remote(address) if served else builder.master(address)).getOrCreate()
+    is_remote = kind == "remote"
+    spark = (builder.remote(address) if is_remote else builder.master(address)).getOrCreate()
     spark.conf.set("spark.sql.shuffle.partitions", "2")
     try:
-        found = {
+        report = {
             "java": shutil.which("java"),
             "version": spark.version,
-            "counts": counted(spark) if served else [],
+            "analyze_requests": analyze_requests(spark) if is_remote else [],
             "results": results(spark),
-            "audited": audited(spark),
-            "refused": said(REFUSED_ON_SAIL, spark) if is_sail(spark) else {},
-            "failed": said(FAILS_ON_SAIL, spark) if served else {},
+            "audit_metrics": audit_metrics(spark),
+            "refused": error_messages(REFUSED_ON_SAIL, spark) if is_sail(spark) else {},
+            "failed": error_messages(FAILS_ON_SAIL, spark) if is_remote else {},
         }
-        print(json.dumps(found), flush=True)
+        print(json.dumps(report), flush=True)
         for line in sys.stdin:
             print(json.dumps(result_of(spark, line)), flush=True)
     finally:

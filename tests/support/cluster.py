@@ -1,4 +1,4 @@
-"""A standalone Spark cluster on loopback: a master and workers, each a process of its own, from the pip package."""
+"""Run a standalone Spark cluster from the pip package on loopback: a master and workers as separate processes."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SPARK = Path(str(pyspark.__file__)).parent
-BOUND = 600  # seconds until a process that has not said what it should is ended; a busy machine needs minutes
+BOUND = 600  # seconds to wait for the output of a process; a busy machine needs minutes
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster that runs.
+    """A running cluster.
 
     Attributes:
-        url: The master's, as ``--master`` takes it.
-        folder: Holds what the workers keep: ``work`` their applications, ``local`` shuffled rows.
+        url: The master's URL, for ``--master``.
+        folder: The workers' files: applications in ``work``, shuffled rows in ``local``.
         workers: The workers' process ids.
     """
 
@@ -38,26 +38,26 @@ class Cluster:
     workers: list[int]
 
     def executors(self) -> list[int]:
-        """List the process ids of the executors that run now."""
+        """List the process ids of the running executors."""
         started = [process for worker in self.workers for process in psutil.Process(worker).children(recursive=True)]
         return [process.pid for process in started if "CoarseGrainedExecutorBackend" in " ".join(_command(process))]
 
     def shuffled(self) -> set[str]:
-        """List the files of shuffled rows that executors hold."""
-        # Not pathlib's, which fails where a folder goes while it looks.
+        """List the executors' files of shuffled rows."""
+        # pathlib's glob fails if a folder is deleted meanwhile.
         return set(glob(f"{self.folder}/local/**/shuffle_*.data", recursive=True))  # noqa: PTH207
 
     def launched(self) -> int:
-        """Count the executors that were ever launched."""
+        """Count all executors that have been launched."""
         return len(list(self.folder.glob("work/*/app-*/*")))
 
 
 @contextmanager
 def cluster(folder: Path, *, workers: int = 2) -> Iterator[Cluster]:
-    """Run a master and workers of one core each, and end them with all that they started."""
+    """Run a master and workers of one core each, and end them with all processes that they started."""
     with ExitStack() as processes:
         master = _daemon(processes, folder, "master.Master")
-        url = _said(master, r"spark://127\.0\.0\.1:\d+")
+        url = _wait_for_output(master, r"spark://127\.0\.0\.1:\d+")
         pids = []
         for number in range(workers):
             home = str(folder / "work" / str(number))
@@ -65,13 +65,13 @@ def cluster(folder: Path, *, workers: int = 2) -> Iterator[Cluster]:
                 processes, folder, "worker.Worker", "--cores", "1", "--memory", "1g", "--work-dir", home, url
             )
             pids.append(worker.pid)
-            _said(worker, "Successfully registered with master")
+            _wait_for_output(worker, "Successfully registered with master")
         yield Cluster(url, folder, pids)
 
 
 def _daemon(processes: ExitStack, folder: Path, name: str, *arguments: str) -> subprocess.Popen[str]:
     settings = {
-        "SPARK_CONF_DIR": str(folder),  # none: Spark's own log level, at which a process says that it is ready
+        "SPARK_CONF_DIR": str(folder),  # without settings: Spark's default log level logs that a process is ready
         "SPARK_DAEMON_MEMORY": "256m",
         "SPARK_HOME": str(SPARK),
         "SPARK_LOCAL_DIRS": str(folder / "local"),
@@ -87,20 +87,20 @@ def _daemon(processes: ExitStack, folder: Path, name: str, *arguments: str) -> s
     )
 
 
-def _said(process: subprocess.Popen[str], pattern: str) -> str:
-    """Wait until the process says something, and give it."""
+def _wait_for_output(process: subprocess.Popen[str], pattern: str) -> str:
+    """Wait until the process prints text that matches a pattern, and return that text."""
     assert process.stdout
-    heard: list[str] = []
+    output: list[str] = []
     watchdog = Timer(BOUND, end_group, [process.pid])
     watchdog.start()
     for line in process.stdout:
-        heard.append(line)
-        if found := re.search(pattern, line):
+        output.append(line)
+        if match := re.search(pattern, line):
             watchdog.cancel()
-            # Read on, or the process would wait once the pipe is full.
+            # Keep reading: the process blocks when the pipe is full.
             Thread(target=deque, args=(process.stdout, 0), daemon=True).start()
-            return found[0]
-    raise RuntimeError(f"the process never said {pattern!r}:\n{''.join(heard)}")
+            return match[0]
+    raise RuntimeError(f"the process did not print {pattern!r}:\n{''.join(output)}")
 
 
 def _command(process: psutil.Process) -> list[str]:

@@ -1,4 +1,4 @@
-"""Dirty logs: what servers, exports and hands do to a line, each with what must become of it."""
+"""Generate dirty log lines: common faults of servers, exports and manual edits, each with its expected outcome."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEADER = ",".join(COLUMNS)
 
 
 class Kind(NamedTuple):
-    """A kind of dirt: how it spoils a line, and what must become of the line."""
+    """A kind of fault: the expected outcome of the line, and a function that writes an order with the fault."""
 
     outcome: Outcome
     spoil: Callable[[Order, Random], str]
@@ -99,11 +99,11 @@ JSON: dict[str, Kind] = {
 
 
 def lines(kinds: dict[str, Kind], count: int, seed: int, dirty: float = 0.5) -> Iterator[tuple[str, str]]:
-    """Make lines, each with its kind, a share of them dirty.
+    """Generate lines, each with its kind. ``dirty`` is the share of lines with a fault.
 
-    Those that are sent again repeat the order of a clean line before, later.
+    Lines of the kind "sent again" repeat the order of an earlier clean line with a later time.
     """
-    random = Random(seed)  # noqa: S311 - no secret
+    random = Random(seed)  # noqa: S311 - not used for security
     names = list(kinds)
     clean: Order | None = None
     for number in range(count):

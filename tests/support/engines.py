@@ -1,4 +1,4 @@
-"""The engine that this run is on, and what a test needs that not every engine has."""
+"""The engine of the test run, and the features that some tests need and not every engine has."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-# SHOPSMART_ENGINE: classic; or connect or sail, a server in a process of its own. SHOPSMART_SERVER is the server's
-# Python where that is not the client's: the pip package of Spark 3.5 has no server in it.
+# SHOPSMART_ENGINE: classic; or connect or sail, with a server in a separate process. SHOPSMART_SERVER is the server's
+# Python if it differs from the client's: the pip package of Spark 3.5 contains no Connect server.
 ENGINE = os.environ.get("SHOPSMART_ENGINE", "classic")
 SERVER = Path(os.environ.get("SHOPSMART_SERVER", sys.executable))
-# With pyspark-client and pysail, and no JVM.
+# An environment with pyspark-client and pysail, without a JVM.
 CLIENT = ROOT / ".venv-client" / "bin" / "python"
 VERSION = tuple(int(part) for part in pyspark.__version__.split(".")[:2])
 
-# Where SQL takes ``user`` for a function, as the standard has it.
+# With these settings SQL parses ``user`` as a function, as in the SQL standard.
 RESERVED_WORDS = {"spark.sql.ansi.enabled": "true", "spark.sql.ansi.enforceReservedKeywords": "true"}
 
 
 class Need(NamedTuple):
-    """What some tests need.
+    """A feature that some tests need.
 
     Attributes:
-        met: Whether this engine has it.
-        reason: Why the tests are skipped where it has not; docs/engines.md repeats it.
+        met: Whether this engine has the feature.
+        reason: The reason for skipping the tests without it; docs/engines.md repeats it.
     """
 
     met: bool
@@ -48,40 +48,40 @@ class Need(NamedTuple):
 
 
 NEEDS: Mapping[str, Need] = {
-    "a server of its own": Need(VERSION >= (4, 0), "the pip package of Spark 3.5 has no Connect server in it"),
+    "a server of its own": Need(VERSION >= (4, 0), "the pip package of Spark 3.5 does not include a Connect server"),
     "observations": Need(ENGINE == "classic" or VERSION >= (4, 2), "Spark Connect loses observations before 4.2"),
     "observations on Connect": Need(VERSION >= (4, 2), "Spark Connect loses observations before 4.2"),
-    "rows counted once": Need(VERSION >= (4, 3), "Spark before 4.3 counts again what it computes again"),
-    "jobs to count": Need(ENGINE == "classic", "Spark Connect does not say how many jobs it ran"),
+    "rows counted once": Need(VERSION >= (4, 3), "Spark before 4.3 counts recomputed rows twice"),
+    "jobs to count": Need(ENGINE == "classic", "Spark Connect does not report the number of jobs"),
     "accumulators": Need(ENGINE == "classic", "Spark Connect has no accumulators"),
-    "columns in hints": Need(VERSION >= (4, 0), "PySpark 3.5 takes no column in a hint"),
+    "columns in hints": Need(VERSION >= (4, 0), "PySpark 3.5 does not accept columns in hints"),
     "variants": Need(VERSION >= (4, 0), "Spark 3.5 has no variants"),
-    "encodings that are refused": Need(VERSION >= (4, 0), "Spark 3.5 reads every encoding that Java knows"),
-    "names of unreadable files": Need(VERSION >= (4, 0), "Spark 3.5 does not say which file it failed to read"),
+    "encodings that are refused": Need(VERSION >= (4, 0), "Spark 3.5 accepts every encoding that Java supports"),
+    "names of unreadable files": Need(VERSION >= (4, 0), "Spark 3.5 does not name the file that it failed to read"),
     "declarative pipelines": Need(VERSION >= (4, 1), "Spark before 4.1 has no declarative pipelines"),
-    "empty structs": Need(VERSION >= (4, 0), "Spark 3.5 has no columns of structs without fields"),
+    "empty structs": Need(VERSION >= (4, 0), "Spark 3.5 does not support structs without fields"),
 }
 
 
 @contextmanager
 def session(warehouse: str) -> Iterator[SparkSession]:
-    """Give the session that a run's tests share."""
+    """Start the session that all tests of a run share."""
     static = {"spark.sql.warehouse.dir": warehouse, "spark.log.level": "ERROR"}
     settings: dict[str, Any] = {"spark.sql.shuffle.partitions": "2", "spark.sql.session.timeZone": "UTC"}
     if VERSION < (4, 0):
-        # As from 4.0 on. Before, a day that is none fails the job that should keep its line as corrupt.
+        # The default from 4.0 on. Before, an invalid date fails the job, instead of marking its line as corrupt.
         settings["spark.sql.legacy.timeParserPolicy"] = "CORRECTED"
     if ENGINE == "classic":
-        made = SparkSession.builder.master("local[2]").appName("shopsmart_etl tests")
-        # Memory for plans of 4,000 columns.
+        builder = SparkSession.builder.master("local[2]").appName("shopsmart_etl tests")
+        # Plans of 4,000 columns need this much memory.
         local = {"spark.ui.enabled": "false", "spark.driver.memory": "4g"}
-        yield from _used(made.config(map={**static, **settings, **local}))
+        yield from _run_session(builder.config(map={**static, **settings, **local}))
         return
     with sail_server(SERVER) if ENGINE == "sail" else connect_server(SERVER, settings=static) as address:
-        yield from _used(SparkSession.builder.remote(address).config(map=settings))
+        yield from _run_session(SparkSession.builder.remote(address).config(map=settings))
 
 
-def _used(builder: SparkSession.Builder) -> Iterator[SparkSession]:
+def _run_session(builder: SparkSession.Builder) -> Iterator[SparkSession]:
     spark = builder.getOrCreate()
     yield spark
     spark.stop()
@@ -89,7 +89,7 @@ def _used(builder: SparkSession.Builder) -> Iterator[SparkSession]:
 
 @contextmanager
 def configured(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
-    """Set a session's settings, and set them back."""
+    """Change settings of a session, and restore them afterwards."""
     before = {name: str(spark.conf.get(name)) for name in settings}
     try:
         for name, value in settings.items():
@@ -100,33 +100,36 @@ def configured(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[Non
             spark.conf.set(name, value)
 
 
-def told(cause: str, *, error: str) -> str:
-    """Give what is told of a job that failed: the cause, or from PySpark 3.5's client for Connect the error alone."""
+def failure_text(cause: str, *, error: str) -> str:
+    """Return the text that a failed job's message contains: the cause, or with Connect 3.5 only the error."""
     return cause if ENGINE == "classic" or VERSION >= (4, 0) else error
 
 
 def plan_of(df: DataFrame) -> str:
-    """Give the text of a physical plan."""
+    """Return the text of the physical plan."""
     with redirect_stdout(io.StringIO()) as out:
         df.explain()
     return out.getvalue()
 
 
 class Worker:
-    """Another engine, in a process of its own: what it makes of the chains, and of the README's on any case.
+    """A separate process that runs the chains on another engine.
 
-    The process reads what to do from its stdin, and ends where that is closed.
+    The process reads encoded rows from stdin, and ends when stdin is closed.
+
+    Attributes:
+        report: The results of all chains.
     """
 
     def __init__(self, process: Popen[str]) -> None:
-        """Wait for the results of a process that has started."""
+        """Wait for the results of a started process."""
         self._process = process
-        self.found = self._answer()
+        self.report = self._answer()
 
-    def result_of(self, case: str) -> dict[str, Any]:
-        """Run the README's chain on a case."""
+    def result_of(self, line: str) -> dict[str, Any]:
+        """Run the README's chain on encoded rows."""
         assert self._process.stdin is not None
-        print(case, file=self._process.stdin, flush=True)
+        print(line, file=self._process.stdin, flush=True)
         return self._answer()
 
     def _answer(self) -> dict[str, Any]:
@@ -145,7 +148,7 @@ def worker(
     python: str = sys.executable,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Worker]:
-    """Start another engine, whose kind is that of the address: ``remote``, or ``master``."""
+    """Start a worker on another engine; ``kind`` is the kind of the address, ``remote`` or ``master``."""
     command = [python, "-W", "ignore", Path(__file__).with_name("chains.py"), kind, address]
     with started(command, env=environment, stdin=PIPE, stdout=PIPE) as process:
         yield Worker(process)

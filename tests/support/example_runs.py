@@ -1,4 +1,4 @@
-"""Run the examples as processes of their own."""
+"""Run the examples in separate processes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def run(example: str, *arguments: str | Path, command: str = sys.executable) -> 
     return processes.run([command, EXAMPLES / example, *arguments], env=environment)
 
 
-def ran(example: str, *arguments: str | Path, command: str = sys.executable) -> str:
-    done = run(example, *arguments, command=command)
-    assert done.returncode == 0, done.stderr
-    assert "[Stage" not in done.stderr  # a bar is for terminals
-    return done.stdout
+def output_of(example: str, *arguments: str | Path, command: str = sys.executable) -> str:
+    process = run(example, *arguments, command=command)
+    assert process.returncode == 0, process.stderr
+    assert "[Stage" not in process.stderr  # no progress bar outside of a terminal
+    return process.stdout

@@ -1,4 +1,4 @@
-"""Processes that tests start: each in a group of its own, which ends with the test."""
+"""Start processes in tests, each in its own process group, which ends with the test."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-# Long enough for a busy machine: the limit ends what hangs, and measures nothing.
+# Seconds until a process that hangs is killed; long enough for a busy machine.
 LIMIT = 900
-# Starts the command, and kills the whole group when its stdin, a pipe from the test's process, is closed.
+# Starts the command, and kills the process group when stdin, a pipe from the test's process, is closed.
 _GUARD = """
 exec 3<&0
 "$@" </dev/null 3<&- &
@@ -29,15 +29,15 @@ exit "$status"
 
 
 def surroundings(**given: str) -> dict[str, str]:
-    """Return the environment of a process with an engine of its own, and this Python's commands on its path."""
-    # Set by PySpark once this process is on Connect, and then so is any other that inherits it.
+    """Return environment variables for a process with its own engine, with this Python's commands on the path."""
+    # PySpark sets this variable when this process uses Connect; a process that inherits it would use Connect too.
     inherited = {name: value for name, value in os.environ.items() if name != "SPARK_CONNECT_MODE_ENABLED"}
     return inherited | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | given
 
 
 @contextmanager
 def started(command: Sequence[object], **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """Start a process, and end it with everything that it started. Options are those of ``subprocess.Popen``."""
+    """Start a process, and kill its process group on exit. Options are those of ``subprocess.Popen``."""
     options = {"text": True, **options}
     with subprocess.Popen(list(map(str, command)), start_new_session=True, **options) as process:
         try:
@@ -48,7 +48,7 @@ def started(command: Sequence[object], **options: Any) -> Iterator[subprocess.Po
 
 @contextmanager
 def daemon(command: Sequence[object], **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """Start a process that does not end by itself. It ends too where this process is killed."""
+    """Start a process that runs until the context exits, or until this process is killed."""
     with started(["sh", "-c", _GUARD, "sh", *command], stdin=subprocess.PIPE, **options) as process:
         yield process
 
@@ -56,16 +56,13 @@ def daemon(command: Sequence[object], **options: Any) -> Iterator[subprocess.Pop
 def run(
     command: Sequence[object], *, env: Mapping[str, str], cwd: Path | None = None, limit: float = LIMIT
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end and return what it printed.
-
-    If it takes too long, it is ended with everything that it started.
-    """
+    """Run a command, and return its output and exit code. After ``limit`` seconds its process group is killed."""
     with started(command, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         out, err = process.communicate(timeout=limit)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def end_group(leader: int) -> None:
-    """Kill a process group; nothing happens where it has ended."""
+    """Kill a process group, if it still exists."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Spark Connect servers as processes of their own, on loopback, each of the environment that is named."""
+"""Start Spark Connect and Sail servers on loopback, from a given Python environment."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from processes import daemon
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# A JVM on a busy machine needs minutes.
+# A JVM can need minutes to start on a busy machine.
 _SECONDS_TO_START = 600
-# gRPC by itself would wait longer and longer between its tries.
-_PATIENCE = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]
+# By default, gRPC waits longer after each failed attempt to connect.
+_CHANNEL_OPTIONS = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]
 
 
 @contextmanager
 def connect_server(python: Path = Path(sys.executable), *, settings: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Serve Spark Connect from the PySpark of an environment, and give the address for ``remote``."""
-    where = "import importlib.util as u; print(u.find_spec('pyspark').submodule_search_locations[0])"
-    home = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout.strip()
+    """Start the Spark Connect server of an environment's PySpark, and yield the address for ``remote``."""
+    code = "import importlib.util as u; print(u.find_spec('pyspark').submodule_search_locations[0])"
+    home = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     port = _free_port()
     conf = {
         "spark.connect.grpc.binding.address": "127.0.0.1",
@@ -44,7 +44,7 @@ def connect_server(python: Path = Path(sys.executable), *, settings: Mapping[str
 
 @contextmanager
 def sail_server(python: Path = Path(sys.executable)) -> Iterator[str]:
-    """Serve Sail from the command that its package brings, and give the address for ``remote``."""
+    """Start the Sail server of an environment, and yield the address for ``remote``."""
     port = _free_port()
     command = [str(python.parent / "sail"), "spark", "server", "--ip", "127.0.0.1", "--port", str(port)]
     with _serving(command, dict(os.environ), port):
@@ -54,7 +54,7 @@ def sail_server(python: Path = Path(sys.executable)) -> Iterator[str]:
 @contextmanager
 def _serving(command: list[str], environment: dict[str, str], port: int) -> Iterator[None]:
     with daemon(command, env=environment, stdout=subprocess.DEVNULL) as server:
-        with grpc.insecure_channel(f"127.0.0.1:{port}", options=_PATIENCE) as channel:
+        with grpc.insecure_channel(f"127.0.0.1:{port}", options=_CHANNEL_OPTIONS) as channel:
             _wait(server, grpc.channel_ready_future(channel))
         yield
 

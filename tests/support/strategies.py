@@ -1,4 +1,4 @@
-"""Generated schemas and rows, and what a flatten and an explode of them must give, in plain Python."""
+"""Generate schemas and rows, and compute the expected results of a flatten in plain Python."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from pyspark.sql.types import (
 
 Case = TypeVar("Case")
 
-# A Spark job takes about as long for many generated cases as for one. So tests draw batches of cases, one for each job:
-# a few batches of many cases. In the first batch that hypothesis draws, all cases are the smallest.
+# A Spark job for many generated cases takes about as long as a job for one. So tests draw a few batches of many cases,
+# and run one job per batch. In the first batch that hypothesis draws, all cases are minimal.
 few_batches = settings(max_examples=1 + settings().max_examples // 8)
 
 
 def batches(case: st.SearchStrategy[Case], size: int = 20) -> st.SearchStrategy[list[Case]]:
-    """Generate the cases of a batch."""
+    """Generate batches of cases."""
     return st.lists(case, min_size=size, max_size=size)
 
 
-# Not among the names' characters, so that no two paths join to one name.
+# Not a character of generated names, so that joined paths are unique.
 SEP = "/"
 _NAMES = st.text(alphabet="aBz09 .`'\"\\_-$#é漢😀", min_size=1, max_size=5)
 _ATOMS: dict[DataType, st.SearchStrategy[Any]] = {
@@ -50,7 +50,7 @@ _ATOMS: dict[DataType, st.SearchStrategy[Any]] = {
     DecimalType(12, 2): st.decimals(min_value=-(10**9), max_value=10**9, places=2),
     DateType(): st.dates(date(1900, 1, 1), date(2100, 1, 1)),
     TimestampType(): st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001 - zone added next
-        lambda at: at.replace(tzinfo=timezone.utc)
+        lambda time: time.replace(tzinfo=timezone.utc)
     ),
     BinaryType(): st.binary(max_size=4).map(bytearray),
 }
@@ -58,8 +58,8 @@ _ATOMS: dict[DataType, st.SearchStrategy[Any]] = {
 
 def _structs(of: st.SearchStrategy[DataType]) -> st.SearchStrategy[StructType]:
     fields = st.builds(StructField, _NAMES, of, st.booleans())
-    least = 0 if NEEDS["empty structs"].met else 1
-    return st.lists(fields, min_size=least, max_size=4, unique_by=lambda field: field.name.lower()).map(StructType)
+    min_size = 0 if NEEDS["empty structs"].met else 1
+    return st.lists(fields, min_size=min_size, max_size=4, unique_by=lambda field: field.name.lower()).map(StructType)
 
 
 def _nested(of: st.SearchStrategy[DataType]) -> st.SearchStrategy[DataType]:
@@ -75,18 +75,18 @@ SCHEMAS = _structs(TYPES).filter(lambda schema: len(schema.fields) > 0)
 
 
 def values(of: DataType, *, nullable: bool) -> st.SearchStrategy[Any]:
-    """Generate values of a type, null among them where it may be."""
+    """Generate values of a type, including null if it is nullable."""
     if isinstance(of, StructType):
-        known: st.SearchStrategy[Any] = rows(of)
+        not_null: st.SearchStrategy[Any] = rows(of)
     elif isinstance(of, ArrayType):
-        known = st.lists(values(of.elementType, nullable=of.containsNull), max_size=3)
+        not_null = st.lists(values(of.elementType, nullable=of.containsNull), max_size=3)
     elif isinstance(of, MapType):
-        known = st.dictionaries(
+        not_null = st.dictionaries(
             values(of.keyType, nullable=False), values(of.valueType, nullable=of.valueContainsNull), max_size=2
         )
     else:
-        known = _ATOMS[of]
-    return st.none() | known if nullable else known
+        not_null = _ATOMS[of]
+    return st.none() | not_null if nullable else not_null
 
 
 def rows(of: StructType) -> st.SearchStrategy[tuple[Any, ...]]:
@@ -98,13 +98,13 @@ def rows(of: StructType) -> st.SearchStrategy[tuple[Any, ...]]:
 def frames(
     draw: st.DrawFn, schemas: st.SearchStrategy[StructType] = SCHEMAS, max_rows: int = 4
 ) -> tuple[StructType, list[Any]]:
-    """Generate a schema and a few rows of it."""
+    """Generate a schema and a few rows."""
     schema = draw(schemas)
     return schema, draw(st.lists(rows(schema), max_size=max_rows))
 
 
 def flat_fields(schema: StructType, *, inside_null: bool = False, prefix: str = "") -> list[StructField]:
-    """List the columns that a flatten of the schema must have."""
+    """Return the expected columns of the flattened schema."""
     fields: list[StructField] = []
     for field in schema.fields:
         nullable = inside_null or field.nullable
@@ -117,10 +117,10 @@ def flat_fields(schema: StructType, *, inside_null: bool = False, prefix: str = 
 
 
 def flat_row(schema: StructType, row: tuple[Any, ...] | None) -> tuple[Any, ...]:
-    """Give the row that a flatten must make of a row, or of a null struct."""
+    """Return the expected flattened row of a row, or of a null struct."""
     flat: list[Any] = []
-    for at, field in enumerate(schema.fields):
-        value = None if row is None else row[at]
+    for index, field in enumerate(schema.fields):
+        value = None if row is None else row[index]
         if isinstance(field.dataType, StructType) and field.dataType.fields:
             flat += flat_row(field.dataType, value)
         else:
@@ -129,13 +129,13 @@ def flat_row(schema: StructType, row: tuple[Any, ...] | None) -> tuple[Any, ...]
 
 
 def plain(value: Any) -> Any:
-    """Make what Spark collects and what was put in comparable: rows as tuples, times in UTC."""
+    """Normalize a value for comparison with collected values: rows to tuples, times to UTC."""
     if isinstance(value, tuple):
-        return tuple(plain(one) for one in value)
+        return tuple(plain(item) for item in value)
     if isinstance(value, list):
-        return [plain(one) for one in value]
+        return [plain(item) for item in value]
     if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, datetime):
         return value.astimezone(timezone.utc)
     if isinstance(value, Decimal):
@@ -144,21 +144,22 @@ def plain(value: Any) -> Any:
 
 
 def nulled_throughout(of: DataType, value: Any) -> Any:
-    """Give a value as it is when every struct of nothing but nulls is null, inside arrays and maps too."""
+    """Replace each nullable struct that has only nulls by null, inside arrays and maps too."""
     if value is None:
         return None
     if isinstance(of, ArrayType):
-        return [_lone_null(of.elementType, one, of.containsNull) for one in value]
+        return [_null_if_all_null(of.elementType, item, of.containsNull) for item in value]
     if isinstance(of, MapType):
-        return {key: _lone_null(of.valueType, one, of.valueContainsNull) for key, one in value.items()}
+        return {key: _null_if_all_null(of.valueType, item, of.valueContainsNull) for key, item in value.items()}
     if isinstance(of, StructType):
         return tuple(
-            _lone_null(field.dataType, one, field.nullable) for field, one in zip(of.fields, value, strict=True)
+            _null_if_all_null(field.dataType, item, field.nullable)
+            for field, item in zip(of.fields, value, strict=True)
         )
     return value
 
 
-def _lone_null(of: DataType, value: Any, nullable: bool) -> Any:
+def _null_if_all_null(of: DataType, value: Any, nullable: bool) -> Any:
     inner = nulled_throughout(of, value)
     if isinstance(of, StructType) and of.fields and nullable and inner is not None:
         return None if all(leaf is None for leaf in flat_row(of, inner)) else inner
@@ -166,7 +167,7 @@ def _lone_null(of: DataType, value: Any, nullable: bool) -> Any:
 
 
 def nulled(schema: StructType, row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Give a row as it is when structs of nothing but nulls are null, where they may be."""
+    """Replace each nullable struct of a row that has only nulls by null, but not inside arrays and maps."""
     return tuple(_nulled(field, value) for field, value in zip(schema.fields, row, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""A writer in a process of its own, to be killed: says ``ready`` before it writes and ``done`` after."""
+"""A script that writes rows, for tests that kill it: prints ``ready`` before the write and ``done`` after it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import sys
 
 from pyspark.sql import DataFrame, SparkSession
 
-from shopsmart_etl import write_partitioned
+from shopsmart_etl import write_partitioned, write_stream
 
 COUNTRIES = 6
 ROWS = 60_000
 
 
 def rows(spark: SparkSession, version: int, count: int = ROWS) -> DataFrame:
-    """Make rows in several countries, each of a version; text that does not compress makes the write take a while."""
+    """Generate rows in several countries; incompressible text makes the write slow."""
     return spark.range(0, count, 1, 4).selectExpr(
         "id",
         f"{version} AS version",
@@ -22,27 +22,27 @@ def rows(spark: SparkSession, version: int, count: int = ROWS) -> DataFrame:
     )
 
 
-def say(word: str) -> None:
-    """Tell the process that waits."""
-    sys.stdout.write(f"{word}\n")
+def report(state: str) -> None:
+    """Print a state for the waiting process."""
+    sys.stdout.write(f"{state}\n")
     sys.stdout.flush()
 
 
 def main(kind: str, path: str, master: str = "local[2]") -> None:
-    """Write what is asked for."""
+    """Write rows in the requested way."""
     builder = SparkSession.builder.master(master).config("spark.sql.shuffle.partitions", "2")
     spark = builder.config("spark.ui.enabled", "false").config("spark.log.level", "OFF").getOrCreate()
-    rows(spark, 0, 10).write.format("noop").mode("overwrite").save()  # what is slow the first time
+    rows(spark, 0, 10).write.format("noop").mode("overwrite").save()  # warm up the session
     source = rows(spark, 2)
     step = write_partitioned(path, by="country", if_exists="append")
     if kind == "replace":
         step = write_partitioned(path, by="country", if_exists="replace_partitions")
     if kind == "stream":
-        step = write_partitioned(path, by="country", if_exists="append", checkpoint=f"{path}-checkpoint")
+        step = write_stream(path, by="country", checkpoint=f"{path}-checkpoint")
         source = spark.readStream.schema(source.schema).option("maxFilesPerTrigger", 1).parquet(f"{path}-source")
-    say("ready")
+    report("ready")
     source.transform(step)
-    say("done")
+    report("done")
     spark.stop()
 
 

@@ -1,4 +1,4 @@
-"""Nested JSON orders to bronze, silver and gold: tables of a Spark declarative pipeline."""
+"""A Spark declarative pipeline that builds bronze, silver and gold tables from nested JSON orders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ READABLE = etl.Rule("the document could be read", "_corrupt_record IS NULL")
 spark = SparkSession.active()
 source = str(spark.conf.get("spark.shopsmart.source"))
 
-# Here, outside of the tables' functions, Spark answers what readers and steps ask.
+# Readers and steps need schemas and file listings, which Spark provides only outside of the tables' functions.
 raw = etl.read_json_payloads(spark, source, schema=ORDER, records="data").transform(etl.flag_violations(READABLE))
 to_quarantine = etl.plan_ahead(etl.keep_invalid(), like=raw)
 to_silver = etl.plan_ahead(
@@ -26,36 +26,36 @@ to_silver = etl.plan_ahead(
     etl.explode_arrays("items"),
     etl.flatten_struct("items"),
     etl.impute_financials("items_price", "payment_amount"),
-    # The country last, where Spark wants what a table is partitioned by.
+    # Spark needs the partition column last.
     lambda lines: lines.withColumns({"line_total": F.expr(TOTAL), "country": F.col("customer_address_country")}),
     like=raw,
 )
 lines = raw.transform(to_silver)
-to_revenue = etl.plan_ahead(etl.daily_revenue(amount="line_total", at="placed_at", by=["country"]), like=lines)
-to_users = etl.plan_ahead(etl.daily_active_users(user="customer_id", at="placed_at"), like=lines)
+to_revenue = etl.plan_ahead(etl.daily_revenue(amount="line_total", timestamp="placed_at", by=["country"]), like=lines)
+to_users = etl.plan_ahead(etl.daily_active_users(user="customer_id", timestamp="placed_at"), like=lines)
 
 
 @dp.materialized_view
 def bronze() -> DataFrame:
-    """Give every document, those that could not be read too."""
+    """Return all documents, including those that could not be read."""
     return raw
 
 
 @dp.materialized_view
 def quarantine() -> DataFrame:
-    """Give what could not be read."""
+    """Return the documents that could not be read."""
     return spark.table("bronze").transform(to_quarantine)
 
 
 @dp.materialized_view(partition_cols=["country"])
 def silver() -> DataFrame:
-    """Give the order lines."""
+    """Return the order lines."""
     return spark.table("bronze").transform(to_silver)
 
 
 @dp.materialized_view
 def daily_revenue() -> DataFrame:
-    """Sum up the order lines by day and country."""
+    """Sum the order lines by day and country."""
     return spark.table("silver").transform(to_revenue)
 
 

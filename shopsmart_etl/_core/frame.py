@@ -1,0 +1,269 @@
+"""The properties of a DataFrame that steps plan with, and the plans that they return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import DataType, StructField, StructType
+
+from shopsmart_etl._core import columns
+from shopsmart_etl._core._sail import is_sail
+from shopsmart_etl._core.session import parse_schema, session_ignores_case
+from shopsmart_etl._core.sql import path_text, positions, quote, type_text
+from shopsmart_etl.errors import ColumnTypeError, UnsupportedError
+
+
+class Plan(NamedTuple):
+    """The result of planning a step, before Spark runs anything.
+
+    Attributes:
+        schema: The resulting schema. Spark may mark fewer columns as nullable.
+        apply: Applies the step to the DataFrame that it was planned for.
+        sources: A description of each column's origin; empty for a computed column.
+    """
+
+    schema: StructType
+    apply: Callable[[DataFrame], DataFrame]
+    sources: tuple[str, ...]
+
+
+class Output(NamedTuple):
+    """A column of a step's result.
+
+    Attributes:
+        field: The column's name, type, nullability and metadata.
+        sql: The expression that computes the column, over columns named by position.
+        source: A description of the column's origin; empty for a computed column.
+        is_new: Whether the name is new, so that it must be checked for clashes.
+    """
+
+    field: StructField
+    sql: str
+    source: str = ""
+    is_new: bool = False
+
+
+class Frame:
+    """The properties of a DataFrame that a step can plan with: schema, name comparison, streaming, engine.
+
+    The schema is looked up once. Everything else is looked up when a step first needs it, since each lookup is a
+    request to the server on Spark Connect.
+    """
+
+    def __init__(
+        self,
+        schema: StructType | Callable[[], StructType],
+        *,
+        session: SparkSession | None = None,
+        is_streaming: Callable[[], bool] = lambda: False,
+        case_sensitive: bool = False,
+    ) -> None:
+        """Describe a DataFrame.
+
+        Args:
+            schema: The schema, or a function that looks it up.
+            session: The session; None for a preview.
+            is_streaming: Returns whether the DataFrame is a stream.
+            case_sensitive: Whether a preview, which has no session, compares names case-sensitively.
+        """
+        self._schema = schema
+        self._session = session
+        self._is_streaming = is_streaming
+        self._case_sensitive = case_sensitive
+
+    @classmethod
+    def of(cls, df: DataFrame) -> Frame:
+        """Describe an existing DataFrame."""
+        return cls(lambda: df.schema, session=df.sparkSession, is_streaming=lambda: df.isStreaming)
+
+    @cached_property
+    def schema(self) -> StructType:
+        """The schema, looked up once."""
+        return self._schema if isinstance(self._schema, StructType) else self._schema()
+
+    @property
+    def names(self) -> list[str]:
+        """The column names."""
+        return list(self.schema.names)
+
+    @property
+    def session(self) -> SparkSession:
+        """The session.
+
+        Raises:
+            UnsupportedError: This is a preview, which has no session.
+        """
+        if self._session is None:
+            raise UnsupportedError(
+                "a preview has no Spark session, which DDL text needs: give a StructType, or apply the step to a "
+                "DataFrame"
+            )
+        return self._session
+
+    @cached_property
+    def is_streaming(self) -> bool:
+        """Whether the DataFrame is a stream."""
+        return self._is_streaming()
+
+    @cached_property
+    def ignores_case(self) -> bool:
+        """Whether names that differ only in case are equal, as they are in Spark by default."""
+        return not self._case_sensitive if self._session is None else session_ignores_case(self._session)
+
+    @property
+    def is_sail(self) -> bool:
+        """Whether the engine is Sail."""
+        return self._session is not None and is_sail(self._session)
+
+    def with_schema(self, schema: StructType) -> Frame:
+        """Return a frame with another schema in the same session."""
+        return Frame(
+            schema,
+            session=self._session,
+            is_streaming=lambda: self.is_streaming,
+            case_sensitive=self._case_sensitive,
+        )
+
+    def index(self, column: str) -> int:
+        """Return the index of a column by its name, taken literally.
+
+        Raises:
+            ColumnNotFoundError: No column matches, or more than one.
+        """
+        return self.index_in(self.schema, column)
+
+    def index_in(self, schema: StructType, name: str) -> int:
+        """Return the index of a field in a struct, as ``index`` does for a column.
+
+        Raises:
+            ColumnNotFoundError: No field matches, or more than one.
+        """
+        return columns.find_column(schema, name, ignores_case=lambda: self.ignores_case)
+
+    def field(self, column: str) -> StructField:
+        """Return the field of a column by its name.
+
+        Raises:
+            ColumnNotFoundError: No column matches, or more than one.
+        """
+        return self.schema.fields[self.index(column)]
+
+    def require(
+        self, column: str, types: type[DataType] | tuple[type[DataType], ...], *, expected: str, hint: str = ""
+    ) -> int:
+        """Return the index of a column that must have one of the given types.
+
+        Args:
+            column: The column's name.
+            types: The allowed types.
+            expected: A description of the allowed types, for the message.
+            hint: How to fix a column of another type.
+
+        Raises:
+            ColumnNotFoundError: No column matches, or more than one.
+            ColumnTypeError: The column has another type.
+        """
+        index = self.index(column)
+        field = self.schema.fields[index]
+        if not isinstance(field.dataType, types):
+            raise ColumnTypeError(field.name, expected=expected, got=type_text(field.dataType), hint=hint)
+        return index
+
+    def check_clashes(self, named: Iterable[tuple[str, str]], *, hint: str) -> None:
+        """Check that no two columns have the same name.
+
+        Args:
+            named: Each column's name and a description of its origin.
+            hint: How the user can fix a clash.
+
+        Raises:
+            ColumnClashError: Two names are equal in the session.
+        """
+        columns.check_clashes(named, ignores_case=lambda: self.ignores_case, hint=hint)
+
+    def as_schema(self, argument: str, schema: StructType | str) -> StructType:
+        """Return a StructType as it is, and parse DDL text with the session.
+
+        Raises:
+            InvalidArgumentError: The text is not valid DDL.
+            UnsupportedError: The schema is DDL text, and a preview has no session to parse it.
+        """
+        return schema if isinstance(schema, StructType) else parse_schema(self.session, argument, schema)
+
+    def column(self, index: int) -> Output:
+        """Return an output that keeps a column unchanged."""
+        field = self.schema.fields[index]
+        return Output(field, f"`{index}`", path_text([field.name]))
+
+    def unchanged(self, apply: Callable[[DataFrame], DataFrame] = lambda df: df) -> Plan:
+        """Return a plan that keeps every column, such as a filter's."""
+        return Plan(self.schema, apply, tuple(path_text([name]) for name in self.schema.names))
+
+    def select(
+        self,
+        outputs: Sequence[Output],
+        *,
+        after: Callable[[DataFrame], DataFrame] = lambda df: df,
+        hint: str = "Rename one of them first",
+    ) -> Plan:
+        """Return a plan that selects other columns.
+
+        The plan renames the columns to their positions first, so that Spark never parses or compares their names.
+
+        Args:
+            outputs: The resulting columns, in order.
+            after: A transform of the DataFrame, with columns named by position, that runs before the select.
+            hint: How the user can fix a clash of names.
+
+        Raises:
+            ColumnClashError: A new column has the name of another column.
+        """
+        if any(output.is_new for output in outputs):
+            # Duplicate names that the DataFrame already has are allowed.
+            kept = {output.field.name.lower(): output for output in outputs if not output.is_new}
+            added = [output for output in outputs if output.is_new]
+            checked = (*kept.values(), *added)
+            self.check_clashes(((output.field.name, _origin(output)) for output in checked), hint=hint)
+        count = len(self.schema.fields)
+        # Spark Connect adds metadata to columns without an alias.
+        expressions = [f"{output.sql} AS `{index}`" for index, output in enumerate(outputs)]
+        fields = [output.field for output in outputs]
+        computed = {str(index): output.field for index, output in enumerate(outputs) if not _is_column(output.sql)}
+
+        def apply(df: DataFrame) -> DataFrame:
+            selected = after(df.toDF(*positions(count))).selectExpr(*expressions)
+            return keep_metadata(selected, computed).toDF(*(field.name for field in fields))
+
+        return Plan(StructType(fields), apply, tuple(output.source for output in outputs))
+
+    def by_position(self, change: Callable[[DataFrame], DataFrame]) -> Plan:
+        """Return a plan that keeps every column, and whose transform sees the columns named by position."""
+        names = self.names
+        return self.unchanged(lambda df: change(df.toDF(*positions(len(names)))).toDF(*names))
+
+
+def keep_metadata(df: DataFrame, fields: Mapping[str, StructField]) -> DataFrame:
+    """Set the metadata of columns to that of fields.
+
+    Does not use aliases: on Connect before 4.2 ``withColumns`` drops their metadata.
+    """
+    for name, field in fields.items():
+        if field.metadata:
+            df = df.withMetadata(name, field.metadata)
+    return df
+
+
+def replace_name(field: StructField, name: str) -> StructField:
+    """Return a field with another name."""
+    return StructField(name, field.dataType, field.nullable, field.metadata)
+
+
+def _is_column(sql: str) -> bool:
+    return sql.strip("`").isdigit()
+
+
+def _origin(output: Output) -> str:
+    return f"column {quote(output.field.name)}" if not output.is_new else output.source or "the new column"

@@ -1,0 +1,68 @@
+"""A valid call of each public function, for tests of all functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shopsmart_etl import Rule, flatten_struct, relationalize, write_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import DataFrame
+
+# The columns that the calls use.
+SCHEMA = """id INT, user STRING, event STRING, amount DECIMAL(10, 2), price STRING, units INT, country STRING,
+    time TIMESTAMP, day DATE, tags ARRAY<STRING>, attributes MAP<STRING, STRING>, tags_pos INT,
+    buyer STRUCT<name: STRING, zip: STRING>, customer_name STRING, sketch BINARY, broken ARRAY<STRING>"""
+
+# Arguments of the functions that return a step.
+STEPS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
+    "active_users": ((), {"user": "user", "timestamp": "time"}),
+    "cohort_retention": ((), {"user": "user", "timestamp": "time"}),
+    "conform": (("id BIGINT, user STRING",), {"on_extra": "drop"}),
+    "daily_active_users": ((), {"user": "user", "timestamp": "time"}),
+    "daily_revenue": ((), {"amount": "amount", "timestamp": "time"}),
+    "deduplicate": (("id",), {"latest_by": "time"}),
+    "estimate_users": ((), {"period": "week", "day_column": "day", "sketch_column": "sketch"}),
+    "explode_arrays": (("tags",), {}),
+    "explode_map": (("attributes",), {}),
+    "flag_violations": ((Rule("units are positive", "units > 0"),), {}),
+    "flatten_struct": ((), {"sep": "."}),
+    "impute_financials": (("amount", "units"), {}),
+    "keep_invalid": ((), {"violations_column": "broken"}),
+    "keep_valid": ((), {"violations_column": "broken"}),
+    "nest_struct": (("customer STRUCT<name: STRING>",), {}),
+    "new_and_returning_users": ((), {"user": "user", "timestamp": "time"}),
+    "null_repeated": (("amount",), {"position_column": "tags_pos"}),
+    "order_metrics": ((), {"order": "id", "amount": "amount"}),
+    "parse_money": (("price",), {}),
+    "pipeline": ((flatten_struct(),), {}),
+    "revenue": ((), {"amount": "amount", "by": "country"}),
+    "session_funnel": (("view", "buy"), {"user": "user", "timestamp": "time", "event": "event"}),
+    "sketch_users": ((), {"user": "user", "timestamp": "time"}),
+    "snake_case_columns": ((), {}),
+    "top_products": ((3,), {"product": "event", "amount": "amount"}),
+}
+
+
+def other_calls(df: DataFrame, path: Path) -> dict[str, tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Return arguments of the functions that need a session, a DataFrame or a path, or do not return a step."""
+    spark = df.sparkSession
+    tables = relationalize(df, root="orders", key="id")
+    return {
+        "compact_partitions": ((spark, path), {"by": "country"}),
+        "expand_variant": (("payload",), {"schema": "id INT"}),
+        "filter_affected": ((df,), {"by": "country"}),
+        "infer_schema": ((spark, path), {"format": "json"}),
+        "median_by": (("country",), {}),
+        "plan_ahead": ((flatten_struct(),), {"like": df}),
+        "quarantine": ((), {"into": write_table(path), "violations_column": "broken"}),
+        "read_csv_logs": ((spark, path), {"schema": "id INT"}),
+        "read_json_payloads": ((spark, path), {"schema": "id INT"}),
+        "rebuild_documents": ((tables,), {"model": tables.model}),
+        "relationalize": ((df,), {"root": "orders", "key": "id"}),
+        "write_partitioned": ((path,), {"by": "country"}),
+        "write_stream": ((path,), {"checkpoint": path}),
+        "write_table": ((path,), {}),
+    }
