@@ -76,7 +76,7 @@ def compare(rows: DataFrame, table: Path, rounds: int) -> None:
         "repartition(by, salt)": lambda: plainly(rows.repartition("country", F.floor(F.rand(1) * 8))),
         "write_partitioned": lambda: rows.transform(etl.write_partitioned(str(table), by="country")),
         "the same, uncounted": lambda: rows.transform(
-            etl.write_partitioned(str(table), by="country", max_partitions=None)
+            etl.write_partitioned(str(table), by="country", files=etl.FileOptions(max_partitions=None))
         ),
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
