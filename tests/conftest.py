@@ -36,6 +36,11 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a value without its address in memory, which differs between the processes of a run."""
+    return f"{argname}-{type(val).__name__}" if " at 0x" in repr(val) else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests that use Spark or are slow, skip tests that this engine does not support, run fast tests first."""

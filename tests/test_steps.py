@@ -13,9 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from calls import SCHEMA, STEPS, other_calls
+from pyspark.sql import functions as F
+from pyspark.sql.types import IntegerType, StringType, StructType
 
 import shopsmart_etl
-from shopsmart_etl import InvalidArgumentError, Step, UnsupportedError, flatten_struct, pipeline
+from shopsmart_etl import (
+    InvalidArgumentError,
+    Rule,
+    Step,
+    UnsupportedError,
+    conform,
+    flag_violations,
+    flatten_struct,
+    impute_financials,
+    pipeline,
+    write_partitioned,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -183,3 +196,27 @@ def test_every_step_looks_up_the_schema_at_most_once(rows: DataFrame, monkeypatc
                 look_ups.clear()
                 rows.transform(step)
             assert len(look_ups) <= 1, name
+
+
+def test_a_step_does_not_change_with_the_arguments_that_its_caller_changes() -> None:
+    schema, by, fill = StructType().add("id", IntegerType()), ["day"], {"a": [1]}
+    steps = [conform(schema), write_partitioned("t", by=by), impute_financials("a", fill=fill)]
+    texts, hashes = [repr(step) for step in steps], [hash(step) for step in steps]
+    schema.add("gift", StringType())
+    by.append("country")
+    fill["a"].append(2)
+    assert [repr(step) for step in steps] == texts
+    assert [hash(step) for step in steps] == hashes
+    assert steps[1] == write_partitioned("t", by=["day"])
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_step_with_a_column_of_the_session_anywhere_in_it_cannot_be_pickled() -> None:
+    column = F.col("b")
+    for step in (
+        impute_financials("a", fill=[column, 0]),
+        impute_financials("a", fill={"a": column}),
+        flag_violations(Rule("b is positive", column > 0)),
+    ):
+        with pytest.raises(UnsupportedError, match="cannot be pickled: it refers to a DataFrame or a Column"):
+            pickle.dumps(step)

@@ -33,19 +33,26 @@ def find_column(schema: StructType, name: str, *, ignores_case: Callable[[], boo
     return matches[0]
 
 
-def check_clashes(named: Iterable[tuple[str, str]], *, ignores_case: Callable[[], bool], hint: str) -> None:
-    """Check that no two columns have the same name.
+def check_clashes(
+    named: Iterable[tuple[str, str]],
+    *,
+    existing: Iterable[tuple[str, str]] = (),
+    ignores_case: Callable[[], bool],
+    hint: str,
+) -> None:
+    """Check that no column has the name of another.
 
     Args:
         named: Each column's name and a description of its origin.
+        existing: Further columns, which may have equal names among themselves, as after a join.
         ignores_case: Returns whether the session ignores case; called only if two names differ in case alone.
         hint: How the user can fix a clash.
 
     Raises:
         ColumnClashError: Two names are equal in the session.
     """
-    exact: dict[str, str] = {}
-    folded: dict[str, str] = {}
+    exact = dict(existing)
+    folded = {name.lower(): origin for name, origin in exact.items()}
     for name, origin in named:
         other = exact.get(name) or (folded.get(name.lower()) if name.lower() in folded and ignores_case() else None)
         if other is not None:

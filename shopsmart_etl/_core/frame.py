@@ -172,17 +172,20 @@ class Frame:
             raise ColumnTypeError(field.name, expected=expected, got=type_text(field.dataType), hint=hint)
         return index
 
-    def check_clashes(self, named: Iterable[tuple[str, str]], *, hint: str) -> None:
-        """Check that no two columns have the same name.
+    def check_clashes(
+        self, named: Iterable[tuple[str, str]], *, existing: Iterable[tuple[str, str]] = (), hint: str
+    ) -> None:
+        """Check that no column has the name of another.
 
         Args:
             named: Each column's name and a description of its origin.
+            existing: Further columns, which may have equal names among themselves, as after a join.
             hint: How the user can fix a clash.
 
         Raises:
             ColumnClashError: Two names are equal in the session.
         """
-        columns.check_clashes(named, ignores_case=lambda: self.ignores_case, hint=hint)
+        columns.check_clashes(named, existing=existing, ignores_case=lambda: self.ignores_case, hint=hint)
 
     def as_schema(self, argument: str, schema: StructType | str) -> StructType:
         """Return a StructType as it is, and parse DDL text with the session.
@@ -221,12 +224,10 @@ class Frame:
         Raises:
             ColumnClashError: A new column has the name of another column.
         """
-        if any(output.is_new for output in outputs):
-            # Duplicate names that the DataFrame already has are allowed.
-            kept = {output.field.name.lower(): output for output in outputs if not output.is_new}
-            added = [output for output in outputs if output.is_new]
-            checked = (*kept.values(), *added)
-            self.check_clashes(((output.field.name, _origin(output)) for output in checked), hint=hint)
+        new, kept = (
+            [(one.field.name, _origin(one)) for one in outputs if one.is_new is is_new] for is_new in (True, False)
+        )
+        self.check_clashes(new, existing=kept, hint=hint)
         count = len(self.schema.fields)
         # Spark Connect adds metadata to columns without an alias.
         expressions = [f"{output.sql} AS `{index}`" for index, output in enumerate(outputs)]

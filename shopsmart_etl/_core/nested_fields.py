@@ -162,8 +162,8 @@ def _changed_columns(changes: Sequence[tuple[Change, DataType]]) -> tuple[dict[s
 
 def _check_names(frame: Frame, names: Sequence[str], added: Sequence[StructField], hint: str) -> None:
     frame.check_clashes(
-        [(name, f"column {quote(name)}") for name in names]
-        + [(field.name, f"flag {quote(field.name)}") for field in added],
+        [(field.name, f"flag {quote(field.name)}") for field in added],
+        existing=[(name, f"column {quote(name)}") for name in names],
         hint=hint,
     )
 

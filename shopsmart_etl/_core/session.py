@@ -33,6 +33,11 @@ def parse_schema(spark: SparkSession, argument: str, schema: str) -> StructType:
         raise InvalidArgumentError(argument, expected=expected, got=schema) from error
 
 
+def has_files(spark: SparkSession, folder: str) -> bool:
+    """Return whether a folder exists and contains files."""
+    return path_exists(spark, folder) and bool(spark.read.format("binaryFile").load(folder).inputFiles())
+
+
 def path_exists(spark: SparkSession, path: str) -> bool:
     """Return whether a file or folder exists at a path; always true for a glob.
 

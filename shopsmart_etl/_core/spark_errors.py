@@ -33,11 +33,11 @@ _START = r"(?:^|(?<=[\]:)] ))"
 _REASON = re.compile(rf"{_START}{_REFUSED}(.*?)(?: SQLSTATE|\n|$)", re.MULTILINE)
 _STOP_REASON = re.compile(rf"{_START}{_STOPPED}(.*?)(?: SQLSTATE|\n|$)", re.MULTILINE)
 # A condition in a message: Spark writes those of an error's causes nowhere else.
-_CONDITION = re.compile(r"\[([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\]")
+_CONDITION = re.compile(rf"{_START}\[([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\]", re.MULTILINE)
 
 # Delta Lake's conditions. Iceberg has none, so match the texts of its CommitFailedException and ValidationException.
 _CONFLICT_CONDITIONS = ("DELTA_CONCURRENT",)
-_CONFLICT_TEXTS = ("CommitFailedException", "Found conflicting files")
+_CONFLICT_TEXTS = ("org.apache.iceberg.exceptions.CommitFailedException", "Found conflicting files")
 _MISSING_FORMAT = ("DATA_SOURCE_NOT_FOUND", "DELTA_CONFIGURE_SPARK_SESSION_WITH_EXTENSION_AND_CATALOG")
 _TARGET_EXISTS = ("PATH_ALREADY_EXISTS", "DELTA_PATH_EXISTS", "TABLE_OR_VIEW_ALREADY_EXISTS")
 _NOT_NULL = ("NOT_NULL_ASSERT_VIOLATION", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED")
@@ -47,10 +47,9 @@ _NULL_COLUMN = re.compile(r"(?:non-nullable field: *\n|violated for column: )([^
 
 def error_condition(error: BaseException) -> str:
     """Return the name of Spark's error condition, such as ``PATH_NOT_FOUND``; empty if the error has none."""
-    for method in ("getCondition", "getErrorClass"):
-        if condition := getattr(error, method, lambda: None)():
-            return str(condition)
-    return ""
+    # PySpark before 4 has only the old name; later ones warn of it.
+    method = getattr(error, "getCondition", None) or getattr(error, "getErrorClass", None)
+    return str((method and method()) or "")
 
 
 def error_summary(error: BaseException) -> str:
@@ -136,11 +135,12 @@ def translate_errors() -> Iterator[None]:
 
 
 @contextmanager
-def translate_write_errors(target: str) -> Iterator[None]:
+def translate_write_errors(target: str, *, is_stream: bool = False) -> Iterator[None]:
     """Translate errors of a write into this package's own.
 
     Args:
         target: The table's path or name.
+        is_stream: Whether a stream is written, whose batches before the failing one are in the table.
 
     Raises:
         PartitionError: The write stopped its own job at a partition value.
@@ -156,24 +156,25 @@ def translate_write_errors(target: str) -> Iterator[None]:
         raise
     # The exception class depends on the format, its Python package and Spark Connect.
     except Exception as error:
-        translated = _refused_rows(target, error) or _refused_table(target, error)
+        written = "the batch was not written" if is_stream else "nothing was written"
+        translated = _refused_rows(target, error, written) or _refused_table(target, error)
         if translated is None:
             raise
         raise translated from error
 
 
-def _refused_rows(target: str, error: Exception) -> ShopSmartError | None:
+def _refused_rows(target: str, error: Exception, written: str) -> ShopSmartError | None:
     """Translate an error that a row caused."""
     text = str(error)
     if stopped := _STOP_REASON.search(text):
-        return PartitionError(target, stopped[1])
+        return PartitionError(target, stopped[1].replace("nothing was written", written))
     if reason := refused_row_reason(error):
-        return RowRefusedError(f"{reason}; nothing was written to {target!r}")
+        return RowRefusedError(f"{reason}; {written} to {target!r}")
     if not has_condition(error, *_NOT_NULL):
         return None
     found = _NULL_COLUMN.search(text)
     column = f"column {found[1]!r}" if found else "a column that is NOT NULL"
-    return RowRefusedError(f"{column} of {target!r}: expected a value; got null. Nothing was written")
+    return RowRefusedError(f"{column} of {target!r}: expected a value; got null; {written}")
 
 
 def _refused_table(target: str, error: Exception) -> ShopSmartError | None:

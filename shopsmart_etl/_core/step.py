@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import is_dataclass
 from functools import partial, reduce, wraps
 from typing import Any, ParamSpec, TypeAlias
 
@@ -36,6 +38,7 @@ class Step:
     hashed, pickled and applied any number of times.
 
     Attributes:
+        writes: Whether applying it writes the rows.
         runs_spark: Whether applying the step runs a Spark job or observes one; such a step cannot be planned ahead.
     """
 
@@ -48,6 +51,7 @@ class Step:
         self._kwargs = dict(kwargs)
         self._planner = planner
         self.runs_spark = bool(getattr(build, "runs_spark", False))
+        self.writes = bool(getattr(build, "writes", False))
         # DataFrame.transform uses __name__ in its error message.
         self.__name__ = repr(self)
 
@@ -128,7 +132,7 @@ class Step:
         Raises:
             UnsupportedError: An argument is a DataFrame or a Column, which cannot be pickled.
         """
-        if any(is_dataframe(value) or is_column(value) for value in (*self._args, *self._kwargs.values())):
+        if _refers_to_session([*self._args, *self._kwargs.values()]):
             raise UnsupportedError(
                 f"{self!r} cannot be pickled: it refers to a DataFrame or a Column of this session. Build it in the "
                 "process that applies it"
@@ -203,13 +207,21 @@ def step(build: Callable[P, Planner]) -> Callable[P, Step]:
 
     @wraps(build)
     def built(*args: P.args, **kwargs: P.kwargs) -> Step:
-        _check_call(build.__name__, args, kwargs)
-        return Step(built, args, kwargs, build(*args, **kwargs))
+        return _build(built, build, args, kwargs)
 
     signature = inspect.signature(build)
     built.__signature__ = signature.replace(return_annotation="Step")  # type: ignore[attr-defined]
     built.__annotations__ = {**build.__annotations__, "return": Step}
     return built
+
+
+def _build(
+    call: Callable[..., Step], build: Callable[..., Planner], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Step:
+    _check_call(build.__name__, args, kwargs)
+    # Copies: a step does not change with a list or a schema that its caller changes later.
+    own_args, own_kwargs = _copied(args), _copied(dict(kwargs))
+    return Step(call, own_args, own_kwargs, build(*own_args, **own_kwargs))
 
 
 def _check_call(name: str, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
@@ -224,6 +236,33 @@ def step_that_runs_spark(build: Callable[P, Planner]) -> Callable[P, Step]:
     built = step(build)
     built.runs_spark = True  # type: ignore[attr-defined]
     return built
+
+
+def step_that_writes(build: Callable[P, Planner]) -> Callable[P, Step]:
+    """Decorate like ``step_that_runs_spark``, for a step that writes the rows that it is applied to."""
+    built = step_that_runs_spark(build)
+    built.writes = True  # type: ignore[attr-defined]
+    return built
+
+
+def _copied(value: Any) -> Any:  # noqa: ANN401 - any argument
+    """Copy the containers and schemas of an argument, at every depth."""
+    if isinstance(value, StructType):
+        return copy.deepcopy(value)
+    if type(value) in (list, tuple):
+        return type(value)(_copied(item) for item in value)
+    return {key: _copied(item) for key, item in value.items()} if type(value) is dict else value
+
+
+def _refers_to_session(value: object) -> bool:
+    """Return whether an argument is or contains a DataFrame or a Column, which cannot be pickled."""
+    if isinstance(value, Mapping):
+        return any(map(_refers_to_session, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_refers_to_session, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return any(map(_refers_to_session, vars(value).values()))
+    return is_dataframe(value) or is_column(value)
 
 
 def _rebuild(build: Callable[..., Step], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Step:

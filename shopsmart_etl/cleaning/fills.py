@@ -132,7 +132,7 @@ def check_fills(columns: Sequence[str], fill: Fills | Mapping[str, Fills]) -> di
     given = fill if isinstance(fill, Mapping) else dict.fromkeys(columns, fill)
     if set(given) != set(columns):
         raise InvalidArgumentError("fill", expected=f"a value for each of {', '.join(columns)}", got=fill)
-    return {name: _check_fill(value) for name, value in given.items()}
+    return {name: _check_fill(given[name]) for name in columns}
 
 
 def _check_fill(fill: Fills) -> list[Fill]:

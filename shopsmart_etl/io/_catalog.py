@@ -15,7 +15,7 @@ from shopsmart_etl._core.spark_errors import error_condition
 from shopsmart_etl._core.sql import quote, type_sql
 from shopsmart_etl.errors import TargetMismatchError, UnsupportedError
 from shopsmart_etl.io._layout import rows_per_file
-from shopsmart_etl.io._targets import ExistingTable, WriteJob
+from shopsmart_etl.io._targets import ExistingTable, WriteJob, check_checkpoint
 from shopsmart_etl.typing import IfExists
 
 # Other formats replace a table by dropping it, or hide its rows when a stream writes to it.
@@ -78,6 +78,7 @@ class CatalogTable:
         """Append what is new of a stream; a batch and its number are one commit."""
         if self.format is None:
             raise UnsupportedError(f"{self.name!r} does not exist: give format='delta' or 'iceberg' to create it")
+        check_checkpoint(self._spark, checkpoint, self.name, existing)
         if existing is not None:
             self._add_columns(job.schema, existing)
         writer = job.rows.writeStream.format(self.format).partitionBy(*job.by).options(**self._stream_options(job))
@@ -90,7 +91,9 @@ class CatalogTable:
 
     def _options(self, job: WriteJob) -> Mapping[str, Any]:
         """Return the options of a write."""
-        return {"maxRecordsPerFile": str(rows_per_file(job.schema, job.target_file_size))}
+        options = {"maxRecordsPerFile": str(rows_per_file(job.schema, job.target_file_size))}
+        # The catalog may make an Iceberg table.
+        return {**options, **iceberg_options(job)} if self.format is None else options
 
     def _stream_options(self, job: WriteJob) -> Mapping[str, Any]:
         """Return the options of a stream's write."""
@@ -106,6 +109,11 @@ class CatalogTable:
         if new:
             columns = ", ".join(f"{quote(field.name)} {type_sql(field.dataType)}" for field in new)
             self._spark.sql(f"ALTER TABLE {self._identifier} ADD COLUMNS ({columns})")
+
+
+def iceberg_options(job: WriteJob) -> dict[str, str]:
+    """Return Iceberg's options: it knows the size of a file while it writes, and need not shuffle the rows again."""
+    return {"target-file-size-bytes": str(job.target_file_size), "distribution-mode": "none"}
 
 
 def provider(spark: SparkSession, name: str) -> str | None:

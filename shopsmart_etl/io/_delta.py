@@ -14,7 +14,7 @@ from shopsmart_etl.errors import UnsupportedError
 from shopsmart_etl.io._catalog import CatalogTable
 from shopsmart_etl.io._layout import rows_per_file
 from shopsmart_etl.io._parquet import ParquetFolder
-from shopsmart_etl.io._targets import ExistingTable, WriteJob
+from shopsmart_etl.io._targets import ExistingTable, WriteJob, check_checkpoint
 from shopsmart_etl.typing import IfExists
 
 
@@ -64,8 +64,9 @@ class DeltaFolder:
         outcome = "error" if if_exists == "append" and existing is None else if_exists
         _with_outcome(writer, outcome).save(self.name)
 
-    def append_stream(self, job: WriteJob, checkpoint: str, existing: ExistingTable | None) -> None:  # noqa: ARG002 - likewise
+    def append_stream(self, job: WriteJob, checkpoint: str, existing: ExistingTable | None) -> None:
         """Append what is new of a stream; a batch and its number are one commit of the log."""
+        check_checkpoint(self._spark, checkpoint, self.name, existing)
         writer = job.rows.writeStream.format("delta").partitionBy(*job.by).options(**_options(job))
         writer = writer.option("checkpointLocation", checkpoint)
         writer.trigger(availableNow=True).start(self.name).awaitTermination()

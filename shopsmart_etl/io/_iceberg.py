@@ -8,7 +8,7 @@ from typing import Any
 from pyspark.errors import AnalysisException
 from typing_extensions import override
 
-from shopsmart_etl.io._catalog import CatalogTable
+from shopsmart_etl.io._catalog import CatalogTable, iceberg_options
 from shopsmart_etl.io._targets import WriteJob
 
 
@@ -19,8 +19,7 @@ class IcebergTable(CatalogTable):
 
     @override
     def _options(self, job: WriteJob) -> Mapping[str, Any]:
-        # Iceberg knows the size of a file while it writes, and need not shuffle the rows again.
-        return {"target-file-size-bytes": str(job.target_file_size), "distribution-mode": "none"}
+        return iceberg_options(job)
 
     @override
     def _stream_options(self, job: WriteJob) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from uuid import uuid4
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StringType, StructField, StructType
 
-from shopsmart_etl._core.session import path_exists
+from shopsmart_etl._core.session import has_files, path_exists
 from shopsmart_etl._core.spark_errors import has_condition, translate_read_errors
 from shopsmart_etl._core.sql import literal, quote
 from shopsmart_etl.errors import UnsupportedError
@@ -104,9 +104,9 @@ class ParquetFolder:
     def append_stream(self, job: WriteJob, checkpoint: str, existing: ExistingTable | None) -> None:
         """Append what is new of a stream; its files are in the table when the log of the stream lists them."""
         own = self.contains(STREAM_LOG)
-        begun, committed = (self._has_entries(f"{checkpoint}/{log}") for log in ("offsets", "commits"))
+        begun, committed = (has_files(self._spark, f"{checkpoint}/{log}") for log in ("offsets", "commits"))
         # A stream writes a batch's offsets, then its files into the table's log, then its commit.
-        if (own and not begun and self._has_entries(self.name)) or (committed and not own):
+        if (own and not begun and has_files(self._spark, self.name)) or (committed and not own):
             raise UnsupportedError(
                 f"{self.name!r} and the checkpoint are not of one stream, so that Spark would skip batches as already "
                 "written: give the checkpoint that the table was written with, or a new one and a new path"
@@ -119,11 +119,6 @@ class ParquetFolder:
         writer = job.rows.writeStream.format("parquet").partitionBy(*job.by).options(**_options(job))
         writer = writer.option("checkpointLocation", checkpoint)
         writer.trigger(availableNow=True).start(self.name).awaitTermination()
-
-    def _has_entries(self, folder: str) -> bool:
-        return path_exists(self._spark, folder) and bool(
-            self._spark.read.format("binaryFile").load(folder).inputFiles()
-        )
 
     def read(self, schema: StructType) -> DataFrame:
         """Read the table back; with its schema, or Spark would infer the partition columns' types from the folders."""
@@ -139,7 +134,7 @@ def _folders(table: str, files: Sequence[str]) -> list[tuple[tuple[str, str], ..
 
 
 def _segments(path: str) -> list[str]:
-    return [name for name in path.split("/") if name not in ("", ".")]
+    return [name for name in path.split("/") if name not in ("", ".", "..")]
 
 
 def _below(root: Sequence[str], folder: Sequence[str]) -> Sequence[str]:
@@ -148,7 +143,10 @@ def _below(root: Sequence[str], folder: Sequence[str]) -> Sequence[str]:
         below = folder[start + len(root) :]
         if list(folder[start : start + len(root)]) == list(root) and all("=" in name for name in below):
             return below
-    return []
+    raise UnsupportedError(
+        f"{'/'.join(root)!r}: the table's folder is not found in the paths of its files, such as {'/'.join(folder)!r}: "
+        "give the table's absolute path"
+    )
 
 
 def _key_and_value(name: str) -> tuple[str, str]:
@@ -161,10 +159,13 @@ def _existing(schema: StructType, folders: Sequence[tuple[tuple[str, str], ...]]
     """Find the partition columns, which Spark adds after those of the files, by the names of the folders."""
     names = schema.names
     keys = {tuple(key for key, _ in folder) for folder in folders}
-    partitions = list(keys.pop()) if len(keys) == 1 else []
+    partitions = list(min(keys, default=()))
     data = len(names) - len(partitions)
-    if partitions != names[data:]:
-        return ExistingTable(schema, [], ())
+    if len(keys) > 1 or partitions != names[data:]:
+        raise UnsupportedError(
+            f"the keys of the table's folders ({'; '.join(sorted('/'.join(key) for key in keys))}) are not its last "
+            f"columns, of {', '.join(names)}"
+        )
     values = (frozenset(folder[index][1] for folder in folders) - {NULL_FOLDER} for index in range(len(partitions)))
     return ExistingTable(StructType(schema.fields[:data]), partitions, tuple(values))
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructField, StructType
 
+from shopsmart_etl._core.session import has_files
 from shopsmart_etl._core.sql import type_text
-from shopsmart_etl.errors import InvalidArgumentError
+from shopsmart_etl.errors import InvalidArgumentError, UnsupportedError
 from shopsmart_etl.typing import IfExists
 
 # Spark's name for the folder of null. As a value it would be read back as null, and so would the empty string.
@@ -82,6 +83,19 @@ def check_no_pattern(path: str) -> str:
     if found := sorted(set(path) & set("*?[]{}\\")):
         raise InvalidArgumentError("path", expected=f"a folder's name without {' '.join(found)}", got=path)
     return path
+
+
+def check_checkpoint(spark: SparkSession, checkpoint: str, target: str, existing: ExistingTable | None) -> None:
+    """Refuse the checkpoint of another table for a new one, whose batches Spark would skip as already written.
+
+    Raises:
+        UnsupportedError: The table does not exist, and the checkpoint has committed batches.
+    """
+    if existing is None and has_files(spark, f"{checkpoint}/commits"):
+        raise UnsupportedError(
+            f"{target!r} does not exist, and the checkpoint has batches of another table, which Spark would skip as "
+            "already written: give a new checkpoint"
+        )
 
 
 def differences(existing: ExistingTable, schema: StructType, by: Sequence[str], *, add_columns: bool) -> list[str]:

@@ -165,7 +165,7 @@ class Write(NamedTuple):
     def _apply(self, schema: StructType, layout: Layout, df: DataFrame) -> DataFrame:
         self._check_streaming(streaming=df.isStreaming)
         refuse_writing_on_sail(df.sparkSession, self.verb)
-        with translate_write_errors(self.target.name):
+        with translate_write_errors(self.target.name, is_stream=self.checkpoint_folder is not None):
             target = self.target.open(df.sparkSession)
             existing = target.find()
             if existing is not None and not existing.is_empty_folder:
@@ -181,7 +181,7 @@ class Write(NamedTuple):
                 target.write(job, self.if_exists, existing)
             else:
                 target.append_stream(job, self.checkpoint_folder, existing)
-            return target.read(schema)
+        return target.read(schema)
 
     def _hint(self) -> str:
         outcomes = ["append", *(["replace_partitions"] if self.by else []), *(["replace_all"] * self.target.is_atomic)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from os import PathLike
 
 from shopsmart_etl._core.checks import check_columns, check_path
-from shopsmart_etl._core.step import Planner, step_that_runs_spark
+from shopsmart_etl._core.step import Planner, step_that_writes
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.io._write_plan import Write, check_on_new_columns, check_outcome, check_target
 from shopsmart_etl.io.file_options import FileOptions, check_file_options
@@ -15,7 +15,7 @@ from shopsmart_etl.typing import IfExists, OnNewColumns, TableFormat
 _DEFAULT_FILES = FileOptions()
 
 
-@step_that_runs_spark
+@step_that_writes
 def write_table(
     path: str | PathLike[str] | None = None,
     *,
@@ -81,7 +81,7 @@ def write_table(
     ).plan
 
 
-@step_that_runs_spark
+@step_that_writes
 def write_partitioned(
     path: str | PathLike[str] | None = None,
     *,
@@ -158,7 +158,7 @@ def write_partitioned(
     ).plan
 
 
-@step_that_runs_spark
+@step_that_writes
 def write_stream(
     path: str | PathLike[str] | None = None,
     *,
@@ -190,7 +190,8 @@ def write_stream(
 
     Raises:
         InvalidArgumentError: Arguments are wrong or do not go together.
-        UnsupportedError: The DataFrame is no stream, or the checkpoint is another table's.
+        UnsupportedError: The DataFrame is no stream, or the checkpoint has batches of another table: on Parquet of any
+            other, on Delta Lake and Iceberg of one other than a table that exists.
         ColumnNotFoundError: A column does not exist.
         ColumnTypeError: A partition column is nested, binary or a timestamp.
         TargetMismatchError: The table has other columns, types, order or partition columns than the rows.

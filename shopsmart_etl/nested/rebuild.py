@@ -72,8 +72,9 @@ def rebuild_documents(tables: Mapping[str, DataFrame], *, model: RelationalModel
             )
     root = model.root
     documents = _nested(tables, model, root)
-    structs = {field.name: field for field in root.entry.fields if is_non_empty_struct(field)}
-    return keep_metadata(documents.toDF(*root.entry.names), structs)
+    names = root.entry.names
+    structs = {str(index): field for index, field in enumerate(root.entry.fields) if is_non_empty_struct(field)}
+    return keep_metadata(documents.toDF(*positions(len(names))), structs).toDF(*names)
 
 
 def _nested(tables: Mapping[str, DataFrame], model: RelationalModel, table: Table) -> DataFrame:

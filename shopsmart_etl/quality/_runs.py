@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -84,13 +85,20 @@ class Run:
         return parts
 
 
+class _Current(threading.local):
+    """The run that a thread applies, and the point of the last step: threads do not share one."""
+
+    run: Run | None = None
+    last: ObservationPoint | None = None
+
+
 class Runs:
-    """All runs of an audit, in order. A run begins with a step that the run before it has already."""
+    """All runs of an audit, in order. A run begins with a step that the thread's run before it has already."""
 
     def __init__(self, *, use_observation: bool) -> None:
         """Start without a run."""
         self._use_observation = use_observation
-        self._last: ObservationPoint | None = None
+        self._current = _Current()
         self.all: list[Run] = []
 
     def count(self, df: DataFrame, counting: Counting, metrics: Metrics) -> DataFrame:
@@ -102,38 +110,43 @@ class Runs:
         """
         if self._use_observation:
             _refuse_to_observe(df.sparkSession, counting.call)
-        if not self.all or self._begins_run(df, counting):
-            self.all.append(Run())
-            self._last = None
+        run = self._current.run
+        if run is None or _begins_run(run, df, counting, use_observation=self._use_observation):
+            self._current.run = run = Run()
+            self._current.last = None
+            self.all.append(run)
         observed, counted = self._observe(df, counting, metrics)
-        self.all[-1].steps.append(counted)
+        run.steps.append(counted)
         return observed
 
     def count_after(self, df: DataFrame, counting: Counting, metrics: Metrics) -> DataFrame:
         """Count the rows after a watched step, in the run that has those before it."""
         [name] = counting.names
-        run = next(run for run in reversed(self.all) if run.find("dropped", (name,)) and name not in run.after)
+        # A step that is watched may begin a run itself, so the run of the rows before it need not be the current one.
+        runs = (self._current.run, *reversed(self.all))
+        run = next(run for run in runs if run and run.find("dropped", (name,)) and name not in run.after)
         observed, run.after[name] = self._observe(df, counting, metrics)
         return observed
 
-    def _begins_run(self, df: DataFrame, counting: Counting) -> bool:
-        run = self.all[-1]
-        same = run.find(counting.part, counting.names)
-        # In one chain if the step that has the names handed on this very DataFrame. Without observations that is also
-        # the DataFrame that it was given, so that this may be another chain.
-        is_same_chain = same is not None and self._use_observation and same.point.precedes(df)
-        if same is not None and not is_same_chain:
-            return True
-        clashes = counting.taken & {taken for one in run.steps for taken in one.counting.taken}
-        for _, name in sorted(clashes):
-            raise InvalidArgumentError("name", expected="a name that no other step of this run has", got=name)
-        return False
-
     def _observe(self, df: DataFrame, counting: Counting, metrics: Metrics) -> tuple[DataFrame, Counted]:
-        if self._last is None or not self._last.precedes(df):
-            self._last = ObservationPoint(df, use_observation=self._use_observation)
-        observed, indexes = self._last.add(metrics)
-        return observed, Counted(counting, self._last, indexes)
+        last = self._current.last
+        if last is None or not last.precedes(df):
+            self._current.last = last = ObservationPoint(df, use_observation=self._use_observation)
+        observed, indexes = last.add(metrics)
+        return observed, Counted(counting, last, indexes)
+
+
+def _begins_run(run: Run, df: DataFrame, counting: Counting, *, use_observation: bool) -> bool:
+    same = run.find(counting.part, counting.names)
+    # In one chain if the step that has the names handed on this very DataFrame. Without observations that is also the
+    # DataFrame that it was given, so that this may be another chain.
+    is_same_chain = same is not None and use_observation and same.point.precedes(df)
+    if same is not None and not is_same_chain:
+        return True
+    clashes = counting.taken & {taken for one in run.steps for taken in one.counting.taken}
+    for _, name in sorted(clashes):
+        raise InvalidArgumentError("name", expected="a name that no other step of this run has", got=name)
+    return False
 
 
 def _refuse_to_observe(spark: SparkSession, what: str) -> None:

@@ -41,7 +41,8 @@ class Audit:
 
     The steps can be applied in any number of chains and as often as needed. Applying a step that the current run
     already has begins a new run; ``report`` is about the newest run, ``reports`` about all of them. Use each name once
-    in a chain: a second use is refused where it follows the first directly, and begins a new run elsewhere. An audit
+    in a chain: a second use is refused where it follows the first directly, and begins a new run elsewhere. Each thread
+    has its own runs; within a thread, apply a chain to its end before you apply one with the same audit again. An audit
     keeps its runs, with the plans of their DataFrames, as long as it lives; a pickled audit keeps only its settings.
 
     Args:

@@ -12,9 +12,8 @@ from shopsmart_etl._core.checks import check_column, check_step
 from shopsmart_etl._core.frame import Frame, Plan
 from shopsmart_etl._core.session import is_connect
 from shopsmart_etl._core.sql import path_text, quote, type_text
-from shopsmart_etl._core.step import Planner, Step, is_planning_ahead, step, step_that_runs_spark
+from shopsmart_etl._core.step import Planner, Step, is_planning_ahead, step, step_that_writes
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
-from shopsmart_etl.quality._audit_step import AuditStep
 from shopsmart_etl.quality._conditions import READY_CONDITIONS
 from shopsmart_etl.quality._flagging import flag
 from shopsmart_etl.quality.rules import Rule
@@ -70,7 +69,8 @@ def flag_violations(*rules: Rule, violations_column: str = "_violations") -> Pla
         for column in (column for rule in rules for column in rule.columns):
             frame.index(column)
         frame.check_clashes(
-            [(name, f"column {quote(name)}") for name in frame.names] + [(violations_column, "the violations")],
+            [(violations_column, "the violations")],
+            existing=[(name, f"column {quote(name)}") for name in frame.names],
             hint="Give another violations_column=, or apply keep_valid() first to drop the existing one",
         )
         # Planned ahead, a condition is analyzed on the model of the table: later on the server answers no request.
@@ -145,7 +145,7 @@ def keep_invalid(*, violations_column: str = "_violations") -> Planner:
     return lambda frame: _plan_invalid(frame, find_violations(frame, violations_column))
 
 
-@step_that_runs_spark
+@step_that_writes
 def quarantine(*, into: Transform, violations_column: str = "_violations") -> Planner:
     """Write the rows that violate a rule elsewhere, and return the valid ones. Runs a Spark job.
 
@@ -192,7 +192,7 @@ def quarantine(*, into: Transform, violations_column: str = "_violations") -> Pl
     check_step("into", into)
     check_column("violations_column", violations_column)
     parts: list[Transform] = into.parts if isinstance(into, Step) else [into]
-    if all(isinstance(part, Step) and (isinstance(part, AuditStep) or not part.runs_spark) for part in parts):
+    if all(isinstance(part, Step) and not part.writes for part in parts):
         raise InvalidArgumentError("into", expected="a step that writes, such as write_partitioned(...)", got=into)
 
     def plan(frame: Frame) -> Plan:

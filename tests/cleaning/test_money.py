@@ -191,7 +191,7 @@ def test_a_preview_has_the_names_and_types_of_the_result(spark: SparkSession) ->
         assert [row[1:] for row in step.preview(df.schema).rows] == df.transform(step).dtypes
 
 
-@pytest.mark.parametrize("wrong", [None, 1, True, object(), [], [1], b"x", ""], ids=repr)
+@pytest.mark.parametrize("wrong", [None, 1, True, object(), [], [1], b"x", ""])
 def test_arguments_of_a_wrong_type_are_refused(wrong: Any) -> None:
     with pytest.raises(InvalidArgumentError, match="columns: expected the name of a column"):
         parse_money("price", wrong)

@@ -217,6 +217,22 @@ def test_a_stream_writes_what_is_new_once(
             assert ids(table) == sorted(ids(logs) * times)
 
 
+@pytest.mark.parametrize(
+    "other", [{"path": "other", "format": "delta"}, {"table": "ice.shop.other", "format": "iceberg"}]
+)
+def test_a_new_table_with_the_checkpoint_of_another_is_refused(
+    lake: SparkSession, logs: DataFrame, tmp_path: Path, other: dict[str, Any]
+) -> None:
+    source, checkpoint = str(tmp_path / "source"), tmp_path / "checkpoint"
+    logs.write.parquet(source)
+    stream = lake.readStream.schema(logs.schema).parquet(source)
+    stream.transform(write_stream(tmp_path / "first", format="delta", checkpoint=checkpoint))
+    given = {**other, **({"path": tmp_path / "other"} if "path" in other else {})}
+    with pytest.raises(UnsupportedError, match="does not exist, and the checkpoint has batches of another table"):
+        stream.transform(write_stream(**given, checkpoint=checkpoint))
+    assert stream.transform(write_stream(**given, checkpoint=tmp_path / "new")).count() == logs.count()
+
+
 @pytest.mark.parametrize(("table", "kind"), [("default.never_null", "delta"), ("ice.shop.never_null", "iceberg")])
 def test_rows_without_nulls_fit_a_table_that_takes_none(lake: SparkSession, table: str, kind: str) -> None:
     columns = "id BIGINT NOT NULL, country STRING NOT NULL"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from shopsmart_etl import (
     FileOptions,
     InvalidArgumentError,
     PartitionError,
+    TargetMismatchError,
     compact_partitions,
     write_partitioned,
     write_table,
@@ -74,3 +76,14 @@ def test_a_folder_named_like_a_column_or_a_partition_is_no_partition_of_the_tabl
         assert table.count() == 4
     again = rows.transform(write_partitioned(f"file:{tmp_path}/t/{folder}", by="kind", if_exists="replace_partitions"))
     assert again.count() == 2
+
+
+def test_a_path_may_lead_upwards(spark: SparkSession, tmp_path: Path) -> None:
+    # The JVM's folder is that of the tests' start.
+    path = f"{os.path.relpath(tmp_path)}/deeper/../t"
+    rows = spark.createDataFrame([(1, "GB"), (2, "IE")], "id int, country string")
+    for if_exists in ("error", "append", "replace_partitions"):
+        table = rows.transform(write_partitioned(path, by="country", if_exists=if_exists))
+    assert table.count() == 2
+    with pytest.raises(TargetMismatchError, match=r"partition columns: the table has \(country\), the rows \(\)"):
+        rows.transform(write_table(path, if_exists="append"))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from typing import TYPE_CHECKING
 
 import pytest
-from pyspark.errors import StreamingQueryException
+from engines import configured
+from pyspark.errors import PySparkException, StreamingQueryException
 from pyspark.sql import functions as F
 
 from shopsmart_etl import (
@@ -25,7 +27,7 @@ from shopsmart_etl import (
     write_stream,
     write_table,
 )
-from shopsmart_etl._core.spark_errors import fail_column, translate_write_errors
+from shopsmart_etl._core.spark_errors import error_condition, fail_column, translate_write_errors
 from shopsmart_etl.io._layout import Layout
 
 if TYPE_CHECKING:
@@ -159,3 +161,20 @@ def test_a_table_with_a_file_that_cannot_be_read_is_one_line(spark: SparkSession
         rows(spark).transform(write_partitioned(tmp_path / "t", by="country", if_exists="append"))
     with pytest.raises(SourceError, match="a file cannot be read"):
         compact_partitions(spark, tmp_path / "t", by="country", files=FileOptions())
+
+
+def test_text_of_the_data_is_not_taken_for_a_condition(spark: SparkSession, tmp_path: Path) -> None:
+    for text in ("[PATH_ALREADY_EXISTS] x", "shopsmart_etl refuses a row: x", "[DELTA_CONCURRENT_WRITE] x"):
+        wrong = spark.createDataFrame([(text,)], "value string").selectExpr("CAST(value AS INT) AS value", "1 AS id")
+        with (
+            configured(spark, {"spark.sql.ansi.enabled": "true"}),
+            pytest.raises(PySparkException, match="CAST_INVALID"),
+        ):
+            wrong.transform(write_table(tmp_path / "t"))
+
+
+def test_an_error_without_a_condition_causes_no_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert error_condition(PySparkException("anything")) == ""
+        assert error_condition(ValueError("anything")) == ""

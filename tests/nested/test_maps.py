@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from chispa import assert_df_equality
+from engines import configured
 
 from shopsmart_etl import ColumnClashError, ColumnTypeError, explode_map
 
@@ -38,3 +39,12 @@ def test_the_error_for_a_wrong_column_names_it(spark: SparkSession) -> None:
         df.transform(explode_map("a"))
     with pytest.raises(ColumnClashError, match="column `M_KEY` and the key of `m`"):
         df.transform(explode_map("m"))
+
+
+@pytest.mark.parametrize("columns", [["k", "K"], ["K", "k"]])
+def test_a_name_that_is_taken_is_refused_also_where_case_matters(spark: SparkSession, columns: list[str]) -> None:
+    with configured(spark, {"spark.sql.caseSensitive": "true"}):
+        df = spark.sql(f"SELECT 1 AS {columns[0]}, 2 AS {columns[1]}, map('a', 1) AS m")
+        with pytest.raises(ColumnClashError, match="column `k` and the key of `m` would both be named 'k'"):
+            df.transform(explode_map("m", key_column="k"))
+        assert df.transform(explode_map("m", key_column="Key")).columns == [*columns, "Key", "m_value"]
