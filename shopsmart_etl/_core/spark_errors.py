@@ -64,6 +64,11 @@ def has_condition(error: BaseException, *names: str) -> bool:
     return any(condition.startswith(names) for condition in conditions)
 
 
+def has_no_files(error: BaseException) -> bool:
+    """Return whether an error says that a folder has no files. Spark 3.5 has the text without the condition, too."""
+    return has_condition(error, "UNABLE_TO_INFER_SCHEMA") or str(error).startswith("Unable to infer schema for ")
+
+
 def fail_sql(*parts: str) -> str:
     """Write SQL that fails the job at a row.
 
@@ -220,7 +225,7 @@ def translate_read_errors(path: str) -> Iterator[None]:
 def _translated_read_error(path: str, error: Exception) -> ShopSmartError | None:
     if has_condition(error, "PATH_NOT_FOUND"):
         return _path_not_found(path, error)
-    if has_condition(error, "UNABLE_TO_INFER_SCHEMA"):
+    if has_no_files(error):
         return no_file_found(path)
     if has_condition(error, "INVALID_PARAMETER_VALUE.CHARSET"):
         return InvalidArgumentError(

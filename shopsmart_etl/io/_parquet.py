@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StringType, StructField, StructType
 
 from shopsmart_etl._core.session import has_files, path_exists
-from shopsmart_etl._core.spark_errors import has_condition, translate_read_errors
+from shopsmart_etl._core.spark_errors import has_condition, has_no_files, translate_read_errors
 from shopsmart_etl._core.sql import literal, quote
 from shopsmart_etl.errors import UnsupportedError
 from shopsmart_etl.io._layout import rows_per_file
@@ -50,7 +50,7 @@ class ParquetFolder:
             table = self._spark.read.option("mergeSchema", value=True).parquet(self.name)
             folders = _folders(self.name, table.inputFiles())
         except Exception as error:
-            if has_condition(error, "UNABLE_TO_INFER_SCHEMA"):
+            if has_no_files(error):
                 return None
             # Another writer has replaced a file since Spark listed it. The condition is in no Spark before 4; there
             # the text has the exception of the file system.
