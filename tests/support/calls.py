@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shopsmart_etl import Rule, flatten_struct, relationalize, write_table
+from shopsmart_etl import flatten_struct, relationalize, rules, write_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,8 @@ STEPS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "estimate_users": ((), {"period": "week", "day_column": "day", "sketch_column": "sketch"}),
     "explode_arrays": (("tags",), {}),
     "explode_map": (("attributes",), {}),
-    "flag_violations": ((Rule("units are positive", "units > 0"),), {}),
+    # Not a Rule with SQL of its own, which is analyzed once more on Spark Connect.
+    "flag_violations": ((rules.in_range("units", min_value=0),), {}),
     "flatten_struct": ((), {"sep": "."}),
     "impute_financials": (("amount", "units"), {}),
     "keep_invalid": ((), {"violations_column": "broken"}),

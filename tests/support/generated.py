@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_origin
 
 from on_engines import COLUMNS, ON_ENGINES
 from repository import ROOT
@@ -160,7 +160,7 @@ def _surface() -> Iterator[str]:
         public = getattr(shopsmart_etl, name)
         if inspect.isclass(public) and issubclass(public, ShopSmartError):
             yield f"{name}({', '.join(base.__name__ for base in public.__bases__)})"
-        elif inspect.isclass(public):
+        elif inspect.isclass(public) and get_origin(public) is None:  # which Python 3.10 takes an alias for
             yield f"{name}{inspect.signature(public)}"
             for key, member in sorted(vars(public).items()):
                 if not key.startswith("_") and callable(getattr(public, key)):
