@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pyspark.sql.types import (
+    BinaryType,
     BooleanType,
     ByteType,
     DataType,
@@ -21,7 +21,8 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from shopsmart_etl._core.sql import all_of, any_of, call, cast, if_, literal, try_cast
+from shopsmart_etl._core.sql import all_of, any_of, cast, if_, try_cast
+from shopsmart_etl._core.text_casts import Formats, can_parse, parse_text
 
 # The maximum number of decimal digits of each integer type.
 _DIGITS: dict[type[DataType], int] = {ByteType: 3, ShortType: 5, IntegerType: 10, LongType: 19}
@@ -44,13 +45,6 @@ class Cast(NamedTuple):
     mismatch: str | None
 
 
-class Formats(NamedTuple):
-    """Datetime patterns of Spark, with which text is parsed as dates and timestamps."""
-
-    date: Sequence[str]
-    timestamp: Sequence[str]
-
-
 def find_cast(sql: str, source: DataType, target: DataType, formats: Formats) -> Cast | None:
     """Write a lossless cast between two types.
 
@@ -64,7 +58,10 @@ def find_cast(sql: str, source: DataType, target: DataType, formats: Formats) ->
         The cast, or None if there is no lossless cast between the types.
     """
     if isinstance(source, StringType):
-        return _parse_text(sql, target, formats)
+        if isinstance(target, BinaryType) or not can_parse(target):
+            return None
+        value = parse_text(sql, target, formats)
+        return Cast(value, all_of([f"{sql} IS NOT NULL", f"{value} IS NULL"]))
     if _is_widening(source, target):
         return Cast(cast(sql, target), None)
     if _is_number(source) and _is_number(target):
@@ -76,31 +73,6 @@ def find_cast(sql: str, source: DataType, target: DataType, formats: Formats) ->
     if isinstance(source, (TimestampType, TimestampNTZType)) and isinstance(target, DateType):
         return _round_trip(sql, target, source)
     return None
-
-
-def _parse_text(sql: str, target: DataType, formats: Formats) -> Cast | None:
-    if isinstance(target, StringType):
-        return Cast(cast(sql, target), None)
-    value = try_cast(sql, target)
-    if isinstance(target, DecimalType):
-        # Spark rounds numbers that have more decimals than the type.
-        value = if_(f"{sql} RLIKE '^ *[+-]?[0-9]*[.]?[0-9]{{0,{target.scale}}}0* *$'", value)
-    elif isinstance(target, _FLOATING):
-        # Spark reads numbers that are too large as infinity.
-        overflows = all_of([f"{call('abs', value)} = double('Infinity')", f"{sql} RLIKE '[0-9]'"])
-        value = if_(overflows, "NULL", value)
-    elif isinstance(target, DateType):
-        value = _first_match(sql, target, formats.date)
-    elif isinstance(target, TimestampType):
-        value = _first_match(sql, target, formats.timestamp)
-    elif not (_is_number(target) or isinstance(target, BooleanType)):
-        return None
-    return Cast(value, all_of([f"{sql} IS NOT NULL", f"{value} IS NULL"]))
-
-
-def _first_match(sql: str, target: DataType, formats: Iterable[str]) -> str:
-    parsed = (cast(call("try_to_timestamp", sql, literal(pattern)), target) for pattern in formats)
-    return call("coalesce", *parsed, "NULL")
 
 
 def _round_trip(sql: str, target: DataType, compared: DataType, in_range: str | None = None) -> Cast:

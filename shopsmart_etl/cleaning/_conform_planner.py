@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructField, StructType
 
-from shopsmart_etl._core.casts import Formats, find_cast
+from shopsmart_etl._core.casts import find_cast
 from shopsmart_etl._core.frame import Frame, replace_name
 from shopsmart_etl._core.spark_errors import fail_sql
 from shopsmart_etl._core.sql import (
@@ -25,6 +25,7 @@ from shopsmart_etl._core.sql import (
     type_sql,
     type_text,
 )
+from shopsmart_etl._core.text_casts import Formats
 from shopsmart_etl.errors import nearest
 
 

@@ -8,16 +8,15 @@ from typing import Literal
 from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from shopsmart_etl._core._sail import refuse_on_sail
-from shopsmart_etl._core.casts import Formats
-from shopsmart_etl._core.checks import check_choice, check_column, check_schema, check_texts
+from shopsmart_etl._core.checks import check_choice, check_column, check_schema
 from shopsmart_etl._core.frame import Frame, Output, Plan
 from shopsmart_etl._core.sql import call, cast, if_, lambda_, literal, path_text
 from shopsmart_etl._core.step import Planner, step
+from shopsmart_etl._core.text_casts import EPOCH_UNITS, ISO_8601, Formats, check_formats
 from shopsmart_etl.cleaning._conform_planner import ConformedFields, ConformPlanner
 from shopsmart_etl.errors import SchemaDriftError
 
-_ISO_DATES = ("yyyy-MM-dd",)
-_ISO_TIMESTAMPS = ("yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][XXX]", "yyyy-MM-dd HH:mm:ss[.SSSSSS][XXX]")
+_ISO = (ISO_8601,)
 
 
 @step
@@ -27,8 +26,8 @@ def conform(
     on_missing: Literal["error", "null"] = "error",
     on_extra: Literal["error", "drop", "keep", "rescue"] = "error",
     on_mismatch: Literal["error", "null"] = "error",
-    date_formats: Sequence[str] = _ISO_DATES,
-    timestamp_formats: Sequence[str] = _ISO_TIMESTAMPS,
+    date_formats: Sequence[str] = _ISO,
+    timestamp_formats: Sequence[str] = _ISO,
     mismatched_column: str = "_mismatched",
     rescued_column: str = "_rescued",
 ) -> Planner:
@@ -48,8 +47,13 @@ def conform(
         on_mismatch: What to do about mismatches. ``"error"`` raises an error where the types have no lossless cast, and
             fails the job at other mismatches. ``"null"`` replaces the value by null and adds its path to
             ``mismatched_column``; with ``on_extra="rescue"`` the value is kept in the JSON.
-        date_formats: The formats of dates in text, in Spark's datetime patterns; the first that matches is used.
-        timestamp_formats: The formats of timestamps. One without an offset is in the session's time zone.
+        date_formats: The formats of dates in text: ``"iso8601"`` (``2026-01-31``) or Spark's datetime patterns; the
+            first that matches is used. Text with a time of day is no date.
+        timestamp_formats: The formats of timestamps: ``"iso8601"`` (``2026-01-31T10:00``, with ``T`` or a space,
+            seconds, at most six decimals and an offset where they are needed), Spark's datetime patterns, or
+            ``"epoch_seconds"``, ``"epoch_millis"``, ``"epoch_micros"``, ``"epoch_nanos"``. Text without an offset is in
+            the session's time zone; a time that a change to summer time leaves out is a mismatch, and of one that
+            occurs twice, the earlier is used.
         mismatched_column: With ``on_mismatch="null"``, the name of the column with the paths of mismatches, an array
             of strings that is never null. ``keep_valid`` and ``quarantine`` can read it.
         rescued_column: With ``on_extra="rescue"``, the name of the column with the rescued values, as JSON text of the
@@ -88,10 +92,9 @@ def conform(
     check_choice("on_missing", on_missing, ("error", "null"))
     check_choice("on_extra", on_extra, ("error", "drop", "keep", "rescue"))
     check_choice("on_mismatch", on_mismatch, ("error", "null"))
-    expected = "a sequence of Spark's datetime patterns, such as ['yyyy-MM-dd', 'dd/MM/yyyy']"
     formats = Formats(
-        check_texts("date_formats", date_formats, expected=expected),
-        check_texts("timestamp_formats", timestamp_formats, expected=expected),
+        check_formats("date_formats", date_formats),
+        check_formats("timestamp_formats", timestamp_formats, names=list(EPOCH_UNITS)),
     )
     check_column("mismatched_column", mismatched_column)
     check_column("rescued_column", rescued_column)
