@@ -38,7 +38,7 @@ def run(spark: SparkSession, source: str, output: str, records: str | None = Non
     audit = etl.Audit()  # counts in the jobs that run anyway
     quarantine = etl.pipeline(audit.count("quarantined"), etl.write_table(f"{output}/quarantine"))
     silver = (
-        etl.read_json_payloads(spark, source, schema=ORDER, records=records)
+        etl.read_json_payloads(spark, source, schema=ORDER, record_path=records)
         .transform(etl.pipeline(audit.count("bronze"), etl.flag_violations(READABLE), audit.violations(READABLE)))
         .transform(etl.quarantine(into=quarantine))
         .drop("_corrupt_record")

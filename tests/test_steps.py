@@ -96,6 +96,15 @@ def wrong_calls(
     function = FUNCTIONS[name]
     signature, hints = inspect.signature(function), typing.get_type_hints(function)
     for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:  # a TypedDict of options
+            (options,) = typing.get_args(hints[parameter.name])
+            for option, hint in typing.get_type_hints(options).items():
+                yield from (
+                    (option, value, partial(function, *args, **{**kwargs, option: value}))
+                    for value in WRONG
+                    if not fits(value, hint)
+                )
+            continue
         for value in WRONG:
             if fits(value, hints[parameter.name]):
                 continue

@@ -51,7 +51,7 @@ def find_field(frame: Frame, column: str) -> FieldLocation:
         ColumnTypeError: The path contains a type other than a struct or an array of structs.
         ColumnClashError: A field of the path has a sibling with the same name in the session.
     """
-    schema, path = frame.schema, _path(column)
+    schema, path = frame.schema, split_path(column)
     try:
         index = frame.index(column)
     except ColumnNotFoundError:
@@ -204,7 +204,7 @@ def _struct(data_type: DataType) -> StructType | None:
     return data_type if isinstance(data_type, StructType) else None
 
 
-def _path(text: str) -> list[str]:
+def split_path(text: str) -> list[str]:
     """Split a dotted path into names; text that is not a valid path is a single name."""
     names = [quoted.replace("``", "`") or plain for quoted, plain in _NAME.findall(text)]
     return names if ".".join(match.group() for match in _NAME.finditer(text)) == text else [text]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pyspark.errors import AnalysisException, ParseException, PySparkTypeError
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
@@ -24,8 +26,11 @@ def parse_schema(spark: SparkSession, argument: str, schema: str) -> StructType:
     """Parse DDL text.
 
     Raises:
-        InvalidArgumentError: The text is not valid DDL.
+        InvalidArgumentError: The text is not valid DDL, or has CHAR or VARCHAR columns.
     """
+    # DataFrames do not have these types: Spark drops them, or fails with an internal error.
+    if re.search(r"\b(var)?char\s*\(", re.sub("`[^`]*`|'[^']*'", "", schema), re.IGNORECASE):
+        raise InvalidArgumentError(argument, expected="STRING in place of CHAR and VARCHAR", got=schema)
     try:
         return spark.createDataFrame([], schema).schema
     except (ParseException, PySparkTypeError) as error:

@@ -223,10 +223,10 @@ def translate_read_errors(path: str) -> Iterator[None]:
 
 
 def _translated_read_error(path: str, error: Exception) -> ShopSmartError | None:
-    if has_condition(error, "PATH_NOT_FOUND"):
-        return _path_not_found(path, error)
-    if has_no_files(error):
-        return no_file_found(path)
+    if has_condition(error, "PATH_NOT_FOUND") or has_no_files(error):
+        return _path_not_found(path, error) if has_condition(error, "PATH_NOT_FOUND") else no_file_found(path)
+    if "java.net.URISyntaxException" in str(error) or "No FileSystem for scheme" in str(error):
+        return SourceNotFoundError(path, f"Spark cannot open such a path: {error_summary(error)}")
     if has_condition(error, "INVALID_PARAMETER_VALUE.CHARSET"):
         return InvalidArgumentError(
             "encoding",
@@ -236,9 +236,8 @@ def _translated_read_error(path: str, error: Exception) -> ShopSmartError | None
         )
     if has_condition(error, "FAILED_READ_FILE"):
         return _unreadable_file(repr(path), error)
-    if reason := refused_row_reason(error):
-        return RowRefusedError(reason)
-    return None
+    reason = refused_row_reason(error)
+    return RowRefusedError(reason) if reason else None
 
 
 def _unreadable_file(what: str, error: Exception) -> SourceError:

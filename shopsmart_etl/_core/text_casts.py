@@ -56,11 +56,13 @@ class Formats(NamedTuple):
         date: ``"iso8601"`` or Spark's datetime patterns, of which the first that matches is used.
         timestamp: The same, and the units of ``EPOCH_UNITS``.
         decimal_mark: The mark between a number's whole part and its decimals.
+        rounds: Whether to round numbers with more decimals than a decimal type, half up.
     """
 
     date: Sequence[str] = (ISO_8601,)
     timestamp: Sequence[str] = (ISO_8601,)
     decimal_mark: str = "."
+    rounds: bool = False
 
 
 def check_formats(argument: str, formats: object, *, names: Sequence[str] = ()) -> list[str]:
@@ -114,15 +116,15 @@ def parse_text(sql: str, target: DataType, formats: Formats) -> str:
         return call("coalesce", *(_parse_date(sql, target, one) for one in formats.date), "NULL")
     if isinstance(target, _TIMESTAMPS):
         return call("coalesce", *(_parse_timestamp(sql, target, one) for one in formats.timestamp), "NULL")
-    return _parse_number(sql, target, formats.decimal_mark)
+    return _parse_number(sql, target, formats)
 
 
-def _parse_number(sql: str, target: DataType, decimal_mark: str) -> str:
-    if decimal_mark != ".":
+def _parse_number(sql: str, target: DataType, formats: Formats) -> str:
+    if formats.decimal_mark != ".":
         # A point is no decimal mark then, and a group separator is never read.
-        sql = f"translate({sql}, '.{decimal_mark}', '{decimal_mark}.')"
+        sql = f"translate({sql}, '.{formats.decimal_mark}', '{formats.decimal_mark}.')"
     if isinstance(target, DecimalType):
-        return _parse_decimal(sql, target)
+        return _parse_decimal(sql, target, rounds=formats.rounds)
     return _parse_double(sql, target) if isinstance(target, (FloatType, DoubleType)) else _parse_integer(sql, target)
 
 
@@ -132,7 +134,10 @@ def _parse_integer(sql: str, target: DataType) -> str:
     return if_(f"{sql} RLIKE '^ *[+-]?[0-9]+ *$'", try_cast(sql, target), whole)
 
 
-def _parse_decimal(sql: str, target: DecimalType) -> str:
+def _parse_decimal(sql: str, target: DecimalType, *, rounds: bool = False) -> str:
+    if rounds:
+        form = f"{sql} RLIKE '^ *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{{1,2}})? *$'"
+        return if_(form, try_cast(sql, target))
     # Not more decimals than the type has, which Spark would round.
     plain = f"{sql} RLIKE '^ *[+-]?([0-9]+[.]?[0-9]{{0,{target.scale}}}0*|[.][0-9]{{1,{max(target.scale, 1)}}}0*) *$'"
     value = try_cast(sql, target)
@@ -179,7 +184,10 @@ def _parse_timestamp(sql: str, target: DataType, pattern: str) -> str:
     value = try_cast(sql, target)
     # Spark moves a time that a change to summer time leaves out.
     exists = f"{cast(value, TimestampNTZType())} = {try_cast(sql, TimestampNTZType())}"
-    return if_(local, if_(exists, value), if_(f"{sql} RLIKE '^ *{_DATE}[T ]{_TIME} ?{_OFFSET} *$'", value))
+    # Spark takes no offset after minutes.
+    seconds = f"regexp_replace({sql}, '([T ][0-9]{{2}}:[0-9]{{2}}) ?(Z|[+-])', '$1:00$2')"
+    with_offset = if_(f"{sql} RLIKE '^ *{_DATE}[T ]{_TIME} ?{_OFFSET} *$'", try_cast(seconds, target))
+    return if_(local, if_(exists, value), with_offset)
 
 
 def _parse_epoch(sql: str, units: int) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from uuid import uuid4
+import json
+from collections.abc import Callable, Sequence
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, IntegerType, StringType, StructField, StructType
+
+from shopsmart_etl.io._json_types import parsed_type
 
 _LONGEST = 2**31 - 1
 _BYTE_ORDER_MARK = "\ufeff"  # at the start of a file
@@ -20,10 +22,16 @@ _PART = r'(?s)\\.|["\[\]{},\\]|[^"\\\[\]{},]+'
 # Single quotes and NaN, which JSON does not have.
 _STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 _MEMBER = rf'(?s)^"([^"\\]*)"[{_SPACE}]*:[{_SPACE}]*(.*)$'
+_STRING = r'"(?:[^"\\]++|\\.)*+"'
+# The end of a document before the beginning of another, outside of strings: nowhere inside a valid document.
+_TO_NEXT = rf'(?s)\G((?:[^"}}]++|{_STRING}|\}}(?!\s*+\{{))*+)\}}\s*+\{{'
+_HAS_NEXT = r"\}\s*\{"
+# Not allowed in JSON, and in JSON text sequences (RFC 7464) what separates documents.
+_SEPARATOR = "\u001e"
 
 
 class JsonDocuments:
-    """Parses text into documents and the text of those that do not fit the schema.
+    """Parses text into documents, and splits text into those of documents.
 
     Spark's parser stops after the first value, ignores fields that the schema lacks, and may return part of a value
     that is not valid JSON. The text is therefore parsed inside an array that ends with a guard, whose name no file can
@@ -33,55 +41,72 @@ class JsonDocuments:
         type: The type of a document: the schema's fields, then one for the guard, which is always null.
     """
 
-    def __init__(self, schema: StructType, records: str | None) -> None:
-        """Take the fields of a document and, for envelopes, the name of the field with the documents."""
-        self._guard = uuid4().hex
-        guard = StructField(self._guard, IntegerType())
-        self.type = StructType([*schema, guard])
-        self._records = records
-        self._value = self.type if records is None else StructType([StructField(records, ArrayType(self.type)), guard])
+    def __init__(self, schema: StructType, path: Sequence[str], envelope: StructType | None, *, mark: str) -> None:
+        """Take the fields of a document and, for envelopes, the path of the documents and the fields to keep."""
+        self._guard, self._path, self._envelope = mark, path, envelope
+        guard = StructField(mark, IntegerType())
+        self.type = StructType([*_parsed(schema).fields, guard])
+        self._value = self.type
+        if path:
+            fields = _parsed(envelope).fields if envelope else []
+            self._value = StructType([*_with_documents(fields, path, ArrayType(self.type)), guard])
 
     def parse(self, text: Column) -> Column:
         """Parse text as one value, or as an array of values."""
         marked = F.startswith(text, F.lit(_BYTE_ORDER_MARK))
         bare = F.when(marked, F.substring(text, 2, _LONGEST)).otherwise(text)
-        return self._parse(F.when(_is_array(text), bare).otherwise(_in_brackets(bare)), self._value)
+        return self._parse(F.when(is_array(text), bare).otherwise(_in_brackets(bare)), self._value)
 
     def found(self, parsed: Column) -> Column:
         """Return the documents of parsed text as an array; null unless all of the text is valid and fits the schema."""
         documents = self._values(parsed)
-        if self._records is not None:
-            inside = F.transform(documents, lambda one: one.getField(self._records))
-            documents = F.flatten(inside)  # null where one of them is
+        if self._path:
+            # Null where one of them is.
+            documents = F.flatten(F.transform(documents, self._in_envelope))
         return F.when(self._is_complete(parsed) & ~F.exists(documents, lambda one: one.isNull()), documents)
 
-    def repair(self, text: Column) -> Column:
-        """Return an array of structs, ``document`` and ``corrupt``, for text that does not parse as a whole.
+    def envelopes(self, parsed: Column) -> Column:
+        """Return the envelope of each document of parsed text, as an array of structs."""
+        assert self._envelope is not None  # noqa: S101 - narrows the type
+        fields = self._envelope.fields
 
-        Each document that can be separated is parsed by itself. Where none can, there is one null document, and all of
-        the text is corrupt.
+        def each(value: Column) -> Column:
+            kept = F.struct(*(_without_guard(value[one.name], one).alias(one.name) for one in fields))
+            return F.array_repeat(kept, F.size(self._in_envelope(value)))
+
+        return F.flatten(F.transform(self._values(parsed), each))
+
+    def texts(self, text: Column) -> Column:
+        """Return the text of each document and of its envelope, as an array of structs.
+
+        Where the documents cannot be separated, there is one, which is all of the text.
         """
         bare = _bare(text)
-        texts = F.when(_is_array(text), _split(bare)) if self._records is None else self._in_envelopes(bare)
-        each = F.transform(texts, lambda one: self._repair_one(one, one))
-        if self._records is None:
-            each = F.when(~_is_array(text), F.array(self._repair_one(bare, text))).otherwise(each)
-        nothing = F.struct(F.lit(None).cast(self.type).alias("document"), text.alias("corrupt"))
-        return F.coalesce(each, F.array(nothing))
+        nothing = F.lit(None).cast("string").alias("envelope")
 
-    def _repair_one(self, text: Column, shown: Column) -> Column:
-        def repaired(both: Column) -> Column:
-            typed, plain = both["typed"], both["plain"]
-            values = self._values(typed)
-            document = F.get(values, F.lit(0))
-            alone = (F.size(values) == 1) & (F.size(self._values(plain)) == 1)
-            # Parsed as text, a value of another type than the schema's is no fault: part of the document was read.
-            valid = self._is_complete(plain, as_text=True) & alone
-            whole = F.coalesce(self._is_complete(typed) & valid & document.isNotNull(), F.expr("false"))
-            return F.struct(F.when(valid, document).alias("document"), F.when(~whole, shown).alias("corrupt"))
+        def alone(one: Column) -> Column:
+            return F.struct(one.alias("text"), nothing)
 
-        typed, plain = (self._parse(_in_brackets(text), of) for of in (self.type, StringType()))
-        return _let(F.struct(typed.alias("typed"), plain.alias("plain")), repaired)
+        values = F.when(is_array(text), _split(bare)).when(text.rlike(_HAS_NEXT), _concatenated(bare))
+        if not self._path:
+            each = F.transform(values, alone)
+        else:
+            # One page that is damaged does not affect those before and after it in a file of several.
+            inside = F.transform(values, self._in_pages)
+            kept = F.transform(values, lambda one: F.coalesce(self._in_pages(one), F.array(alone(one))))
+            each = F.flatten(F.when(is_array(text) | (F.size(values) == 1), inside).otherwise(kept))
+            each = F.when(values.isNull(), self._in_pages(bare)).otherwise(each)
+        return F.coalesce(each, F.array(alone(text)))
+
+    def is_valid(self, text: Column) -> Column:
+        """Return whether text is one valid JSON value; never null."""
+        plain = self._parse(_in_brackets(text), StringType())
+        return _let(plain, lambda one: self._is_complete(one, as_text=True) & (F.size(self._values(one)) == 1))
+
+    def _in_envelope(self, value: Column) -> Column:
+        for name in self._path:
+            value = value[name]
+        return value
 
     def _parse(self, array: Column, of: DataType) -> Column:
         guarded = F.concat(F.lit(f'{{"{self._guard}":['), array, F.lit(f",[{self._guard_text}]]}}"))
@@ -103,30 +128,98 @@ class JsonDocuments:
         guarded = last == self._guard_text if as_text else last[self._guard] == 1
         return F.coalesce(parsed["bad"].isNull() & (F.size(arrays) == 2) & guarded, F.expr("false"))  # noqa: PLR2004
 
-    def _in_envelopes(self, text: Column) -> Column:
-        """Split envelopes into the text of their documents; null where the rest of one is not valid either."""
-        envelopes = F.when(_is_array(text), _split(text)).otherwise(F.array(text))
-        return F.flatten(F.transform(envelopes, lambda one: _let(_split(one), self._in_members)))
+    def _in_pages(self, text: Column) -> Column:
+        """Split an envelope into its documents and the rest; null where the rest is not valid."""
 
-    def _in_members(self, members: Column) -> Column:
-        def has_documents(member: Column) -> Column:
-            return F.regexp_extract(member, _MEMBER, 1) == F.lit(self._records)
+        def documents(split: Column) -> Column:
+            each = F.transform(split["texts"], lambda one: F.struct(one.alias("text"), split["rest"].alias("envelope")))
+            return F.when(self.is_valid(split["rest"]), each)
 
-        def value(member: Column) -> Column:
-            return F.regexp_extract(member, _MEMBER, 2)
-
-        # Without its documents, an envelope has to be valid JSON.
-        others = F.transform(members, lambda one: F.when(has_documents(one), F.lit('"":[]')).otherwise(one))
-        rest = F.concat(F.lit("{"), F.array_join(others, ","), F.lit("}"))
-        valid = self._is_complete(self._parse(_in_brackets(rest), StringType()), as_text=True)
-        with_documents = F.filter(members, has_documents)
-        documents = value(F.get(with_documents, F.lit(0)))
-        separable = valid & (F.size(with_documents) == 1) & F.startswith(documents, F.lit("["))
-        return F.when(separable, _split(documents))
+        return _let(_in_members(text, self._path), documents)
 
 
-def _is_array(text: Column) -> Column:
+def is_array(text: Column) -> Column:
+    """Return whether text begins as a JSON array does."""
     return ~F.startswith(text, F.lit("{")) & text.rlike(rf"{BLANK}\[")
+
+
+def null_markers_pattern(markers: Sequence[str]) -> str:
+    """Return a regular expression of the strings that mean null, each after the sign in front of it."""
+    texts = "|".join(_escaped(json.dumps(marker, ensure_ascii=False)) for marker in markers)
+    return rf"([:\[,]\s*+)(?:{texts})(?=\s*+[,}}\]])"
+
+
+def _escaped(text: str) -> str:
+    return "".join(sign if sign.isalnum() else f"\\{sign}" if sign.isascii() else sign for sign in text)
+
+
+def _parsed(schema: StructType) -> StructType:
+    parsed = parsed_type(schema)
+    assert isinstance(parsed, StructType)  # noqa: S101 - narrows the type
+    return parsed
+
+
+def _with_documents(fields: Sequence[StructField], path: Sequence[str], documents: ArrayType) -> list[StructField]:
+    """Add the field of the documents to the fields of an envelope."""
+    name, *rest = path
+    own = next((one.dataType for one in fields if one.name == name), None)
+    inner = own.fields if isinstance(own, StructType) else []
+    added = StructType(_with_documents(inner, rest, documents)) if rest else documents
+    return [*(one for one in fields if one.name != name), StructField(name, added)]
+
+
+def _without_guard(value: Column, field: StructField) -> Column:
+    """Leave the documents out of a struct of the envelope."""
+    if not isinstance(field.dataType, StructType):
+        return value
+    fields = (_without_guard(value[one.name], one).alias(one.name) for one in field.dataType.fields)
+    return F.when(value.isNotNull(), F.struct(*fields))
+
+
+def _in_members(text: Column, path: Sequence[str]) -> Column:
+    """Split a JSON object into the texts of the documents at a path, and its own text without them."""
+    name, *rest = path
+
+    def is_named(member: Column) -> Column:
+        return F.regexp_extract(member, _MEMBER, 1) == F.lit(name)
+
+    def split(members: Column) -> Column:
+        others = F.filter(members, lambda one: ~is_named(one))
+        named = F.filter(members, is_named)
+        value = F.when(F.size(named) == 1, F.regexp_extract(F.get(named, F.lit(0)), _MEMBER, 2))
+
+        def joined(inner: Column, texts: Column) -> Column:
+            member = F.concat(F.lit(f"{json.dumps(name)}:"), inner)
+            whole = F.concat(F.lit("{"), F.array_join(F.concat(others, F.array(member)), ","), F.lit("}"))
+            return F.struct(texts.alias("texts"), whole.alias("rest"))
+
+        if rest:
+            return _let(_in_members(value, rest), lambda inner: joined(inner["rest"], inner["texts"]))
+        # A path that is sometimes one document and sometimes an array of them.
+        texts = F.when(F.startswith(value, F.lit("[")), _split(value)).when(
+            F.startswith(value, F.lit("{")), F.array(value)
+        )
+        return joined(F.lit("[]"), texts)
+
+    is_object = F.startswith(text, F.lit("{"))
+    return _let(F.when(is_object, _split(text)), split)
+
+
+def _concatenated(text: Column) -> Column:
+    """Split text at the ends of its documents; null where one before the last is not balanced."""
+
+    def is_balanced(one: Column) -> Column:
+        signs = F.regexp_replace(one, rf"(?s){_STRING}", "")
+        opening, closing = (F.length(F.replace(signs, F.lit(sign), F.lit(""))) for sign in "{}")
+        return opening == closing
+
+    pieces = F.split(F.regexp_replace(text, _TO_NEXT, f"$1}}{_SEPARATOR}{{"), _SEPARATOR)
+
+    def checked(pieces: Column) -> Column:
+        first = F.slice(pieces, F.lit(1), F.size(pieces) - 1)
+        return F.when(F.forall(first, is_balanced), F.transform(pieces, _bare))
+
+    return _let(pieces, checked)
 
 
 def _in_brackets(text: Column) -> Column:

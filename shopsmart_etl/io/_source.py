@@ -1,64 +1,45 @@
-"""What the readers share: arguments, schemas, files that exist, and the file of each row."""
+"""What the readers share: files that exist, folders that become columns, and the file of each row."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.readwriter import DataStreamReader
-from pyspark.sql.types import StructType
+from pyspark.sql.types import DataType, StringType, StructField, StructType
 
 from shopsmart_etl._core._sail import refuse_on_sail
-from shopsmart_etl._core.checks import check_flag, check_path, check_schema, check_session, check_text
+from shopsmart_etl._core.checks import check_flag, check_path, check_schema, check_session
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.session import path_exists
 from shopsmart_etl._core.spark_errors import no_file_found, translate_read_errors
-from shopsmart_etl._core.sql import quote
-from shopsmart_etl.errors import InvalidArgumentError, SourceNotFoundError, UnsupportedError
+from shopsmart_etl._core.sql import literal, quote
+from shopsmart_etl.errors import InvalidArgumentError, SourceError, SourceNotFoundError, UnsupportedError
+from shopsmart_etl.io.read_options import ReadSettings
 
-# Fields in a CSV line. Spark's default of 20,480 fails the job at a line with more; each file that is read takes
+# Fields in a CSV header. Spark's default of 20,480 fails the job at a line with more; each file that is read takes
 # memory for as many, 8 bytes each.
 MAX_FIELDS: Final = 100_000
+_MAX_SHOWN = 3
 
 
-class AddedColumns(NamedTuple):
-    """The names of the columns that a reader adds to those of the schema.
+class Folders(NamedTuple):
+    """The folders named ``key=value`` below a path.
 
     Attributes:
-        corrupt_record_column: Keeps what could not be read.
-        file_path_column: The file that a row came from; None leaves it out.
-        file_modified_column: When that file was last changed; None leaves it out.
+        names: Their keys, each the name of a column.
     """
 
-    corrupt_record_column: str
-    file_path_column: str | None
-    file_modified_column: str | None
+    names: list[str]
 
     @property
-    def names(self) -> list[str]:
-        """The columns that are added, in their order."""
-        return [name for name in self if name is not None]
-
-    def origin(self, df: DataFrame) -> list[Column]:
-        """Return the columns that Spark knows of a row's file; their names are those of its metadata."""
-        fields = {"file_path": self.file_path_column, "file_modification_time": self.file_modified_column}
-        return [_metadata(df)[field].alias(f"_{field}") for field, name in fields.items() if name is not None]
-
-
-def check_added_columns(**names: str | None) -> AddedColumns:
-    """Check the names of the columns that a reader adds; all but that of corrupt records may be None.
-
-    Raises:
-        InvalidArgumentError: One is no name.
-    """
-    added = AddedColumns(**names)  # type: ignore[arg-type]
-    check_text("corrupt_record_column", added.corrupt_record_column, expected="the name of a column")
-    for argument in ("file_path_column", "file_modified_column"):
-        if names[argument] is not None:
-            check_text(argument, names[argument], expected="the name of a column, or None")
-    return added
+    def fields(self) -> list[StructField]:
+        """Their columns, as text: Spark would read ``007`` as 7."""
+        return [StructField(name, StringType()) for name in self.names]
 
 
 def check_source(spark: object, path: object, **flags: object) -> str:
@@ -73,17 +54,25 @@ def check_source(spark: object, path: object, **flags: object) -> str:
     return check_path("path", path, expected="a path or a glob: a string or a pathlib.Path")
 
 
-def _metadata(df: DataFrame) -> Column:
-    """Return what Spark knows of each row's file, whether the files have a column of that name or not."""
-    if hasattr(df, "metadataColumn"):
-        return df.metadataColumn("_metadata")
-    # In Spark 3.5 a column hides it.
-    if "_metadata" in (name.lower() for name in df.columns):
-        raise UnsupportedError(
-            "before Spark 4 a column named '_metadata' hides which file a row is from; "
-            "rename it in the files, or read with file_path_column=None and file_modified_column=None"
-        )
-    return F.col("_metadata")
+def check_encoding(encoding: str, *, multiline: bool) -> None:
+    """Refuse a character set whose lines Spark splits in the middle of a character.
+
+    Raises:
+        InvalidArgumentError: It is UTF-16 or UTF-32, and the files are to be read by the line.
+    """
+    if not multiline and re.search("UTF.?(16|32)", encoding, re.IGNORECASE):
+        raise InvalidArgumentError("encoding", expected="multiline=True with UTF-16 and UTF-32", got=encoding)
+
+
+def check_charset(spark: SparkSession, settings: ReadSettings) -> None:
+    """Refuse a character set that the session does not support; for UTF-8, without asking it.
+
+    Raises:
+        InvalidArgumentError: Spark does not support it.
+    """
+    if not settings.is_utf8:
+        with translate_read_errors(""):
+            spark.sql(f"SELECT decode(X'00000041', {literal(settings.encoding)})").collect()
 
 
 def refuse_sail(spark: SparkSession, reader: str) -> None:
@@ -100,7 +89,7 @@ def refuse_sail(spark: SparkSession, reader: str) -> None:
     )
 
 
-def read_schema(spark: SparkSession, schema: StructType | str, added: AddedColumns) -> StructType:
+def read_schema(spark: SparkSession, schema: StructType | str, settings: ReadSettings) -> StructType:
     """Return the schema of files, which may be DDL.
 
     Raises:
@@ -108,22 +97,70 @@ def read_schema(spark: SparkSession, schema: StructType | str, added: AddedColum
         ColumnClashError: A column of it has the name of one that the reader adds.
     """
     columns = Frame(StructType(), session=spark).as_schema("schema", check_schema("schema", schema))
+    added = settings.added_columns
     own = [(name, f"the schema's column {quote(name)}") for name in columns.names]
-    others = [(name, f"the {argument}") for argument, name in added._asdict().items() if name is not None]
-    hint = f"Leave it out of the schema, or give another {', '.join(f'{name}=' for name in added._fields)}"
+    others = [(name, f"the {argument}") for argument, name in added.items()]
+    hint = f"Leave it out of the schema, or give another {', '.join(f'{name}=' for name in added)}"
     Frame(columns, session=spark).check_clashes([*own, *others], hint=hint)
     return columns
 
 
-def check_encoding(encoding: object, *, multiline: bool) -> None:
-    """Refuse a character set whose lines Spark splits in the middle of a character.
+def check_types(schema: StructType, supports: Iterable[type[DataType]]) -> None:
+    """Refuse types that a reader does not convert text to.
 
     Raises:
-        InvalidArgumentError: It is UTF-16 or UTF-32, and the files are to be read by the line.
+        UnsupportedError: A column has another type.
     """
-    text = check_text("encoding", encoding, expected="the name of a character set, such as 'UTF-8'")
-    if not multiline and re.search("UTF.?(16|32)", text, re.IGNORECASE):
-        raise InvalidArgumentError("encoding", expected="multiline=True with UTF-16 and UTF-32", got=encoding)
+    supported = tuple(supports)
+    for field in schema.fields:
+        if not isinstance(field.dataType, supported) or field.dataType.typeName() in {"char", "varchar"}:
+            raise UnsupportedError(
+                f"column {field.name!r}: {field.dataType.simpleString()} is not supported; read it as STRING, and cast "
+                "it or check its length in a second step"
+            )
+
+
+def find_folders(spark: SparkSession, path: str, *, stream: bool) -> Folders:
+    """Find the folders named ``key=value``, and refuse files that Spark would leave out.
+
+    Raises:
+        SourceNotFoundError: The path does not exist, or has no file.
+        SourceError: There are files in and beside such folders, or a name that Spark cannot open.
+    """
+    plain = spark.read.format("text").option("wholetext", value=True)
+    try:
+        raw = load(spark, plain, path)
+    except SourceNotFoundError:
+        if stream and path_exists(spark, path):
+            return Folders([])
+        raise
+    files, names = set(raw.inputFiles()), raw.columns[1:]
+    _refuse_colons(path, files)
+    if left_out := sorted(file for file in files if not set(map(str.lower, names)) <= _folder_keys(file)):
+        keys = ", ".join(f"{name}=" for name in names)
+        raise SourceError(
+            f"{path!r} has folders named {keys} and files beside them, which Spark would not read: "
+            f"{_listed(left_out)}. Move these files into a folder such as {names[0]}=unknown, or read them by "
+            "themselves"
+        )
+    return Folders(names)
+
+
+def _refuse_colons(path: str, files: Iterable[str]) -> None:
+    # Hadoop takes the part before a colon for a scheme, and fails when it opens the file.
+    if wrong := sorted(file for file in files if file.startswith("file:") and ":" in unquote(file).rpartition("/")[2]):
+        raise SourceError(f"{path!r}: Spark cannot open a local file with ':' in its name: {_listed(wrong)}. Rename it")
+
+
+def _folder_keys(file: str) -> set[str]:
+    folders = file.split("/")[:-1]
+    # Spark escapes signs in the names of folders, and the file's URI escapes them again.
+    return {unquote(unquote(folder.partition("=")[0])).lower() for folder in folders if "=" in folder}
+
+
+def _listed(files: list[str]) -> str:
+    more = len(files) - _MAX_SHOWN
+    return ", ".join(map(repr, map(unquote, files[:_MAX_SHOWN]))) + (f", ... ({more} more)" if more > 0 else "")
 
 
 def load(spark: SparkSession, reader: DataFrameReader | DataStreamReader, path: str) -> DataFrame:
@@ -141,11 +178,46 @@ def load(spark: SparkSession, reader: DataFrameReader | DataStreamReader, path: 
         SourceError: A file cannot be read.
         InvalidArgumentError: Spark does not know the encoding.
     """
-    if not path_exists(spark, path):
-        raise SourceNotFoundError(path, "there is no such file or folder")
     with translate_read_errors(path):
+        if not path_exists(spark, path):
+            raise SourceNotFoundError(path, "there is no such file or folder")
         raw = reader.load(path)
         has_files = raw.isStreaming or bool(raw.inputFiles())
     if not has_files:
         raise no_file_found(path)
     return raw
+
+
+def origin(df: DataFrame, settings: ReadSettings) -> list[Column]:
+    """Return the columns for the file of each row, unnamed."""
+    columns = []
+    if settings.file_path_column is not None:
+        # A URI, in which a space is %20.
+        path = _metadata(df)["file_path"]
+        decoded = F.url_decode(F.replace(path, F.lit("+"), F.lit("%2B")))
+        columns.append(F.when(F.contains(path, F.lit("%")), decoded).otherwise(path))
+    if settings.file_modified_column is not None:
+        columns.append(_metadata(df)["file_modification_time"])
+    return columns
+
+
+def _metadata(df: DataFrame) -> Column:
+    """Return what Spark knows of each row's file, whether the files have a column of that name or not."""
+    if hasattr(df, "metadataColumn"):
+        return df.metadataColumn("_metadata")
+    # In Spark 3.5 a column hides it.
+    if "_metadata" in (name.lower() for name in df.columns):
+        raise UnsupportedError(
+            "before Spark 4 a column named '_metadata' hides which file a row is from; "
+            "rename it in the files, or read with file_path_column=None and file_modified_column=None"
+        )
+    return F.col("_metadata")
+
+
+def is_not_utf8(text: str) -> str:
+    """Write the condition that text has bytes that are not UTF-8.
+
+    Spark replaces such bytes where it converts text to a Java string, as it does for a regular expression.
+    """
+    replaced = f"regexp_replace({text}, '\ufffd', '\ufffd')"
+    return f"({text} RLIKE '\ufffd' AND {replaced} <> {text})"

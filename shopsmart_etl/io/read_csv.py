@@ -5,21 +5,24 @@ from __future__ import annotations
 from os import PathLike
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import (
+    BinaryType,
+    BooleanType,
+    DateType,
+    NumericType,
+    StringType,
+    StructType,
+    TimestampNTZType,
+    TimestampType,
+)
+from typing_extensions import Unpack
 
 from shopsmart_etl._core.checks import check_schema
-from shopsmart_etl._core.sql import positions, quote
-from shopsmart_etl.errors import HeaderMismatchError, SourceNotFoundError
-from shopsmart_etl.io._source import (
-    MAX_FIELDS,
-    check_added_columns,
-    check_encoding,
-    check_source,
-    load,
-    read_schema,
-    refuse_sail,
-)
+from shopsmart_etl.io._csv_lines import read_lines
+from shopsmart_etl.io._source import check_charset, check_encoding, check_source, check_types, read_schema, refuse_sail
+from shopsmart_etl.io.read_options import CsvOptions, CsvSettings
+
+_TYPES = StringType, BinaryType, BooleanType, NumericType, DateType, TimestampType, TimestampNTZType
 
 
 def read_csv_logs(
@@ -27,53 +30,42 @@ def read_csv_logs(
     path: str | PathLike[str],
     *,
     schema: StructType | str,
-    encoding: str = "UTF-8",
-    multiline: bool = False,
-    trim_header: bool = False,
-    corrupt_record_column: str = "_corrupt_record",
-    file_path_column: str | None = "_file_path",
-    file_modified_column: str | None = "_file_modified",
     stream: bool = False,
+    **options: Unpack[CsvOptions],
 ) -> DataFrame:
-    """Read CSV logs that have a header, every line of them.
+    """Read CSV logs, every line of them.
 
-    Quoting is RFC 4180: a quote inside a quoted field is doubled (Spark's default takes a backslash, and mangles
-    such fields). A line that does not fit the schema (too few or too many fields, text where a number is wanted)
-    stays: what could be read of it is in its columns, and the whole line is in the corrupt-record column. A file that
-    cannot be read at all, such as a gzip that is cut off or one with a line of more than 100,000 fields, fails the job,
-    which names it. A number with more decimals than its column is rounded, as Spark reads it.
+    Fields become values of the schema's types by lossless casts alone. A line that cannot be read whole stays: what
+    could be read of it is in its columns, and the line is in the corrupt-record column. That is a line with too few or
+    too many fields, text that is no value of its type (``12,50`` or ``1.255`` for two decimals, ``2026`` for a date),
+    quotes that are not closed or followed by text, or bytes of another encoding.
 
-    The header of the first file is read at once, and its columns are found by name. A later file with another header
-    fails the job when it is read.
+    Blank lines are no records. Quoting is RFC 4180, or as the options say. A file that cannot be read at all, such as a
+    gzip that is cut off, fails the job; so does a later file with another header.
 
     Args:
         spark: The session.
-        path: A file, a folder or a glob. Folders named ``key=value`` become columns, after all others; of other folders
-            below, and of files whose names begin with ``_`` or ``.``, nothing is read.
+        path: A file, a folder or a glob. Folders named ``key=value`` become columns of text, after all others, or of
+            the type that the schema declares for the key. Of other folders below, and of files whose names begin with
+            ``_`` or ``.``, nothing is read. Files ending in ``.gz``, ``.bz2`` or ``.zst`` are decompressed.
         schema: The columns of the files, in any order, as a StructType or as DDL (``"user STRING, price
-            DECIMAL(10, 2)"``).
-        encoding: The files' character set: ``"ISO-8859-1"`` is Latin-1. Spark 4 knows that, ``US-ASCII`` and the
-            ``UTF`` ones, of which UTF-16 and UTF-32 need ``multiline=True``; others, such as ``cp850``, where the
-            session has ``spark.sql.legacy.javaCharsets=true``.
-        multiline: True allows line breaks in quoted fields; each file is then read by one task, and a quote that is
-            never closed takes in what is left of the file.
-        trim_header: True removes spaces around the names in the header.
-        corrupt_record_column: Name of the string column, after the schema's own, for the lines that do not fit.
-        file_path_column: Name of the string column for the file that the row came from; None leaves it out.
-        file_modified_column: Name of the timestamp column for when that file was last changed; None leaves it out.
-        stream: True reads a stream: files as they come into the folder. One that is empty when the stream begins is
-            taken to get files with the columns in the schema's order.
+            DECIMAL(10, 2)"``). A blank or repeated name is that of ``infer_schema``: ``_c0``, ``price2``.
+        stream: True reads a stream: files as they come into the folder. If the folder is empty when the stream begins,
+            files are taken to have the schema's columns in its order.
+        **options: The dialect, the formats of values, and the names of added columns; see ``CsvOptions``.
 
     Returns:
-        A DataFrame of the schema's columns in the schema's order, all nullable, and the three that are added.
+        A DataFrame of the schema's columns in the schema's order, all nullable, and the columns that are added: the
+        corrupt record, then ``rescued_column`` and ``rounded_column`` where they are asked for, then the file and when
+        it was changed, then those of folders.
 
     Raises:
         SourceNotFoundError: The path does not exist or has no file.
+        SourceError: Files lie beside folders named ``key=value``, which Spark would not read.
         HeaderMismatchError: The header lacks a column of the schema, or has one that the schema lacks.
-        InvalidArgumentError: ``schema`` is neither a StructType nor DDL, the encoding is unknown or
-            needs ``multiline=True``.
-        ColumnClashError: The schema has a column named like one that is added.
-        UnsupportedError: The session is on Sail.
+        InvalidArgumentError: ``schema`` is neither a StructType nor DDL, or an option is unknown or has a wrong value.
+        ColumnClashError: Two columns of the result have one name.
+        UnsupportedError: The schema has a type that CSV text is not read as, or the session is on Sail.
 
     Example:
         >>> lines = ["user,price,tags", 'ada,9.90,"a ""b"" c"', "bob,,", "eve,free,x"]
@@ -88,69 +80,12 @@ def read_csv_logs(
         +----+-----+-------+---------------+
         <BLANKLINE>
     """
-    source = check_source(spark, path, multiline=multiline, trim_header=trim_header, stream=stream)
+    source = check_source(spark, path, stream=stream)
     check_schema("schema", schema)
-    added = check_added_columns(
-        corrupt_record_column=corrupt_record_column,
-        file_path_column=file_path_column,
-        file_modified_column=file_modified_column,
-    )
-    check_encoding(encoding, multiline=multiline)
+    settings = CsvSettings.of(options)
+    check_encoding(settings.encoding, multiline=settings.reads_whole_files)
     refuse_sail(spark, "read_csv_logs")
-    columns = read_schema(spark, schema, added)
-    options: dict[str, str | bool | int] = {"header": True, "escape": '"', "maxColumns": MAX_FIELDS}
-    options |= {"encoding": encoding, "multiLine": multiline}
-    in_file = _in_file(columns, _header(spark, source, options, stream=stream), source, trim=trim_header)
-    reader = (
-        (spark.readStream if stream else spark.read)
-        .format("csv")
-        .options(**options, enforceSchema=False, mode="PERMISSIVE", columnNameOfCorruptRecord=corrupt_record_column)
-    )
-    fields = [field for _, field in in_file]
-    raw = load(spark, reader.schema(StructType([*fields, StructField(corrupt_record_column, StringType())])), source)
-    origin, folders = added.origin(raw), raw.columns[len(fields) + 1 :]
-    whole = _whole(raw, fields, corrupt_record_column).select("*", *origin)
-    placed = whole.toDF(*positions(len(fields) + 1 + len(folders) + len(origin)))
-    order = [at for _, at in sorted((number, at) for at, (number, _) in enumerate(in_file))]
-    folder_positions = range(len(fields) + 1, len(fields) + 1 + len(folders))
-    order += [len(fields), *range(folder_positions.stop, folder_positions.stop + len(origin)), *folder_positions]
-    return placed.selectExpr(*(f"`{at}`" for at in order)).toDF(*columns.names, *added.names, *folders)
-
-
-def _header(spark: SparkSession, path: str, options: dict[str, str | bool | int], *, stream: bool) -> list[str]:
-    """Read the names in the first file's header; without folders, which would become columns too."""
-    try:
-        return load(spark, spark.read.format("csv").options(**options, recursiveFileLookup=True), path).columns
-    except SourceNotFoundError:
-        if stream:
-            return []
-        raise
-
-
-def _in_file(columns: StructType, header: list[str], path: str, *, trim: bool) -> list[tuple[int, StructField]]:
-    """List the columns in the order of the files, each with its position in the schema."""
-    names = header or columns.names  # empty files have no header
-    wanted = {name: number for number, name in enumerate(columns.names)}
-    plain = [name.strip() if trim else name for name in names]
-    missing = [name for name in wanted if name not in plain]
-    unknown = [name for name in plain if name not in wanted]
-    if missing or unknown:
-        padded = not trim and {name.strip() for name in unknown} & set(missing)
-        hint = "trim_header=True removes the spaces" if padded else "Give the schema of these files"
-        raise HeaderMismatchError(path, missing, unknown, hint=hint)
-    return [
-        (wanted[name], StructField(literal, columns[name].dataType)) for name, literal in zip(plain, names, strict=True)
-    ]
-
-
-def _whole(raw: DataFrame, fields: list[StructField], corrupt_record: str) -> DataFrame:
-    """Make the corrupt-record column the same whatever else is selected.
-
-    Spark parses only the columns that a query uses, so a line that is bad in one column is corrupt for a query
-    that reads this column and valid for any other; and it refuses a query of the corrupt-record column alone.
-    The column therefore uses every other one. For a valid line this costs nothing.
-    """
-    corrupt = quote(corrupt_record)
-    others = ", ".join(quote(field.name) for field in fields)
-    uses_all = f"concat({corrupt}, substring(CAST(struct({others}) AS STRING), 1, 0))"
-    return raw.withColumn(corrupt_record, F.expr(f"if({corrupt} IS NULL, NULL, {uses_all})"))
+    check_charset(spark, settings)
+    columns = read_schema(spark, schema, settings)
+    check_types(columns, _TYPES)
+    return read_lines(spark, source, columns, settings, stream=stream)

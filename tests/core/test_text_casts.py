@@ -71,6 +71,8 @@ READ: list[tuple[str, DataType, Any, Formats]] = [
     ("2026-01-05T10:00:00Z", TimestampType(), datetime(2026, 1, 5, 10), Formats()),
     ("2026-01-05T10:00:00+01:30", TimestampType(), datetime(2026, 1, 5, 8, 30), Formats()),
     ("2026-01-05 10:00:00-0130", TimestampType(), datetime(2026, 1, 5, 11, 30), Formats()),
+    ("2026-01-05T10:00Z", TimestampType(), datetime(2026, 1, 5, 10), Formats()),
+    ("2026-01-05 10:00 +01", TimestampType(), datetime(2026, 1, 5, 9), Formats()),
     ("2026-01-05T10:00:00", TimestampNTZType(), datetime(2026, 1, 5, 10), Formats()),
     ("1767603600123", TimestampType(), datetime(2026, 1, 5, 9, 0, 0, 123000), MILLIS),
     ("1767603600.5", TimestampType(), datetime(2026, 1, 5, 9, 0, 0, 500000), Formats(timestamp=["epoch_seconds"])),

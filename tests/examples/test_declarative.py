@@ -57,7 +57,7 @@ def tables(pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def plain(spark: SparkSession, pages: Path) -> dict[str, DataFrame]:
     """Give the same tables, by the same steps, in a plain session."""
-    raw = etl.read_json_payloads(spark, str(pages), schema=ORDER, records="data")
+    raw = etl.read_json_payloads(spark, str(pages), schema=ORDER, record_path="data")
     bronze = raw.transform(etl.flag_violations(etl.Rule("the document could be read", "_corrupt_record IS NULL")))
     lines = etl.pipeline(
         etl.keep_valid(),

@@ -209,7 +209,7 @@ def test_a_paged_envelope_gives_a_row_a_document(spark: SparkSession, written: W
         '[{"data": [{"id": 5}]}, {"data": [{"id": 6}]}]',
         '{"data": [{"id": 7}, 8]}',
     ]
-    payloads = read_json_payloads(spark, written(pages), schema=DOCUMENT, records="data")
+    payloads = read_json_payloads(spark, written(pages), schema=DOCUMENT, record_path="data")
     assert [tuple(row) for row in payloads.collect()] == [
         (1, None, None, None),
         (2, None, ["a"], None),
@@ -233,8 +233,9 @@ TEXTS: list[tuple[str, list[Any] | None]] = [
     ('{"id": 1, "id": 2}', [(2, None)]),
     ('{"id": 1,}', None),
     ('[{"id": 1}, {"id": 2},]', None),
-    ('{"id": 1}{"id": 2}', None),
-    ('{"id": 1} {"id": 2}', None),
+    ('{"id": 1}{"id": 2}', [(1, None), (2, None)]),
+    ('{"id": 1} {"id": 2}  {"id": 3', [(1, None), (2, None), (None, '{"id": 3')]),
+    ('{"id": 1, "x": {} {"id": 2}', None),
     ('{"id": 1} x', None),
     ('[{"id": 1}][{"id": 2}]', None),
     ('{"id": 1', None),
@@ -276,10 +277,10 @@ def test_whatever_a_line_or_a_file_holds_is_read_or_kept(spark: SparkSession, tm
             assert got == rows, text
 
 
-def test_a_file_of_several_values_is_kept_whole(spark: SparkSession, written: Written) -> None:
-    path = written(['{"id": 1}', '{"id": 2}'])
+def test_a_file_may_have_several_documents_over_many_lines(spark: SparkSession, written: Written) -> None:
+    path = written(['{"id":', "1}", '{"id": 2, "note": "}\\n{"}', '{"id": "x",', '"y": 0}'])
     got = read_json_payloads(spark, path, schema="id INT", multiline=True)
-    assert [tuple(row) for row in got.collect()] == [(None, '{"id": 1}\n{"id": 2}\n')]
+    assert [tuple(row) for row in got.collect()] == [(1, None), (2, None), (None, '{"id": "x",\n"y": 0}')]
 
 
 def test_bytes_that_are_no_utf8_lose_no_row(spark: SparkSession, tmp_path: Path) -> None:
@@ -430,9 +431,9 @@ def test_names_in_the_documents_cannot_collide_with_the_envelope(spark: SparkSes
     folder.mkdir()
     (folder / "a.json").write_text('{"position": [{"position": 1, "Position2": 2}]}\n', encoding="utf-8")
     schema = "position INT, Position2 INT"
-    payloads = read_json_payloads(spark, str(tmp_path), schema=schema, records="position")
+    payloads = read_json_payloads(spark, str(tmp_path), schema=schema, record_path="position")
     assert payloads.columns == ["position", "Position2", "_corrupt_record", "document"]
-    assert [tuple(row) for row in payloads.collect()] == [(1, 2, None, 7)]
+    assert [tuple(row) for row in payloads.collect()] == [(1, 2, None, "7")]
 
 
 def test_a_document_over_many_lines(spark: SparkSession, written: Written) -> None:
@@ -444,7 +445,7 @@ def test_payloads_go_on_into_flatten_and_explode(spark: SparkSession, written: W
     pages = ['{"data": [{"c": {"n": "x"}, "items": [{"p": 1}, {"p": 2}]}, {"items": []}]}']
     schema = "c STRUCT<n: STRING>, items ARRAY<STRUCT<p: INT>>"
     lines = (
-        read_json_payloads(spark, written(pages), schema=schema, records="data")
+        read_json_payloads(spark, written(pages), schema=schema, record_path="data")
         .transform(flatten_struct())
         .transform(explode_arrays("items"))
         .transform(flatten_struct("items"))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, get_origin
+from typing import TYPE_CHECKING, get_origin, get_type_hints
 
 from on_engines import COLUMNS, ON_ENGINES
 from repository import ROOT
+from typing_extensions import is_typeddict
 
 import shopsmart_etl
 from shopsmart_etl import FileOptions, ShopSmartError, cleaning, compose, gold, io, nested, quality, rules
@@ -94,6 +95,8 @@ def _call(name: str, public: object) -> str:
 def _parameter(parameter: inspect.Parameter) -> str:
     if parameter.kind is parameter.VAR_POSITIONAL:
         return f"*{parameter.name}"
+    if parameter.kind is parameter.VAR_KEYWORD:
+        return f"**{parameter.name}"
     if parameter.default is parameter.empty:
         return f"{parameter.name}=..." if parameter.kind is parameter.KEYWORD_ONLY else parameter.name
     if parameter.default == FileOptions():
@@ -160,6 +163,8 @@ def _surface() -> Iterator[str]:
         public = getattr(shopsmart_etl, name)
         if inspect.isclass(public) and issubclass(public, ShopSmartError):
             yield f"{name}({', '.join(base.__name__ for base in public.__bases__)})"
+        elif is_typeddict(public):
+            yield from (f"{name}.{key}: {hint}" for key, hint in get_type_hints(public).items())
         elif inspect.isclass(public) and get_origin(public) is None:  # which Python 3.10 takes an alias for
             yield f"{name}{inspect.signature(public)}"
             for key, member in sorted(vars(public).items()):

@@ -17,7 +17,7 @@ spark = SparkSession.active()
 source = str(spark.conf.get("spark.shopsmart.source"))
 
 # Readers and steps need schemas and file listings, which Spark provides only outside of the tables' functions.
-raw = etl.read_json_payloads(spark, source, schema=ORDER, records="data").transform(etl.flag_violations(READABLE))
+raw = etl.read_json_payloads(spark, source, schema=ORDER, record_path="data").transform(etl.flag_violations(READABLE))
 to_quarantine = etl.plan_ahead(etl.keep_invalid(), like=raw)
 to_silver = etl.plan_ahead(
     etl.keep_valid(),

@@ -1,0 +1,281 @@
+"""Turn the documents in JSON files into rows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from uuid import uuid4
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, StringType, StructField, StructType
+
+from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.nested_fields import split_path
+from shopsmart_etl._core.spark_errors import fail_sql
+from shopsmart_etl._core.sql import all_of, cast, if_, literal, positions, quote
+from shopsmart_etl._core.text_casts import Formats, parse_text
+from shopsmart_etl.io._json_documents import BLANK, JsonDocuments, is_array, null_markers_pattern
+from shopsmart_etl.io._json_exact import ExactParser
+from shopsmart_etl.io._json_risks import risk_pattern
+from shopsmart_etl.io._json_types import cast_parsed, count_values, rounded_paths
+from shopsmart_etl.io._source import find_folders, is_not_utf8, load, origin
+from shopsmart_etl.io.read_options import JsonSettings
+
+
+class _Files(NamedTuple):
+    """The texts of files.
+
+    Attributes:
+        df: The text, then the file's columns, then those of folders, all but the first named by position.
+        folders: The keys of the folders.
+    """
+
+    df: DataFrame
+    folders: list[str]
+
+    @property
+    def rest(self) -> list[str]:
+        """The SQL of all columns but the text."""
+        return [f"`{name}`" for name in self.df.columns if name.isdigit()]
+
+
+def read_documents(
+    spark: SparkSession,
+    path: str,
+    columns: StructType,
+    envelope: StructType | None,
+    settings: JsonSettings,
+    *,
+    stream: bool,
+) -> DataFrame:
+    """Read JSON files as columns of a schema, then of envelopes, then those that the settings add, then of folders."""
+    files = _read_texts(spark, path, settings, stream=stream)
+    frame = Frame(columns, session=spark)
+    in_folders = [name for name in files.folders if _is_named(frame, name, columns.names)]
+    own = StructType([field for field in columns.fields if not _is_named(frame, field.name, in_folders)])
+    _check_names(frame, envelope, settings, [name for name in files.folders if name not in in_folders])
+    rows = _Documents(frame, own, envelope, settings).of(files)
+    return _Result(frame, own, envelope, settings, files.folders).of(rows)
+
+
+def _read_texts(spark: SparkSession, path: str, settings: JsonSettings, *, stream: bool) -> _Files:
+    """Read a text a line, or a file with ``multiline``."""
+    folders = find_folders(spark, path, stream=stream)
+    # Read as text: Spark's JSON reader drops what follows the first value, and keeps no text of what it could read.
+    reader = (spark.readStream if stream else spark.read).format("text").option("wholetext", settings.multiline)
+    raw = load(spark, reader.schema(StructType([StructField("text", StringType()), *folders.fields])), path)
+    added = origin(raw, settings)
+    placed = raw.select("*", *added).toDF(*positions(len(raw.columns) + len(added)))
+    text = "`0`" if settings.is_utf8 else f"decode(CAST(`0` AS BINARY), {literal(settings.encoding)})"
+    order = [*range(len(raw.columns), len(raw.columns) + len(added)), *range(1, len(raw.columns))]
+    lines = placed.selectExpr(f"{text} AS text", *(f"`{at}` AS `{new}`" for new, at in enumerate(order)))
+    # Tried first: what nearly every line begins with. To trim each would take as long as to parse it.
+    filled = lines.where(F.startswith("text", F.lit("{")) | ~F.col("text").rlike(f"{BLANK}$"))
+    return _Files(filled, folders.names)
+
+
+def _check_names(frame: Frame, envelope: StructType | None, settings: JsonSettings, folders: list[str]) -> None:
+    names = [(name, f"the schema's {quote(name)}") for name in frame.names]
+    names += [(name, f"the envelope's {quote(name)}") for name in (envelope.names if envelope else ())]
+    names += [(name, f"the added column {quote(name)}") for name in settings.added_columns.values()]
+    names += [(name, f"the folders' {quote(name)}") for name in folders]
+    frame.check_clashes(names, hint="Rename the folders' key, or leave the field out of the schema")
+
+
+class _Documents:
+    """Finds the documents of texts, and parses them: by Spark's parser, or by tokens where that is not exact."""
+
+    def __init__(self, frame: Frame, columns: StructType, envelope: StructType | None, settings: JsonSettings) -> None:
+        self._columns, self._envelope, self._settings = columns, envelope, settings
+        self._path = split_path(settings.record_path) if settings.record_path is not None else []
+        mark = uuid4().hex
+        self._documents = JsonDocuments(columns, self._path, envelope, mark=mark)
+        # A short mark: it is in front of each value.
+        options = {"mark": mark[:12], "ignores_case": frame.ignores_case}
+        self._exact = ExactParser(columns, settings.formats, **options)  # type: ignore[arg-type]
+        self._exact_envelope = ExactParser(envelope or StructType(), settings.formats, **options)  # type: ignore[arg-type]
+        whole = StructType([*columns.fields, *(envelope.fields if envelope else ())])
+        self._risk = risk_pattern(whole, ignores_case=frame.ignores_case)
+
+    def of(self, files: _Files) -> DataFrame:
+        """Return a row for each document.
+
+        Its columns are ``text`` of the document, ``document``, ``envelope`` and ``whole``, whether all of it was read;
+        and those of the files.
+        """
+        rest = files.rest
+        texts = files.df.selectExpr("text", f"{is_not_utf8('text')} AS invalid", *rest)
+        parsed = texts.withColumn("line", self._documents.parse(self._normal(F.col("text"))))
+        found = parsed.withColumn("found", F.when(~F.col("invalid"), self._documents.found(F.col("line"))))
+        # Each by itself where one of them is not exact.
+        separated = found.withColumn("texts", F.when(self._needs_texts(), self._texts()))
+        documents = "if(texts IS NULL, found, transform(texts, x -> if(x IS NULL, found[0], NULL)))"
+        kept = ["text", "texts", "invalid", *rest]
+        envelopes = []
+        if self._envelope is not None:
+            separated = separated.withColumn("envelopes", self._documents.envelopes(F.col("line")))
+            envelopes = ["envelopes"]
+        each = separated.selectExpr(f"posexplode({documents}) AS (at, document)", *kept, *envelopes)
+        # The condition keeps Spark's optimizer from comparing the fields of the document pairwise.
+        fast = "if(document IS NULL, NULL, document) AS document"
+        envelope = ["get(envelopes, at) AS envelope"] * len(envelopes)
+        own = "if(texts IS NULL, NULL, get(texts, at)) AS own"
+        one = each.selectExpr(fast, "text", own, "invalid", *envelope, *rest)
+        return self._exactly(one, rest)
+
+    def _texts(self) -> Column:
+        whole = F.array(
+            F.struct(
+                F.expr("regexp_replace(text, '\ufffd', '\ufffd')").alias("text"),
+                F.lit(None).cast("string").alias("envelope"),
+            )
+        )
+        return F.when(F.col("invalid"), whole).otherwise(self._documents.texts(F.col("text")))
+
+    def _normal(self, text: Column) -> Column:
+        markers = self._settings.null_markers
+        return F.regexp_replace(text, null_markers_pattern(markers), "$1null") if markers else text
+
+    def _needs_texts(self) -> Column:
+        if self._settings.on_extra != "drop" or self._settings.decimal_mark != ".":
+            return F.expr("true")
+        needed = F.col("found").isNull() | F.col("text").rlike(self._risk)
+        before, after = self._counts("found", ArrayType(self._columns))
+        if not before:
+            return needed
+        several = F.lit(bool(self._path)) | is_array(F.col("text"))
+        return needed | (several & F.expr(f"{before} <> {after}"))
+
+    def _counts(self, sql: str, target: ArrayType) -> tuple[str, str]:
+        """Write how many values there are before the cast of documents, and after it."""
+        before = count_values(sql, target)
+        after = count_values(cast_parsed(sql, target, self._settings.formats), target)
+        return before, after
+
+    def _exactly(self, each: DataFrame, rest: list[str]) -> DataFrame:
+        """Parse those documents by their tokens that Spark's parser does not read exactly."""
+        valid = self._documents.is_valid(self._normal(F.col("own.text")))
+        if self._path:  # without an envelope, the text is none of a document
+            valid = F.expr("own.envelope IS NOT NULL") & valid
+        checked = each.withColumn("valid", F.when(F.col("own").isNotNull(), ~F.col("invalid") & valid))
+        # Trimmed for the test of its first character.
+        text = self._sql_normal("btrim(own.text, ' \t\r\n\ufeff')")
+        exact = checked.withColumn("exact", F.expr(if_("valid", self._exact.parse(text))))
+        fields = [f"document.{quote(name)} AS `{at}`" for at, name in enumerate(self._columns.names)]
+        document = if_("own IS NULL", f"struct({', '.join(fields) or '1'})", f"struct({self._renumbered()})")
+        added = []
+        if self._envelope is not None:
+            by_text = if_("own.envelope IS NOT NULL", self._exact_envelope.parse(self._sql_normal("own.envelope")))
+            exact = exact.withColumn("exact_envelope", F.expr(by_text))
+            added = ["if(own IS NULL, envelope, exact_envelope.v) AS envelope"]
+        envelope_ok = " AND NOT coalesce(exact_envelope.b, false)" if added else ""
+        whole = (
+            f"(own IS NULL OR (coalesce(valid AND exact.v IS NOT NULL AND NOT exact.b, false){envelope_ok})) AS whole"
+        )
+        extra = (
+            [] if self._settings.on_extra == "drop" else [f"{if_('valid', self._exact.extra_fields(text))} AS extra"]
+        )
+        return exact.selectExpr(
+            "coalesce(own.text, text) AS text", f"{document} AS document", whole, *added, *extra, *rest
+        )
+
+    def _renumbered(self) -> str:
+        return ", ".join(f"exact.v.{quote(name)} AS `{at}`" for at, name in enumerate(self._columns.names)) or "1"
+
+    def _sql_normal(self, text: str) -> str:
+        markers = self._settings.null_markers
+        if not markers:
+            return text
+        return f"regexp_replace({text}, {literal(null_markers_pattern(markers))}, {literal('$1null')})"
+
+
+class _Value(NamedTuple):
+    """A column of the result before its cast.
+
+    Attributes:
+        field: The column.
+        sql: The parsed value, or the text of a folder.
+        is_folder: Whether it is the text of a folder.
+    """
+
+    field: StructField
+    sql: str
+    is_folder: bool = False
+
+    def cast(self, parsed: str, formats: Formats) -> str:
+        """Write the cast of the parsed value."""
+        cast_value = parse_text if self.is_folder else cast_parsed
+        return cast_value(parsed, self.field.dataType, formats)
+
+    def is_exact(self, parsed: str, value: str) -> str:
+        """Write the condition that the cast made nothing null; empty text if it never does."""
+        if self.is_folder:
+            return f"({parsed} IS NULL OR {value} IS NOT NULL)"
+        before = count_values(parsed, self.field.dataType)
+        return before and f"({before} = {count_values(value, self.field.dataType)})"
+
+
+class _Result:
+    """Casts the values of documents, and puts the columns in their order."""
+
+    def __init__(
+        self,
+        frame: Frame,
+        own: StructType,
+        envelope: StructType | None,
+        settings: JsonSettings,
+        folders: list[str],
+    ) -> None:
+        self._settings = settings
+        origins = sum(name is not None for name in (settings.file_path_column, settings.file_modified_column))
+        self._origins = [f"`{at}`" for at in range(origins)]
+        self._folders = [f"`{origins + at}`" for at in range(len(folders))]
+        self._values = []
+        for field in frame.schema.fields:
+            if field.name in own.names:
+                self._values.append(_Value(field, f"document.`{own.names.index(field.name)}`"))
+            else:
+                at = next(at for at, name in enumerate(folders) if _is_named(frame, field.name, [name]))
+                self._values.append(_Value(field, self._folders[at], is_folder=True))
+        self._values += [
+            _Value(field, f"envelope.{quote(field.name)}") for field in (envelope.fields if envelope else ())
+        ]
+        self._other_folders = [at for at, name in enumerate(folders) if not _is_named(frame, name, frame.names)]
+        self._names = [value.field.name for value in self._values]
+        self._names += [*settings.added_columns.values(), *(folders[at] for at in self._other_folders)]
+
+    def of(self, rows: DataFrame) -> DataFrame:
+        """Return the columns of the schema, of envelopes, those that the settings add, and those of other folders."""
+        formats, values = self._settings.formats, list(enumerate(self._values))
+        kept = [
+            "text",
+            "whole",
+            *(["extra"] if self._settings.on_extra != "drop" else []),
+            *self._origins,
+            *self._folders,
+        ]
+        parsed = rows.selectExpr(*(f"{value.sql} AS p{at}" for at, value in values), *kept)
+        typed = parsed.selectExpr("*", *(f"{value.cast(f'p{at}', formats)} AS v{at}" for at, value in values))
+        exact = all_of(["whole", *filter(None, (value.is_exact(f"p{at}", f"v{at}") for at, value in values))])
+        others = [self._folders[at] for at in self._other_folders]
+        result = typed.selectExpr(*(f"v{at}" for at, _ in values), *self._added(exact), *self._origins, *others)
+        return result.toDF(*self._names)
+
+    def _added(self, exact: str) -> list[str]:
+        """Write the columns that the settings ask for."""
+        added = [if_(exact, "NULL", "text")]
+        if self._settings.on_extra == "error":
+            fails = fail_sql(literal("a document has fields that the schema lacks: "), "extra")
+            added = [if_("extra IS NULL", added[0], cast(fails, StringType()))]
+        if self._settings.on_extra == "rescue":
+            added.append("extra")
+        if self._settings.on_excess_decimals == "round":
+            fields = StructType([value.field for value in self._values])
+            added.append(rounded_paths(fields, [f"p{at}" for at in range(len(self._values))], self._settings.formats))
+        return added
+
+
+def _is_named(frame: Frame, name: str, names: list[str]) -> bool:
+    if frame.ignores_case:
+        return name.lower() in (other.lower() for other in names)
+    return name in names
