@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import re
 from os import PathLike
-from typing import Any, Literal
+from typing import Literal
 
-from pyspark.sql import DataFrame, DataFrameReader, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql.types import (
-    ArrayType,
-    DataType,
-    DecimalType,
-    DoubleType,
-    IntegerType,
-    LongType,
-    StringType,
-    StructField,
-    StructType,
-)
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
 
-from shopsmart_etl._core.checks import check_choice, check_optional_text
-from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.checks import check_choice
 from shopsmart_etl._core.spark_errors import translate_read_errors
-from shopsmart_etl._core.sql import positions, quote, type_sql, type_text
-from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
+from shopsmart_etl._core.sql import quote, type_sql
+from shopsmart_etl.errors import InvalidArgumentError
+from shopsmart_etl.io._csv_inference import infer_csv
+from shopsmart_etl.io._json_inference import check_record_path, infer_json
 from shopsmart_etl.io._source import MAX_FIELDS, check_encoding, check_source, load, refuse_sail
 
-_CORRUPT = "_corrupt_record"
 _SIMPLE_NAME = re.compile(r"(?<!`)`([A-Za-z_][A-Za-z0-9_]*)`(?!`)")
-_MAX_DIGITS = 38  # of a decimal
+_SEED = 1  # so that a sample is the same each time
 
 
 def infer_schema(
@@ -37,26 +26,46 @@ def infer_schema(
     path: str | PathLike[str],
     *,
     format: Literal["csv", "json"],  # noqa: A002 - Spark's own word for it
-    records: str | None = None,
+    record_path: str | None = None,
     multiline: bool = False,
     encoding: str = "UTF-8",
     sample: float = 1.0,
 ) -> str:
     """Infer a schema from files, to print, review and paste. Runs Spark jobs that read the files.
 
-    Numbers with decimals become ``decimal(18,2)`` where all of them fit, else ``decimal(38,18)``. They become doubles
-    only where they are written with an exponent (in JSON one such number makes doubles of all) or are too long for a
-    decimal. Whole numbers that do not fit ``bigint`` become decimals without decimals. Numbers with leading zeros stay
-    text. In JSON, dates are text.
+    A field gets a type other than ``string`` only if that type keeps each of its values exactly. Nulls, and empty
+    fields of CSV files, are ignored; a field without any value is a string.
+
+    =================================== ===================================================================
+    values                              type
+    =================================== ===================================================================
+    integers                            ``int`` (CSV only), ``bigint`` or ``decimal(38,0)``
+    numbers with decimals, and integers ``decimal(18,2)``, else ``decimal(38,18)``
+    other JSON numbers                  ``double`` if all have at most 15 significant digits, else ``string``
+    ``true`` and ``false``              ``boolean``
+    CSV dates, ``2026-01-31``           ``date``
+    CSV timestamps                      ``timestamp``: ISO 8601 without an offset, or all with ``Z``
+    JSON strings, even empty ones       ``string``
+    several kinds                       ``string``
+    empty JSON arrays                   ``array<string>``
+    =================================== ===================================================================
+
+    Text that would not be written again as it is stays a string: ``007``, ``+1``, ``1e3``, ``-0``, ``12:30``, ``NaN``,
+    numbers with spaces around them, dates that do not exist, and times that a change to summer time skips. Only these
+    forms change: decimals get zeros up to their scale, ``T`` becomes a space, seconds may be added, zeros at the end of
+    their fraction removed, and a time with ``Z`` is shown in the session's time zone.
+
+    JSON text that cannot be parsed is ignored.
 
     Args:
         spark: The session.
         path: A file, a folder or a glob.
         format: The format of the files; CSV files have a header.
-        records: The field of a paged JSON envelope with the documents.
+        record_path: The field of a JSON envelope that contains the documents, such as ``"response.orders"``. Names with
+            a dot are in backticks.
         multiline: As for the reader.
-        encoding: As for ``read_csv_logs``.
-        sample: The share of the rows to look at, from 0 to 1.
+        encoding: As for ``read_csv_logs``; JSON is in UTF-8.
+        sample: The share of the rows to look at, from 0 to 1. Values of the other rows may not fit the schema.
 
     Returns:
         The DDL, a column a line: ``schema=`` of the readers takes it.
@@ -65,15 +74,17 @@ def infer_schema(
         SourceNotFoundError: The path does not exist or has no file.
         InvalidArgumentError: An argument is wrong.
         ColumnNotFoundError: No envelope has the field.
-        ColumnTypeError: The field is no array of documents.
+        ColumnTypeError: The field does not contain documents.
+        ColumnClashError: JSON keys differ only in case, and the session ignores case.
         UnsupportedError: The session is on Sail.
 
     Example:
-        >>> orders = ['{"id": 1, "total": 9.9, "tags": ["new"]}', '{"id": 2, "total": null, "tags": []}']
+        >>> orders = ['{"id": 1, "zip": "007", "total": 9.9, "tags": ["new"]}', '{"id": 2, "total": null, "tags": []}']
         >>> print(infer_schema(spark, written(orders), format="json"))
         id bigint,
         tags ARRAY<string>,
-        total decimal(18,2)
+        total decimal(18,2),
+        zip string
         >>> print(infer_schema(spark, written(["user,zip,price", "ada,007,9.90", "bob,,"]), format="csv"))
         user string,
         zip string,
@@ -81,96 +92,44 @@ def infer_schema(
     """
     source = check_source(spark, path, multiline=multiline)
     check_choice("format", format, ("csv", "json"))
-    check_optional_text("records", records, expected="the name of a field, or None")
+    record_names = check_record_path(record_path)
     check_encoding(encoding, multiline=multiline)
     if not _is_number(sample) or not 0 < sample <= 1:
         raise InvalidArgumentError("sample", expected="a number greater than 0 and at most 1", got=sample)
     refuse_sail(spark, "infer_schema")
     with translate_read_errors(source):
-        columns = _infer(spark, source, format, records, multiLine=multiline, encoding=encoding, samplingRatio=sample)
-    lines = (f"{quote(field.name)} {type_sql(_with_room(field.dataType))}" for field in columns)
-    return ",\n".join(_SIMPLE_NAME.sub(r"\1", line) for line in lines)
+        if format == "csv":
+            columns = infer_csv(_sampled(_csv_texts(spark, source, encoding, multiline=multiline), sample))
+        else:
+            columns = infer_json(_sampled(_json_texts(spark, source, multiline=multiline), sample), record_names)
+    return _ddl(columns)
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _infer(spark: SparkSession, path: str, kind: str, records: str | None, **given: Any) -> StructType:  # noqa: ANN401 - Spark's options
-    options = {**given, "recursiveFileLookup": True}
-    if kind == "csv":
-        options |= {"header": True, "escape": '"', "maxColumns": MAX_FIELDS}
-        # A reader for each: an option stays with one, and on Connect before 4.0 with what it has loaded.
-        inferred, text = (spark.read.format("csv").options(inferSchema=infer, **options) for infer in (True, False))
-        return _of_csv(load(spark, inferred, path), load(spark, text, path))
-    del options["encoding"]  # JSON is in UTF-8
-    options |= {"prefersDecimal": True, "columnNameOfCorruptRecord": _CORRUPT}
-    return _of_json(_load_json(spark, spark.read.format("json").options(**options), path), records)
-
-
-def _load_json(spark: SparkSession, reader: DataFrameReader, path: str) -> DataFrame:
-    try:
-        return load(spark, reader, path)
-    except Exception as error:
-        # A number with an exponent, for which Spark makes a decimal that it does not have; 3.5 fails a job over it.
-        if not re.search("negative.scale", str(error), re.IGNORECASE):
-            raise
-        return load(spark, reader.option("prefersDecimal", value=False), path)
-
-
-def _of_json(df: DataFrame, records: str | None) -> StructType:
-    schema = df.schema
-    if records is not None:
-        found = Frame.of(df).field(records)
-        array = found.dataType
-        if not isinstance(array, ArrayType) or not isinstance(array.elementType, StructType):
-            raise ColumnTypeError(records, expected="an array of documents", got=type_text(array))
-        schema = array.elementType
-    return StructType([field for field in schema.fields if field.name != _CORRUPT])
-
-
-def _of_csv(inferred: DataFrame, text: DataFrame) -> StructType:
-    """Check the text of columns that were inferred as numbers."""
-    fields = inferred.schema.fields
-    numbers = [
-        at
-        for at, one in enumerate(fields)
-        if isinstance(one.dataType, (IntegerType, LongType, DecimalType, DoubleType))
-    ]
-    if not numbers:
-        return StructType(fields)
-    padded = [F.bool_or(F.col(str(at)).rlike("^[+-]?0[0-9]")) for at in numbers]
-    # An exponent, or no number at all: those are doubles indeed.
-    floating = [F.bool_or(~F.col(str(at)).rlike("^[+-]?[0-9]*[.]?[0-9]*$")) for at in numbers]
-    whole = [F.max(F.length(F.regexp_extract(str(at), "^[+-]?0*([0-9]*)", 1))) for at in numbers]
-    decimals = [F.max(F.length(F.regexp_extract(str(at), "[.]([0-9]*)$", 1))) for at in numbers]
-    found = (
-        text.toDF(*positions(len(fields)))
-        .agg(
-            *(
-                F.struct(*four).alias(str(at))
-                for at, *four in zip(numbers, padded, floating, whole, decimals, strict=True)
-            )
-        )
-        .collect()[0]
+def _csv_texts(spark: SparkSession, path: str, encoding: str, *, multiline: bool) -> DataFrame:
+    reader = spark.read.format("csv").options(
+        header=True,
+        escape='"',
+        maxColumns=MAX_FIELDS,
+        encoding=encoding,
+        multiLine=multiline,
+        recursiveFileLookup=True,
     )
-    for at in numbers:
-        has_zeros, is_floating, digits, scale = found[str(at)]
-        if has_zeros:
-            fields[at] = StructField(fields[at].name, StringType())
-        elif isinstance(fields[at].dataType, DoubleType) and not is_floating and digits + scale <= _MAX_DIGITS:
-            fields[at] = StructField(fields[at].name, DecimalType(max(digits + scale, 1), scale))
-    return StructType(fields)
+    return load(spark, reader, path)
 
 
-def _with_room(of: DataType) -> DataType:
-    """Widen decimals for values that the sample did not have."""
-    if isinstance(of, StructType):
-        return StructType([StructField(one.name, _with_room(one.dataType)) for one in of.fields])
-    if isinstance(of, ArrayType):
-        return ArrayType(_with_room(of.elementType))
-    if isinstance(of, DecimalType):
-        for roomy in (DecimalType(18, 2), DecimalType(38, 18)) if of.scale else (DecimalType(38, 0),):
-            if of.scale <= roomy.scale and of.precision - of.scale <= roomy.precision - roomy.scale:
-                return roomy
-    return of
+def _json_texts(spark: SparkSession, path: str, *, multiline: bool) -> DataFrame:
+    reader = spark.read.format("text").options(wholetext=multiline, recursiveFileLookup=True)
+    return load(spark, reader.schema("value STRING"), path)
+
+
+def _sampled(df: DataFrame, share: float) -> DataFrame:
+    return df if share == 1 else df.sample(fraction=float(share), seed=_SEED)
+
+
+def _ddl(columns: StructType) -> str:
+    lines = (f"{quote(field.name)} {type_sql(field.dataType)}" for field in columns)
+    return ",\n".join(_SIMPLE_NAME.sub(r"\1", line) for line in lines)
