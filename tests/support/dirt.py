@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-Outcome: TypeAlias = Literal["kept", "filled", "quarantined", "resent"]
+Outcome: TypeAlias = Literal["kept", "filled", "quarantined", "resent", "twice"]
 Order: TypeAlias = dict[str, Any]
-COLUMNS = "kind", "order_id", "user", "at", "country", "quantity", "price"
+COLUMNS = "kind", "order_id", "user", "at", "country", "quantity", "price", "tax", "rate", "day"
 HEADER = ",".join(COLUMNS)
 
 
@@ -65,6 +65,22 @@ CSV: dict[str, Kind] = {
     "binary": Kind(
         "quarantined", lambda order, random: order["kind"] + ",\x00\x01\x1f" + chr(random.randrange(256, 999))
     ),
+    "comma for a point": Kind("quarantined", _with("tax", '"12,50"', '"1.234,50"', '"1,2,3"')),
+    "decimals that would be rounded": Kind("quarantined", _with("tax", "1.255", "0.001", "1e-3")),
+    "sign of another alphabet": Kind("quarantined", _with("tax", "\uff11\uff12", "\u0661")),
+    "suffix or prefix of a number": Kind("quarantined", _with("rate", "5d", "5F", "0x1p3")),
+    "too large or small for a double": Kind("quarantined", _with("rate", "1e400", "-1e400", "1e-400")),
+    "time without a day": Kind("quarantined", _with("at", "12:30:00", "12:30")),
+    "part of a date": Kind("quarantined", _with("day", "2026", "202601", "2026-01", "20260105")),
+    "text after a date": Kind("quarantined", _with("day", "2026-01-05 lunch", "2026-01-05T23:00:00-05:00")),
+    "digits for a time": Kind("quarantined", _with("at", "1767603600000", "20260105")),
+    "bytes of another encoding": Kind("quarantined", _with("user", "Jos\udce9", "\udcff\udcfe", "\udc80")),
+    "replacement sign": Kind("kept", _with("user", "Jos\ufffd")),
+    "text after a quote": Kind("quarantined", _with("user", '"ada"x', '"ada" ')),
+    "backslash before a quote": Kind("quarantined", _with("user", r'"a \"b\" c"')),
+    "quote inside a field": Kind("kept", _with("user", '5" ada', "o'hara")),
+    "integer with a point": Kind("kept", _with("quantity", "12.0", "7.")),
+    "number in other forms": Kind("kept", _with("tax", "1e1", "+1.50", ".5", "1.2500", " 2 ")),
     "sent again": Kind("resent", lambda order, _: _line(order)),
 }
 JSON: dict[str, Kind] = {
@@ -88,12 +104,38 @@ JSON: dict[str, Kind] = {
     "no order": Kind("quarantined", _json("order_id", None)),
     "cut off": Kind("quarantined", lambda order, random: json.dumps(order)[: -random.randrange(2, 30)]),
     "trailing comma": Kind("quarantined", lambda order, _: json.dumps(order)[:-1] + ",}"),
-    "two on a line": Kind("quarantined", lambda order, _: json.dumps(order) * 2),
+    "two on a line": Kind("twice", lambda order, _: json.dumps(order) * 2),
     "something behind": Kind("quarantined", lambda order, _: json.dumps(order) + " # checked"),
     "no quotes": Kind("quarantined", lambda order, _: json.dumps(order).replace('"', "")),
     "NaN": Kind("quarantined", lambda order, _: json.dumps(order | {"quantity": "@"}).replace('"@"', "NaN")),
     "no object": Kind("quarantined", lambda _, random: random.choice(["null", "7", '"x"', "]", "<html>"])),
     "CSV": Kind("quarantined", lambda order, _: _line(order)),
+    "comma for a point": Kind("quarantined", _json("tax", "12,50", "1.234,50", "1,2,3")),
+    "decimals that would be rounded": Kind("quarantined", _json("tax", 1.255, 0.001, "1.255")),
+    "too large or small for a double": Kind(
+        "quarantined",
+        lambda order, random: json.dumps(order)[:-1] + f', "rate": {random.choice(["1e400", "1e-400"])}}}',
+    ),
+    "string for a number": Kind("quarantined", _json("rate", "0.5", "")),
+    "string for an integer": Kind("quarantined", _json("quantity", "7", "")),
+    "time without a day": Kind("quarantined", _json("at", "12:30:00", "12:30")),
+    "part of a date": Kind("quarantined", _json("day", "2026", "2026-01", 2026, 20260105, "20260105")),
+    "text after a date": Kind("quarantined", _json("day", "2026-01-05 lunch")),
+    "number for a time": Kind("quarantined", _json("at", 1767603600000, 1767603600.5)),
+    "empty text for a number": Kind("quarantined", _json("tax", "")),
+    "bytes of another encoding": Kind(
+        "quarantined", lambda order, _: json.dumps(order | {"user": "Jos\udce9"}, ensure_ascii=False)
+    ),
+    "replacement sign": Kind("kept", lambda order, _: json.dumps(order | {"user": "\ufffd"}, ensure_ascii=False)),
+    "control character": Kind("quarantined", lambda order, _: json.dumps(order | {"user": "@"}).replace("@", "\t")),
+    "single quotes": Kind("quarantined", lambda order, _: json.dumps(order).replace('"', "'")),
+    "leading zero": Kind("quarantined", lambda order, _: json.dumps(order | {"tax": "@"}).replace('"@"', "012")),
+    "key in another case": Kind(
+        "kept", lambda order, _: json.dumps({name.title(): value for name, value in order.items()})
+    ),
+    "integer with a point": Kind("kept", _json("quantity", 12.0)),
+    "number for a string": Kind("kept", _json("user", 1.5, 7, 1e300)),
+    "number in other forms": Kind("kept", _json("tax", 10.0, "1.50", "+1.5", 1e2)),
     "sent again": Kind("resent", lambda order, _: json.dumps(order)),
 }
 
@@ -118,6 +160,9 @@ def lines(kinds: dict[str, Kind], count: int, seed: int, dirty: float = 0.5) -> 
             "country": random.choice(["GB", "IE", "DE"]),
             "quantity": str(random.randrange(1, 100)),
             "price": f"{random.randrange(1, 10_000)}.{random.randrange(100):02}",
+            "tax": f"{random.randrange(100)}.{random.randrange(100):02}",
+            "rate": str(random.randrange(100) / 8),
+            "day": f"2026-01-{1 + number % 28:02}",
         }
         if kind == "clean":
             clean = order
@@ -125,5 +170,5 @@ def lines(kinds: dict[str, Kind], count: int, seed: int, dirty: float = 0.5) -> 
             order = clean | {"kind": kind, "at": "2026-02-01 10:00:00"}
             clean = None  # once
         if kinds is JSON:
-            order = order | {"quantity": int(order["quantity"])}
+            order = order | {"quantity": int(order["quantity"]), "rate": float(order["rate"])}
         yield kind, kinds[kind].spoil(order, random)
