@@ -148,6 +148,25 @@ def lambda_(parameters: str | Sequence[str], body: str) -> str:
     return f"{parameters if isinstance(parameters, str) else call('', *parameters)} -> {body}"
 
 
+def let(name: str, value: str, body: str) -> str:
+    """Write a body that uses a value by a name, so that the value is computed once.
+
+    >>> let("x", "a + b", "x * x")
+    'get(transform(array(a + b), x -> x * x), 0)'
+    """
+    return f"get(transform(array({value}), {lambda_(name, body)}), 0)"
+
+
+def compiled_apart(text: str) -> str:
+    """Write a text column unchanged, so that Spark compiles each expression of its select as a method of its own.
+
+    Spark generates one Java method for a whole stage. Java does not compile a method longer than 8,000 bytes, and runs
+    it about ten times slower. An expression for which Spark generates no code, such as ``from_json``, prevents that;
+    here its argument is always null, so that it does nothing.
+    """
+    return f"if(from_json(nullif({text}, {text}), 'a INT') IS NULL, {text}, NULL)"
+
+
 def struct_of(fields: Iterable[tuple[str, str]]) -> str:
     """Write a struct of named values.
 

@@ -28,7 +28,7 @@ from pyspark.sql.types import (
 )
 
 from shopsmart_etl._core.checks import check_texts
-from shopsmart_etl._core.sql import all_of, any_of, call, cast, if_, literal, try_cast
+from shopsmart_etl._core.sql import all_of, any_of, call, cast, if_, let, literal, try_cast
 from shopsmart_etl.errors import InvalidArgumentError
 
 ISO_8601: Final = "iso8601"
@@ -130,8 +130,8 @@ def _parse_number(sql: str, target: DataType, formats: Formats) -> str:
 
 def _parse_integer(sql: str, target: DataType) -> str:
     # Exports of pandas and PHP write integers as 1000.0, JSON may write them as 1e3.
-    whole = try_cast(_parse_decimal(sql, DecimalType(20, 0)), target)
-    return if_(f"{sql} RLIKE '^ *[+-]?[0-9]+ *$'", try_cast(sql, target), whole)
+    whole = try_cast(_parse_decimal("t", DecimalType(20, 0)), target)
+    return call("coalesce", if_(f"{sql} RLIKE '^ *[+-]?[0-9]+ *$'", try_cast(sql, target)), let("t", sql, whole))
 
 
 def _parse_decimal(sql: str, target: DecimalType, *, rounds: bool = False) -> str:
@@ -140,8 +140,8 @@ def _parse_decimal(sql: str, target: DecimalType, *, rounds: bool = False) -> st
         return if_(form, try_cast(sql, target))
     # Not more decimals than the type has, which Spark would round.
     plain = f"{sql} RLIKE '^ *[+-]?([0-9]+[.]?[0-9]{{0,{target.scale}}}0*|[.][0-9]{{1,{max(target.scale, 1)}}}0*) *$'"
-    value = try_cast(sql, target)
-    return if_(plain, value, if_(_is_exact_exponent(sql, target.scale), value))
+    with_exponent = let("e", sql, if_(_is_exact_exponent("e", target.scale), try_cast("e", target)))
+    return if_(plain, try_cast(sql, target), with_exponent)
 
 
 def _is_exact_exponent(sql: str, scale: int) -> str:
@@ -155,6 +155,7 @@ def _is_exact_exponent(sql: str, scale: int) -> str:
 
 
 def _parse_double(sql: str, target: DataType) -> str:
+    text, sql = sql, "d"
     value = try_cast(sql, target)
     number = f"{sql} RLIKE '^ *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)? *$'"
     # A number that is too large is read as infinity, one that is too small as zero.
@@ -162,7 +163,7 @@ def _parse_double(sql: str, target: DataType) -> str:
         [f"abs({value}) < double('Infinity')", any_of([f"{value} <> 0", f"NOT {sql} RLIKE '^[^eE]*[1-9]'"])]
     )
     word = f"{sql} RLIKE '(?i)^ *(nan|[+-]?inf(inity)?) *$'"
-    return if_(number, if_(in_range, value), if_(word, value))
+    return let("d", text, if_(number, if_(in_range, value), if_(word, value)))
 
 
 def _parse_date(sql: str, target: DataType, pattern: str) -> str:
@@ -178,16 +179,17 @@ def _parse_timestamp(sql: str, target: DataType, pattern: str) -> str:
         return cast(_parse_epoch(sql, EPOCH_UNITS[pattern]), target)
     if pattern != ISO_8601:
         return cast(_parse_pattern(sql, pattern), target)
+    text, sql = sql, "t"
     local = f"{sql} RLIKE '^ *{_DATE}[T ]{_TIME} *$'"
     if isinstance(target, TimestampNTZType):
-        return if_(local, try_cast(sql, target))
+        return let("t", text, if_(local, try_cast(sql, target)))
     value = try_cast(sql, target)
     # Spark moves a time that a change to summer time leaves out.
     exists = f"{cast(value, TimestampNTZType())} = {try_cast(sql, TimestampNTZType())}"
     # Spark takes no offset after minutes.
     seconds = f"regexp_replace({sql}, '([T ][0-9]{{2}}:[0-9]{{2}}) ?(Z|[+-])', '$1:00$2')"
     with_offset = if_(f"{sql} RLIKE '^ *{_DATE}[T ]{_TIME} ?{_OFFSET} *$'", try_cast(seconds, target))
-    return if_(local, if_(exists, value), with_offset)
+    return let("t", text, if_(local, if_(exists, value), with_offset))
 
 
 def _parse_epoch(sql: str, units: int) -> str:

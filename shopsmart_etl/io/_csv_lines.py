@@ -16,7 +16,7 @@ from pyspark.sql.types import DecimalType, StringType, StructField, StructType
 
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.spark_errors import fail_sql
-from shopsmart_etl._core.sql import all_of, any_of, call, cast, if_, lambda_, literal, positions, quote
+from shopsmart_etl._core.sql import all_of, any_of, call, cast, compiled_apart, if_, lambda_, literal, positions, quote
 from shopsmart_etl._core.text_casts import parse_text
 from shopsmart_etl.errors import HeaderMismatchError, SourceNotFoundError
 from shopsmart_etl.io._csv_text import CsvText, distinct_names
@@ -204,9 +204,10 @@ class _Typed:
         split = lines.df.select("line", fields.alias("fields"), *map(F.col, rest))
         rescued = [f"{self._text.value(f'get(fields, {index})')} AS e{index}" for index in extra]
         whole = f"coalesce(size(fields) = {len(lines.names)}, false) AS whole"
-        named = split.selectExpr("line", whole, *(f"{sql} AS t{at}" for at, sql in enumerate(texts)), *rescued, *rest)
+        line = f"{compiled_apart('line')} AS line"
+        named = split.selectExpr(line, whole, *(f"{sql} AS t{at}" for at, sql in enumerate(texts)), *rescued, *rest)
         values = [f"{parse_text(f't{at}', one.dataType, settings.formats)} AS v{at}" for at, one in enumerate(columns)]
-        typed = named.selectExpr("*", *values)
+        typed = named.selectExpr(line, *(f"`{name}`" for name in named.columns[1:]), *values)
         readable = all_of(["whole", *(f"(t{at} IS NULL OR v{at} IS NOT NULL)" for at in range(len(texts)))])
         # Java replaces bytes that are not UTF-8, which not every client can read.
         added = [F.expr(if_(readable, "NULL", "regexp_replace(line, '\ufffd', '\ufffd')"))]

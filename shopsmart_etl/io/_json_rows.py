@@ -12,7 +12,7 @@ from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.nested_fields import split_path
 from shopsmart_etl._core.spark_errors import fail_sql
-from shopsmart_etl._core.sql import all_of, cast, if_, literal, positions, quote
+from shopsmart_etl._core.sql import all_of, cast, compiled_apart, if_, literal, positions, quote
 from shopsmart_etl._core.text_casts import Formats, parse_text
 from shopsmart_etl.io._json_documents import BLANK, JsonDocuments, is_array, null_markers_pattern
 from shopsmart_etl.io._json_exact import ExactParser
@@ -109,6 +109,7 @@ class _Documents:
         found = parsed.withColumn("found", F.when(~F.col("invalid"), self._documents.found(F.col("line"))))
         # Each by itself where one of them is not exact.
         separated = found.withColumn("texts", F.when(self._needs_texts(), self._texts()))
+        separated = separated.withColumn("text", F.expr(compiled_apart("text")))
         documents = "if(texts IS NULL, found, transform(texts, x -> if(x IS NULL, found[0], NULL)))"
         kept = ["text", "texts", "invalid", *rest]
         envelopes = []
@@ -255,7 +256,9 @@ class _Result:
             *self._folders,
         ]
         parsed = rows.selectExpr(*(f"{value.sql} AS p{at}" for at, value in values), *kept)
-        typed = parsed.selectExpr("*", *(f"{value.cast(f'p{at}', formats)} AS v{at}" for at, value in values))
+        text = f"{compiled_apart('text')} AS text"
+        others = (f"`{name}`" for name in parsed.columns if name != "text")
+        typed = parsed.selectExpr(text, *others, *(f"{value.cast(f'p{at}', formats)} AS v{at}" for at, value in values))
         exact = all_of(["whole", *filter(None, (value.is_exact(f"p{at}", f"v{at}") for at, value in values))])
         others = [self._folders[at] for at in self._other_folders]
         result = typed.selectExpr(*(f"v{at}" for at, _ in values), *self._added(exact), *self._origins, *others)
