@@ -155,7 +155,7 @@ def _read_values(texts: DataFrame) -> list[tuple[list[str], int | None]]:
 
 def _documents(texts: DataFrame) -> DataFrame:
     """Return each document as a row of its path, which is empty, and its text."""
-    text = F.btrim(_as_strings(F.col("value")), F.lit(_BLANK))
+    text = _as_strings(F.btrim(F.col("value"), F.lit(_BLANK)))
     array = F.when(F.startswith(text, F.lit("[")), text).otherwise(F.concat(F.lit("["), text, F.lit("]")))
     # With explode, Spark would parse each text twice, to filter out the empty ones first.
     parsed = texts.select(array.alias("value")).selectExpr(f"explode_outer({_from_json('array<string>')}) AS value")
