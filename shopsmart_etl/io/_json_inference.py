@@ -14,11 +14,12 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StringType, StructField, StructType
 
 from shopsmart_etl._core.frame import Frame
-from shopsmart_etl._core.sql import call, if_, path_text, type_text
+from shopsmart_etl._core.sql import call, if_, literal, path_text, type_text
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 from shopsmart_etl.io._possible_types import Fits, bits, case, common_type, number_fits
 
-_LEVELS = 6  # that are read at first; deeper documents are read again
+_LEVELS = 8  # that are read at first; deeper documents are read again
+_ROOT = "struct(CAST(array() AS ARRAY<STRING>) AS path, value)"
 _ELEMENT = "[]"
 _MARK = ":"  # at the start of strings and keys; no other value contains it
 _STRING = '"([^"]*)"'
@@ -141,25 +142,26 @@ def _read_values(texts: DataFrame) -> list[tuple[list[str], int | None]]:
     """Read the path of each field, and the bits of the types that keep all of its values."""
     levels = _LEVELS
     while True:
-        values = _documents(texts)
-        for _ in range(levels):
-            values = _with_children(values)
+        # A loop inside an expression: on Spark Connect, a plan with an explode for each level fails at 18 levels.
+        nodes = f"aggregate(sequence(1, {levels}), array({_ROOT}), (nodes, level) -> {_with_children('nodes')})"
+        # With inline, Spark would compute the nodes twice, to filter out empty arrays first.
+        values = _documents(texts).selectExpr(call("inline_outer", nodes))
         found = values.groupBy("path").agg(
             F.expr(f"bit_and({_value_fits('value')})"), F.expr(f"bool_or({_has_children('value')})")
         )
         rows = found.collect()
         if not any(is_deeper for _, _, is_deeper in rows):
             return [(path, fits) for path, fits, _ in rows if all(part.startswith((_MARK, _ELEMENT)) for part in path)]
-        levels *= 3
+        levels *= 16
 
 
 def _documents(texts: DataFrame) -> DataFrame:
-    """Return each document as a row of its path, which is empty, and its text."""
-    text = F.btrim(_as_strings(F.col("value")), F.lit(_BLANK))
+    """Return each document as a row, ``value``, with every value in it as a string."""
+    text = _as_strings(F.btrim(F.col("value"), F.lit(_BLANK)))
     array = F.when(F.startswith(text, F.lit("[")), text).otherwise(F.concat(F.lit("["), text, F.lit("]")))
     # With explode, Spark would parse each text twice, to filter out the empty ones first.
-    parsed = texts.select(array.alias("value")).selectExpr(f"explode_outer({_from_json('array<string>')}) AS value")
-    return parsed.where("startswith(value, '{')").selectExpr("CAST(array() AS ARRAY<STRING>) AS path", "value")
+    parsed = texts.select(array.alias("value")).selectExpr(f"explode_outer({_from_json('value', 'array<string>')})")
+    return parsed.toDF("value").where("startswith(value, '{')")
 
 
 def _as_strings(text: Column) -> Column:
@@ -173,21 +175,27 @@ def _as_strings(text: Column) -> Column:
     return F.regexp_replace(marked, f"{_STRING}|({_OTHER})", '"$1$2"')
 
 
-def _with_children(values: DataFrame) -> DataFrame:
-    """Add the fields and elements of objects and arrays as rows, and leave only their first character in their own."""
-    own = f"struct(CAST(NULL AS STRING) AS key, {if_(_has_children('value'), 'left(value, 1)', 'value')} AS value)"
-    elements = f"transform({_from_json('array<string>')}, element -> struct('{_ELEMENT}' AS key, element AS value))"
-    children = case(
-        (f"NOT {_has_children('value')}", "NULL"),
-        ("startswith(value, '{')", call("map_entries", _from_json("map<string, string>"))),
-        otherwise=elements,
-    )
-    rows = values.selectExpr("path", f"explode_outer(concat(array({own}), coalesce({children}, array()))) AS row")
-    return rows.selectExpr("if(row.key IS NULL, path, concat(path, array(row.key))) AS path", "row.value AS value")
+def _with_children(nodes: str) -> str:
+    """Write the SQL of nodes, structs of a path and a value, and of their fields and elements.
+
+    Of the value of an object or array, the first character is left.
+    """
+    own = "struct(node.path AS path, left(node.value, 1) AS value)"
+    elements = f"transform({_from_json('node.value', 'array<string>')}, item -> {_child(literal(_ELEMENT), 'item')})"
+    entries = call("map_entries", _from_json("node.value", "map<string, string>"))
+    fields = f"transform({entries}, entry -> {_child('entry.key', 'entry.value')})"
+    children = if_("startswith(node.value, '{')", fields, elements)
+    expanded = f"concat(array({own}), coalesce({children}, array()))"
+    step = f"flatten(transform({nodes}, node -> {if_(_has_children('node.value'), expanded, 'array(node)')}))"
+    return if_(f"exists({nodes}, node -> {_has_children('node.value')})", step, nodes)
 
 
-def _from_json(schema: str) -> str:
-    return call("from_json", "value", f"'{schema}'", _LENIENT)
+def _child(key: str, value: str) -> str:
+    return f"struct(concat(node.path, array({key})) AS path, {value} AS value)"
+
+
+def _from_json(sql: str, schema: str) -> str:
+    return call("from_json", sql, f"'{schema}'", _LENIENT)
 
 
 def _has_children(sql: str) -> str:

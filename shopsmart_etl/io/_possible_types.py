@@ -102,17 +102,30 @@ def number_fits(sql: str, *, as_double: bool) -> str:
 
 
 def _int_fits(sql: str) -> str:
-    return if_(f"{try_cast(sql, IntegerType())} IS NOT NULL AND instr({sql}, '.') = 0", bits(Fits.INT), "0")
+    return if_(_is_integer(sql, IntegerType()), bits(Fits.INT), "0")
+
+
+def _is_integer(sql: str, data_type: IntegerType | LongType) -> str:
+    """Write the condition that a number without an exponent is an integer of a type.
+
+    Compares text: on Spark 4 a try_cast that fails takes 10 microseconds, for the exception.
+    """
+    max_value = str(2**31 - 1 if isinstance(data_type, IntegerType) else 2**63 - 1)
+    min_value = f"-{int(max_value) + 1}"
+    negative = f"startswith({sql}, '-')"
+    length = f"length({sql}) - {if_(negative, '1', '0')}"
+    limit = if_(negative, f"'{min_value}'", f"'{max_value}'")
+    in_range = any_of([f"{length} < {len(max_value)}", f"({length} = {len(max_value)} AND {sql} <= {limit})"])
+    return all_of([f"instr({sql}, '.') = 0", in_range])
 
 
 def _decimal_fits(sql: str) -> str:
     """Write the bits of a number without an exponent, of the types that count decimal digits."""
     whole = f"length(regexp_extract({sql}, '^-?([0-9]+)', 1))"
     scale = f"length(regexp_extract({sql}, '[.]([0-9]+)', 1))"
-    integral = f"instr({sql}, '.') = 0"
     fits = {
-        Fits.BIGINT: all_of([integral, f"{try_cast(sql, LongType())} IS NOT NULL"]),
-        Fits.INTEGRAL_DECIMAL: all_of([integral, f"{whole} <= 38"]),
+        Fits.BIGINT: _is_integer(sql, LongType()),
+        Fits.INTEGRAL_DECIMAL: f"(instr({sql}, '.') = 0 AND {whole} <= 38)",
         Fits.AMOUNT: all_of([f"{whole} <= 16", f"{scale} <= 2"]),
         Fits.DECIMAL: all_of([f"{whole} <= 20", f"{scale} <= 18"]),
     }
