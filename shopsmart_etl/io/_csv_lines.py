@@ -48,14 +48,18 @@ def read_lines(
 ) -> DataFrame:
     """Read CSV files as columns of a schema, then the columns that the settings add, then those of folders."""
     folders = find_folders(spark, path, stream=stream)
-    source = _CsvSource(spark, path, settings, folders, stream=stream)
-    if settings.reads_whole_files:
-        lines = source.records(columns)
-    elif settings.header:
-        lines = source.lines_after_header(columns)
-    else:
-        lines = source.lines(columns)
+    lines = _CsvSource(spark, path, settings, folders, stream=stream).read(columns)
     return _Typed(spark, path, columns, settings, folders).of(lines)
+
+
+def read_texts(spark: SparkSession, path: str, settings: CsvSettings) -> DataFrame:
+    """Read the fields of CSV files with headers as text; null in lines that cannot be split."""
+    folders = find_folders(spark, path, stream=False)
+    lines = _CsvSource(spark, path, settings, folders, stream=False).read(StructType())
+    text = CsvText(settings)
+    split = lines.df.select(text.fields(F.col("line")).alias("fields"))
+    values = split.selectExpr(*(text.value(f"get(fields, {index})") for index in range(len(lines.names))))
+    return values.toDF(*lines.names) if lines.names else values
 
 
 class _CsvSource:
@@ -68,6 +72,12 @@ class _CsvSource:
         self._reader = spark.readStream if stream else spark.read
         self._stream = stream
         self._text = CsvText(settings)
+
+    def read(self, columns: StructType) -> _Lines:
+        """Read the lines, by the way that the settings ask for."""
+        if self._settings.reads_whole_files:
+            return self.records(columns)
+        return self.lines_after_header(columns) if self._settings.header else self.lines(columns)
 
     def lines(self, columns: StructType) -> _Lines:
         """Read files without headers by the line."""

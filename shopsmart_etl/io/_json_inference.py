@@ -6,7 +6,6 @@ text, and a field has a type that keeps all of its values.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from pyspark.sql import Column, DataFrame
@@ -15,7 +14,7 @@ from pyspark.sql.types import ArrayType, DataType, StringType, StructField, Stru
 
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.sql import call, if_, literal, path_text, type_text
-from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
+from shopsmart_etl.errors import ColumnTypeError
 from shopsmart_etl.io._possible_types import Fits, bits, case, common_type, number_fits
 
 _LEVELS = 8  # that are read at first; deeper documents are read again
@@ -26,31 +25,6 @@ _STRING = '"([^"]*)"'
 _OTHER = r'[^\s,:\[\]{}"]+'
 _BLANK = " \t\r\n\ufeff"  # and a byte order mark
 _LENIENT = "map('allowUnquotedControlChars', 'true', 'allowBackslashEscapingAnyCharacter', 'true')"
-_PATH_PART = re.compile(r"`((?:[^`]|``)+)`|([^`.]+)")
-
-
-def check_record_path(value: object) -> list[str]:
-    """Check the path of a field, and return its names; none for None.
-
-    >>> check_record_path("response.`a.b`")
-    ['response', 'a.b']
-
-    Raises:
-        InvalidArgumentError: It is not a path.
-    """
-    if value is None:
-        return []
-    names, end = [], 0
-    text = value if isinstance(value, str) else ""
-    while match := _PATH_PART.match(text, end):
-        names.append(match[1].replace("``", "`") if match[1] else match[2])
-        end = match.end() + 1
-        if text[end - 1 : end] != ".":
-            break
-    if end != len(text) + 1:
-        expected = "a field's path, such as 'response.orders', whose names with a dot are in backticks, or None"
-        raise InvalidArgumentError("record_path", expected=expected, got=value)
-    return names
 
 
 def infer_json(texts: DataFrame, record_path: Sequence[str]) -> StructType:

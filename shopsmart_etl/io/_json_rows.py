@@ -10,7 +10,6 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from shopsmart_etl._core.frame import Frame
-from shopsmart_etl._core.nested_fields import split_path
 from shopsmart_etl._core.spark_errors import fail_sql
 from shopsmart_etl._core.sql import all_of, cast, compiled_apart, if_, literal, positions, quote
 from shopsmart_etl._core.text_casts import Formats, parse_text
@@ -49,7 +48,7 @@ def read_documents(
     stream: bool,
 ) -> DataFrame:
     """Read JSON files as columns of a schema, then of envelopes, then those that the settings add, then of folders."""
-    files = _read_texts(spark, path, settings, stream=stream)
+    files = read_texts(spark, path, settings, stream=stream)
     frame = Frame(columns, session=spark)
     in_folders = [name for name in files.folders if _is_named(frame, name, columns.names)]
     own = StructType([field for field in columns.fields if not _is_named(frame, field.name, in_folders)])
@@ -58,7 +57,7 @@ def read_documents(
     return _Result(frame, own, envelope, settings, files.folders).of(rows)
 
 
-def _read_texts(spark: SparkSession, path: str, settings: JsonSettings, *, stream: bool) -> _Files:
+def read_texts(spark: SparkSession, path: str, settings: JsonSettings, *, stream: bool) -> _Files:
     """Read a text a line, or a file with ``multiline``."""
     folders = find_folders(spark, path, stream=stream)
     # Read as text: Spark's JSON reader drops what follows the first value, and keeps no text of what it could read.
@@ -74,6 +73,12 @@ def _read_texts(spark: SparkSession, path: str, settings: JsonSettings, *, strea
     return _Files(filled, folders.names)
 
 
+def without_null_markers(text: Column, settings: JsonSettings) -> Column:
+    """Return JSON text with null for the strings that mean null."""
+    markers = settings.null_markers
+    return F.regexp_replace(text, null_markers_pattern(markers), "$1null") if markers else text
+
+
 def _check_names(frame: Frame, envelope: StructType | None, settings: JsonSettings, folders: list[str]) -> None:
     names = [(name, f"the schema's {quote(name)}") for name in frame.names]
     names += [(name, f"the envelope's {quote(name)}") for name in (envelope.names if envelope else ())]
@@ -87,7 +92,7 @@ class _Documents:
 
     def __init__(self, frame: Frame, columns: StructType, envelope: StructType | None, settings: JsonSettings) -> None:
         self._columns, self._envelope, self._settings = columns, envelope, settings
-        self._path = split_path(settings.record_path) if settings.record_path is not None else []
+        self._path = settings.record_names
         mark = uuid4().hex
         self._documents = JsonDocuments(columns, self._path, envelope, mark=mark)
         # A short mark: it is in front of each value.
@@ -134,8 +139,7 @@ class _Documents:
         return F.when(F.col("invalid"), whole).otherwise(self._documents.texts(F.col("text")))
 
     def _normal(self, text: Column) -> Column:
-        markers = self._settings.null_markers
-        return F.regexp_replace(text, null_markers_pattern(markers), "$1null") if markers else text
+        return without_null_markers(text, self._settings)
 
     def _needs_texts(self) -> Column:
         if self._settings.on_extra != "drop" or self._settings.decimal_mark != ".":
@@ -257,8 +261,8 @@ class _Result:
         ]
         parsed = rows.selectExpr(*(f"{value.sql} AS p{at}" for at, value in values), *kept)
         text = f"{compiled_apart('text')} AS text"
-        others = (f"`{name}`" for name in parsed.columns if name != "text")
-        typed = parsed.selectExpr(text, *others, *(f"{value.cast(f'p{at}', formats)} AS v{at}" for at, value in values))
+        unchanged = (f"`{name}`" for name in parsed.columns if name != "text")
+        typed = parsed.selectExpr(text, *unchanged, *(f"{value.cast(f'p{at}', formats)} AS v{at}" for at, value in values))
         exact = all_of(["whole", *filter(None, (value.is_exact(f"p{at}", f"v{at}") for at, value in values))])
         others = [self._folders[at] for at in self._other_folders]
         result = typed.selectExpr(*(f"v{at}" for at, _ in values), *self._added(exact), *self._origins, *others)

@@ -8,14 +8,18 @@ from typing import Literal
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
+from typing_extensions import Unpack
 
 from shopsmart_etl._core.checks import check_choice
 from shopsmart_etl._core.spark_errors import translate_read_errors
 from shopsmart_etl._core.sql import quote, type_sql
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.io._csv_inference import infer_csv
-from shopsmart_etl.io._json_inference import check_record_path, infer_json
-from shopsmart_etl.io._source import MAX_FIELDS, check_encoding, check_source, load, refuse_sail
+from shopsmart_etl.io._csv_lines import read_texts as read_fields
+from shopsmart_etl.io._json_inference import infer_json
+from shopsmart_etl.io._json_rows import read_texts, without_null_markers
+from shopsmart_etl.io._source import check_charset, check_encoding, check_source, refuse_sail
+from shopsmart_etl.io.read_options import CsvSettings, InferOptions, JsonSettings
 
 _SIMPLE_NAME = re.compile(r"(?<!`)`([A-Za-z_][A-Za-z0-9_]*)`(?!`)")
 _SEED = 1  # so that a sample is the same each time
@@ -26,10 +30,8 @@ def infer_schema(
     path: str | PathLike[str],
     *,
     format: Literal["csv", "json"],  # noqa: A002 - Spark's own word for it
-    record_path: str | None = None,
-    multiline: bool = False,
-    encoding: str = "UTF-8",
     sample: float = 1.0,
+    **options: Unpack[InferOptions],
 ) -> str:
     """Infer a schema from files, to print, review and paste. Runs Spark jobs that read the files.
 
@@ -60,12 +62,10 @@ def infer_schema(
     Args:
         spark: The session.
         path: A file, a folder or a glob.
-        format: The format of the files; CSV files have a header.
-        record_path: The field of a JSON envelope that contains the documents, such as ``"response.orders"``. Names with
-            a dot are in backticks.
-        multiline: As for the reader.
-        encoding: As for ``read_csv_logs``; JSON is in UTF-8.
+        format: The format of the files; CSV files need a header.
         sample: The share of the rows to look at, from 0 to 1. Values of the other rows may not fit the schema.
+        **options: The dialect of CSV files, or where the documents are in JSON; see ``CsvOptions`` and ``JsonOptions``.
+            Give the reader the same.
 
     Returns:
         The DDL, a column a line: ``schema=`` of the readers takes it.
@@ -90,40 +90,27 @@ def infer_schema(
         zip string,
         price decimal(18,2)
     """
-    source = check_source(spark, path, multiline=multiline)
+    source = check_source(spark, path)
     check_choice("format", format, ("csv", "json"))
-    record_names = check_record_path(record_path)
-    check_encoding(encoding, multiline=multiline)
     if not _is_number(sample) or not 0 < sample <= 1:
         raise InvalidArgumentError("sample", expected="a number greater than 0 and at most 1", got=sample)
+    settings = CsvSettings.of(options) if format == "csv" else JsonSettings.of(options)
+    if isinstance(settings, CsvSettings) and not settings.header:
+        raise InvalidArgumentError("header", expected="True, for the names of the columns", got=False)
+    is_whole = settings.reads_whole_files if isinstance(settings, CsvSettings) else settings.multiline
+    check_encoding(settings.encoding, multiline=is_whole)
     refuse_sail(spark, "infer_schema")
+    check_charset(spark, settings)
     with translate_read_errors(source):
-        if format == "csv":
-            columns = infer_csv(_sampled(_csv_texts(spark, source, encoding, multiline=multiline), sample))
-        else:
-            columns = infer_json(_sampled(_json_texts(spark, source, multiline=multiline), sample), record_names)
-    return _ddl(columns)
+        if isinstance(settings, CsvSettings):
+            return _ddl(infer_csv(_sampled(read_fields(spark, source, settings), sample)))
+        texts = read_texts(spark, source, settings, stream=False).df
+        values = texts.select(without_null_markers(texts["text"], settings).alias("value"))
+        return _ddl(infer_json(_sampled(values, sample), settings.record_names))
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _csv_texts(spark: SparkSession, path: str, encoding: str, *, multiline: bool) -> DataFrame:
-    reader = spark.read.format("csv").options(
-        header=True,
-        escape='"',
-        maxColumns=MAX_FIELDS,
-        encoding=encoding,
-        multiLine=multiline,
-        recursiveFileLookup=True,
-    )
-    return load(spark, reader, path)
-
-
-def _json_texts(spark: SparkSession, path: str, *, multiline: bool) -> DataFrame:
-    reader = spark.read.format("text").options(wholetext=multiline, recursiveFileLookup=True)
-    return load(spark, reader.schema("value STRING"), path)
 
 
 def _sampled(df: DataFrame, share: float) -> DataFrame:

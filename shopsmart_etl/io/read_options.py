@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
@@ -20,6 +21,9 @@ from shopsmart_etl._core.checks import (
 )
 from shopsmart_etl._core.text_casts import EPOCH_UNITS, ISO_8601, Formats, check_formats
 from shopsmart_etl.errors import InvalidArgumentError, nearest
+
+# A name of a path: quoted in backticks, where two backticks are one, or plain.
+_PATH_PART = re.compile(r"`((?:[^`]|``)+)`|([^`.]+)")
 
 
 class ReadOptions(TypedDict, total=False):
@@ -104,6 +108,10 @@ class JsonOptions(ReadOptions, total=False):
 
     record_path: str | None
     envelope_schema: StructType | str | None
+
+
+class InferOptions(CsvOptions, JsonOptions, total=False):
+    """The options of ``infer_schema``: those of the reader of the format."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,8 +229,37 @@ class JsonSettings(ReadSettings):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        check_optional_text("record_path", self.record_path, expected="the path of a field, such as 'data', or None")
+        check_record_path(self.record_path)
         if self.envelope_schema is not None:
             check_schema("envelope_schema", self.envelope_schema)
             if self.record_path is None:
                 raise InvalidArgumentError("envelope_schema", expected="a record_path= with it", got="none")
+
+    @property
+    def record_names(self) -> list[str]:
+        """The names on the path from an envelope to its documents."""
+        return check_record_path(self.record_path)
+
+
+def check_record_path(value: object) -> list[str]:
+    """Check the path of a field, and return its names; none for None.
+
+    >>> check_record_path("response.`a.b`")
+    ['response', 'a.b']
+
+    Raises:
+        InvalidArgumentError: It is not a path.
+    """
+    if value is None:
+        return []
+    names, end = [], 0
+    text = value if isinstance(value, str) else ""
+    while match := _PATH_PART.match(text, end):
+        names.append(match[1].replace("``", "`") if match[1] else match[2])
+        end = match.end() + 1
+        if text[end - 1 : end] != ".":
+            break
+    if end != len(text) + 1:
+        expected = "a field's path, such as 'response.orders', whose names with a dot are in backticks, or None"
+        raise InvalidArgumentError("record_path", expected=expected, got=value)
+    return names
