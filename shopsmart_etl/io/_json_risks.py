@@ -10,30 +10,104 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from pyspark.sql.types import ArrayType, BooleanType, DataType, DoubleType, FloatType, MapType, NumericType, StructType
+from pyspark.sql.types import (
+    ArrayType,
+    BooleanType,
+    DataType,
+    DecimalType,
+    DoubleType,
+    FloatType,
+    MapType,
+    NumericType,
+    StringType,
+    StructType,
+)
 
+from shopsmart_etl._core.sql import all_of, any_of, call, lambda_, literal, quote
 from shopsmart_etl.io._json_types import parsed_type
 
 _STRING = r'"(?:[^"\\]++|\\.)*+"'
 _WORD = "(?:true|false|null)"
 # A number, an object or an array, where text is expected.
 _NO_STRING = r"[-0-9{\[]"
+_FLOATING = FloatType, DoubleType
+# More digits than a float has room for.
+_HUGE = "[0-9]{39}"
+_LONG_NUMBER = "[0-9.]{17}"
+_ESCAPED_KEY = r'\\[^"]*+"\s*+:'
+_FIRST_SIGNS = ", ".join(f"'{sign}'" for sign in "-0123456789{[")
 _TO_COLON = r'"\s*+:\s*+'
 
 
-def risk_pattern(schema: StructType, *, ignores_case: bool) -> str:
-    """Return a regular expression that matches in each document whose values the parser would change."""
+def is_risky(text: str, documents: str, schema: StructType, *, ignores_case: bool) -> str:
+    """Write the condition that the parser may have changed a value.
+
+    Args:
+        text: The SQL of the JSON text.
+        documents: The SQL of the array of documents that were parsed from it.
+        schema: The fields of a document.
+        ignores_case: Whether the session takes names for equal that differ in case alone.
+    """
+    certain, possible = _signs("d", schema, 0, ignores_case=ignores_case)
+    # The names in the text are searched only if a value may come from another: that takes longer than to parse it.
+    reasons = [call("exists", documents, lambda_("d", any_of(possible)))]
+    if any(_is_decimal(data_type) for _, data_type in _fields(schema)):
+        # A decimal of at most 15 digits is the same after a double.
+        reasons.append(f"{text} RLIKE '{_LONG_NUMBER}'")
+    searched = all_of([any_of(reasons), f"({_is_found(text, schema, ignores_case)})"])
+    # A key with an escaped character may be a name.
+    escaped = f"(contains({text}, {literal(chr(92))}) AND {text} RLIKE {literal(_ESCAPED_KEY)})"
+    return any_of([call("exists", documents, lambda_("d", any_of(certain))), searched, escaped])
+
+
+def _signs(sql: str, target: DataType, depth: int, *, ignores_case: bool) -> tuple[list[str], list[str]]:
+    """Write the conditions on a parsed value that it was changed, and that it may have been."""
+    x = f"x{depth}"
+    if isinstance(target, StructType):
+        certain, possible = [], []
+        for field in target.fields:
+            name = f"{sql}.{quote(field.name)}"
+            more = _signs(name, field.dataType, depth, ignores_case=ignores_case)
+            certain += more[0]
+            # A field that is null may have its value under a key in another case.
+            possible += [*more[1], *([f"{name} IS NULL"] if ignores_case else [])]
+        return certain, possible
+    if isinstance(target, (ArrayType, MapType)):
+        inner = target.elementType if isinstance(target, ArrayType) else target.valueType
+        values = sql if isinstance(target, ArrayType) else call("map_values", sql)
+        signs = _signs(x, inner, depth + 1, ignores_case=ignores_case)
+        found = ([call("exists", values, lambda_(x, any_of(conditions)))] if conditions else [] for conditions in signs)
+        return next(found), next(found)
+    if isinstance(target, _FLOATING):
+        return [f"abs({sql}) = double('Infinity')"], [f"{sql} = 0"]
+    if parsed_type(target).typeName() == "string" and not isinstance(target, NumericType):
+        # Text that may come from a number, an object or an array.
+        return [], [f"substring({sql}, 1, 1) IN ({_FIRST_SIGNS})"]
+    return [], []
+
+
+def _is_found(text: str, schema: StructType, ignores_case: bool) -> str:  # noqa: FBT001 - internal
+    """Write the condition that text has a key whose value the parser changes."""
+    # First that a key with such a value follows, and only then which key it is: names take longest to compare.
+    risks = [
+        rf'(?=[^"\\]*+{_TO_COLON}{first})(?:{_alternatives(names)}){_TO_COLON}{value}'
+        for (first, value), names in _risky_fields(schema).items()
+    ]
     names = sorted(set(_names(schema)))
-    risks = [rf'"(?:{_alternatives(names_of)}){_TO_COLON}{value}' for value, names_of in _risky_fields(schema).items()]
     if ignores_case and names:
-        risks.append(other_case_risk(schema).removeprefix("(?s)"))
-    # A key with an escaped character.
-    risks.append(r'\\u[0-9A-Fa-f]{4}[^"]*+"\s*+:')
-    pattern = rf"(?=[\"\\])(?:{'|'.join(risks)})"
-    if any(isinstance(data_type, (FloatType, DoubleType)) for data_type in _types(schema)):
-        # A number that a double makes infinite or zero.
-        pattern += r"|[eE][-+]?[0-9]{2,}+[\s,}\]]|[0-9]{39}"
-    return f"(?s){pattern}"
+        risks.append(_other_case(names))
+    # A quote that ends a string or a key is skipped.
+    pattern = rf'(?s)"(?![,:}}\]\s])(?:{"|".join(risks)})'
+    return f"{text} RLIKE {literal(pattern)}" if risks else "false"
+
+
+def _other_case(names: list[str]) -> str:
+    """Return a pattern of a key, from its first character on, that differs from a name in case alone."""
+    exact = _alternatives(names)
+    # Where all names are in lower case, most keys are seen to be no such key by their own characters.
+    is_lower = all(re.fullmatch("[a-z0-9_]+", name) for name in names)
+    quick = rf'(?={"[a-z0-9_]*+[A-Z]" if is_lower else ""}[^"\\]*+"\s*+:)'
+    return rf'{quick}(?!(?:{exact})")(?iu:{exact})"\s*+:'
 
 
 def can_rename(schema: StructType) -> bool:
@@ -50,8 +124,7 @@ def _has_map(data_type: DataType) -> bool:
 
 def other_case_risk(schema: StructType) -> str:
     """Return a regular expression of keys that differ from a name of the schema in case alone."""
-    names = sorted(set(_names(schema)))
-    return rf'(?s)"(?!(?:{_alternatives(names)})")(?iu:{_alternatives(names)})"\s*+:'
+    return rf'(?s)"{_other_case(sorted(set(_names(schema))))}'
 
 
 def other_case_pattern(schema: StructType) -> str:
@@ -60,36 +133,51 @@ def other_case_pattern(schema: StructType) -> str:
     return rf'(?s)(?<!\\)"((?iu:{_alternatives(names)}))"\s*+:'
 
 
-def _risky_fields(schema: StructType) -> dict[str, list[str]]:
-    """List the names of fields by the pattern of the values that the parser would change there."""
-    found: dict[str, set[str]] = {}
+def _risky_fields(schema: StructType) -> dict[tuple[str, str], list[str]]:
+    """List the names of fields by the patterns of the values that the parser would change there, and of their start."""
+    found: dict[tuple[str, str], set[str]] = {}
     for name, data_type in _fields(schema):
-        parsed, pattern = parsed_type(data_type), None
-        if parsed.typeName() == "string":
-            pattern = _text_risk(data_type)
-        elif isinstance(parsed, (ArrayType, MapType)):
-            pattern = _container_risk(data_type)
-        if pattern:
-            found.setdefault(pattern, set()).add(name)
-    return {pattern: sorted(names) for pattern, names in found.items()}
+        parsed, patterns = parsed_type(data_type), None
+        if isinstance(parsed, (StringType, *_FLOATING)):
+            patterns = (_text_risk(data_type),) * 2
+        elif isinstance(parsed, (ArrayType, MapType)) and (value := _container_risk(data_type)):
+            patterns = r"[\[{]", value
+        if patterns:
+            found.setdefault(patterns, set()).add(name)
+    return {patterns: sorted(names) for patterns, names in found.items()}
 
 
 def _text_risk(data_type: DataType) -> str:
-    # A decimal of at most 15 digits is the same after a double.
-    return r"-?(?:(?=[0-9.]{17})[0-9]|[0-9.]++[eE])" if isinstance(data_type, NumericType) else _NO_STRING
+    if isinstance(data_type, _FLOATING):
+        return f"-?(?:[0-9.]++[eE][-+]?[0-9]{{2}}|{_HUGE})"
+    return "-?(?=[0-9.]{17})" if isinstance(data_type, NumericType) else _NO_STRING
+
+
+def _is_decimal(data_type: DataType) -> bool:
+    while isinstance(data_type, (ArrayType, MapType)):
+        data_type = data_type.elementType if isinstance(data_type, ArrayType) else data_type.valueType
+    return isinstance(data_type, DecimalType)
 
 
 def _container_risk(data_type: DataType) -> str | None:
     """Return the pattern of an array or map of texts that contains something else."""
     inner = data_type.elementType if isinstance(data_type, ArrayType) else data_type.valueType  # type: ignore[attr-defined]
+    innermost = inner
+    while isinstance(innermost, (ArrayType, MapType)):
+        innermost = innermost.elementType if isinstance(innermost, ArrayType) else innermost.valueType
+    if isinstance(innermost, _FLOATING):
+        is_flat = isinstance(data_type, ArrayType) and not _has_map(data_type)
+        between = r"[-+0-9.eE,\s\[\]]" if is_flat else "."
+        return rf"[\[{{]{between}*?(?:[0-9.][eE][-+]?[0-9]{{2}}|{_HUGE})"
     if isinstance(inner, (ArrayType, MapType)):
         # Of nested ones, the first that is not empty may already be risky.
         return r"[\[{]\s*+[^\s\]}]" if _has_text(inner) else None
     if parsed_type(inner).typeName() != "string":
         return None
+    risk = _text_risk(inner)
     if isinstance(data_type, ArrayType):
-        return rf"\[(?:\s*+(?:{_STRING}|{_WORD})\s*+,?+)*+\s*+{_text_risk(inner)}"
-    return rf"\{{(?:\s*+{_STRING}\s*+:\s*+(?:{_STRING}|{_WORD})\s*+,?+)*+\s*+{_STRING}\s*+:\s*+{_text_risk(inner)}"
+        return rf"\[(?:\s*+(?:{_STRING}|{_WORD})\s*+,?+)*+\s*+{risk}"
+    return rf"\{{(?:\s*+{_STRING}\s*+:\s*+(?:{_STRING}|{_WORD})\s*+,?+)*+\s*+{_STRING}\s*+:\s*+{risk}"
 
 
 def _has_text(data_type: DataType) -> bool:
@@ -107,16 +195,6 @@ def _fields(data_type: DataType) -> Iterator[tuple[str, DataType]]:
         yield from _fields(data_type.elementType)
     elif isinstance(data_type, MapType):
         yield from _fields(data_type.valueType)
-
-
-def _types(data_type: DataType) -> Iterator[DataType]:
-    """List a type and all types inside it."""
-    yield data_type
-    if isinstance(data_type, StructType):
-        for field in data_type.fields:
-            yield from _types(field.dataType)
-    elif isinstance(data_type, (ArrayType, MapType)):
-        yield from _types(data_type.elementType if isinstance(data_type, ArrayType) else data_type.valueType)
 
 
 def _names(schema: StructType) -> Iterator[str]:

@@ -15,7 +15,7 @@ from shopsmart_etl._core.sql import all_of, cast, compiled_apart, if_, literal, 
 from shopsmart_etl._core.text_casts import Formats, parse_text
 from shopsmart_etl.io._json_documents import BLANK, JsonDocuments, is_array, null_markers_pattern
 from shopsmart_etl.io._json_exact import ExactParser
-from shopsmart_etl.io._json_risks import risk_pattern
+from shopsmart_etl.io._json_risks import is_risky
 from shopsmart_etl.io._json_types import cast_parsed, count_values, rounded_paths
 from shopsmart_etl.io._source import find_folders, is_not_utf8, load, origin
 from shopsmart_etl.io.read_options import JsonSettings
@@ -99,8 +99,7 @@ class _Documents:
         options = {"mark": mark[:12], "ignores_case": frame.ignores_case}
         self._exact = ExactParser(columns, settings.formats, **options)  # type: ignore[arg-type]
         self._exact_envelope = ExactParser(envelope or StructType(), settings.formats, **options)  # type: ignore[arg-type]
-        whole = StructType([*columns.fields, *(envelope.fields if envelope else ())])
-        self._risk = risk_pattern(whole, ignores_case=frame.ignores_case)
+        self._risk = is_risky("text", "found", columns, ignores_case=frame.ignores_case)
 
     def of(self, files: _Files) -> DataFrame:
         """Return a row for each document.
@@ -142,9 +141,10 @@ class _Documents:
         return without_null_markers(text, self._settings)
 
     def _needs_texts(self) -> Column:
-        if self._settings.on_extra != "drop" or self._settings.decimal_mark != ".":
+        # Each option asks for what Spark's parser does not tell.
+        if self._settings.on_extra != "drop" or self._settings.decimal_mark != "." or self._envelope is not None:
             return F.expr("true")
-        needed = F.col("found").isNull() | F.col("text").rlike(self._risk)
+        needed = F.col("found").isNull() | F.expr(self._risk)
         before, after = self._counts("found", ArrayType(self._columns))
         if not before:
             return needed
@@ -262,7 +262,9 @@ class _Result:
         parsed = rows.selectExpr(*(f"{value.sql} AS p{at}" for at, value in values), *kept)
         text = f"{compiled_apart('text')} AS text"
         unchanged = (f"`{name}`" for name in parsed.columns if name != "text")
-        typed = parsed.selectExpr(text, *unchanged, *(f"{value.cast(f'p{at}', formats)} AS v{at}" for at, value in values))
+        typed = parsed.selectExpr(
+            text, *unchanged, *(f"{value.cast(f'p{at}', formats)} AS v{at}" for at, value in values)
+        )
         exact = all_of(["whole", *filter(None, (value.is_exact(f"p{at}", f"v{at}") for at, value in values))])
         others = [self._folders[at] for at in self._other_folders]
         result = typed.selectExpr(*(f"v{at}" for at, _ in values), *self._added(exact), *self._origins, *others)
