@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # No deadline: the time of a Spark job varies. `make test-properties` runs more cases.
-settings.register_profile("local", max_examples=10, deadline=None)
+settings.register_profile("local", max_examples=7, deadline=None)
 CASES = int(os.environ.get("SHOPSMART_CASES", "200"))
 settings.register_profile("ci", max_examples=CASES, deadline=None, print_blob=True)
 settings.load_profile("local")
