@@ -60,6 +60,10 @@ test: check
 	@echo "== Tests on Spark, two processes (some minutes)"
 	@$(SPARK) $(RUN) -m "spark and not slow" -n $(PROCESSES) --dist loadfile
 
+# These keep Spark's generated code, which `make test` turns off to save time (tests/support/engines.py).
+test-all test-slow test-properties test-heavy test-faults test-lake test-wheel test-engines test-oldest test-pythons \
+	test-matrix: export SHOPSMART_CODEGEN := 1
+
 test-all: test-slow test-lake test-heavy test-wheel test-oldest test-pythons
 
 # Each is made once, however many commands need it and run at a time.

@@ -7,7 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from engines import NEEDS, session
+from engines import CODEGEN, NEEDS, session
 from hypothesis import settings
 from processes import surroundings
 
@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # No deadline: the time of a Spark job varies. `make test-properties` runs more cases.
-settings.register_profile("local", max_examples=10, deadline=None)
+settings.register_profile("local", max_examples=7, deadline=None)
 CASES = int(os.environ.get("SHOPSMART_CASES", "200"))
 settings.register_profile("ci", max_examples=CASES, deadline=None, print_blob=True)
 settings.load_profile("local")
 
-# For short runs: full JIT compilation would take half of the CPU time.
-_JVM_FLAGS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData"
+# For short runs: full JIT compilation would take half of the CPU time, and the verification of Spark's classes a fifth
+# of that of a JVM's first jobs. Generated code is verified.
+_JVM_FLAGS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData" + (
+    "" if CODEGEN else " -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
+)
 # Markers that tests get from the fixtures that they use.
 _BY_FIXTURE = {"spark": "spark", "browser": "examples", "shown": "examples"}
 # Markers of tests that only `make test-all` runs.

@@ -37,7 +37,7 @@ def written(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tu
         "id", "sha2(CAST(id AS STRING), 256) AS at", "map('a', id) AS map", "CAST(id % 2 AS STRING) AS country"
     )
     rows = rows.withColumn("country", F.expr("if(country = '1', '007', NULL)"))
-    rows.write.partitionBy("country").option("maxRecordsPerFile", 100).parquet(str(path))
+    rows.write.partitionBy("country").option("maxRecordsPerFile", 300).parquet(str(path))
     others = rows.limit(3).withColumn("country", F.concat(F.lit("0"), F.col("id").cast("string")))
     more = others.union(rows.where("id < 20")).selectExpr("*", "id AS wanted")
     step = write_partitioned(str(path), by="country", if_exists="append", on_new_columns="add")

@@ -30,7 +30,7 @@ Case = TypeVar("Case")
 
 # A Spark job for many generated cases takes about as long as a job for one. So tests draw a few batches of many cases,
 # and run one job per batch. In the first batch that hypothesis draws, all cases are minimal.
-few_batches = settings(max_examples=1 + settings().max_examples // 8)
+few_batches = settings(max_examples=1 + settings().max_examples // 7)
 
 
 def batches(case: st.SearchStrategy[Case], size: int = 20) -> st.SearchStrategy[list[Case]]:
