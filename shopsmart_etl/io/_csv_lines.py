@@ -7,7 +7,7 @@ compares it with the first file's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -20,7 +20,7 @@ from shopsmart_etl._core.sql import all_of, any_of, call, cast, compiled_apart, 
 from shopsmart_etl._core.text_casts import parse_text
 from shopsmart_etl.errors import HeaderMismatchError, SourceNotFoundError
 from shopsmart_etl.io._csv_text import CsvText, distinct_names
-from shopsmart_etl.io._source import MAX_FIELDS, Folders, find_folders, is_not_utf8, load, origin
+from shopsmart_etl.io._source import Folders, find_folders, is_not_utf8, load, origin
 from shopsmart_etl.io.read_options import CsvSettings
 
 # Every byte is a character of Latin-1, so that lines in it keep bytes that are not valid in the file's encoding.
@@ -93,7 +93,7 @@ class _CsvSource:
             "header": True,
             "multiLine": self._settings.sep.isspace(),
         }
-        if self._settings.comment is not None and len(self._settings.comment) == 1:
+        if self._settings.comment is not None:
             options["comment"] = self._settings.comment
         header = self._first(self._spark.read.format("csv").options(**options, recursiveFileLookup=True))
         names = self._schema_names(columns) if header is None else self._names(header)
@@ -101,7 +101,7 @@ class _CsvSource:
         header = header or self._settings.sep.join(names).encode().decode(_LATIN_1)
         bad = f"{header}\u2401"
         reader = self._reader.format("csv").options(
-            **options, enforceSchema=False, mode="PERMISSIVE", columnNameOfCorruptRecord=bad, maxColumns=MAX_FIELDS
+            **options, enforceSchema=False, mode="PERMISSIVE", columnNameOfCorruptRecord=bad
         )
         raw = self._load(reader, [StructField(header, StringType()), StructField(bad, StringType())])
         line = "regexp_replace(coalesce(bad, line), '[\r\n]+$', '')" if options["multiLine"] else "coalesce(bad, line)"
@@ -125,8 +125,9 @@ class _CsvSource:
         files = split(raw.selectExpr(f"{text} AS line", *rest))
         names = self._schema_names(columns)
         if settings.header:
-            beginning = raw.selectExpr(f"substring({text}, 1, {_HEADER_LENGTH}) AS line")
-            header = None if self._stream else self._first_record(split(beginning))
+            header = self._first_record(
+                lambda files: split(files.selectExpr(f"substring({text}, 1, {_HEADER_LENGTH}) AS line"))
+            )
             names = names if header is None else self._names(header)
             files = self._without_headers(files, header or settings.sep.join(names))
         each = files.selectExpr("explode(line) AS line", *rest)
@@ -162,8 +163,16 @@ class _CsvSource:
             raise
         return names[0] if names else None
 
-    def _first_record(self, files: DataFrame) -> str | None:
-        found = files.selectExpr("get(line, 0) AS line").where("line IS NOT NULL").limit(1).collect()
+    def _first_record(self, split: Callable[[DataFrame], DataFrame]) -> str | None:
+        """Read the first record of the files that are there; None if there is none."""
+        reader = self._spark.read.format("text").options(wholetext=True, recursiveFileLookup=True)
+        try:
+            files = load(self._spark, reader.schema("line STRING"), self._path)
+        except SourceNotFoundError:
+            if self._stream:
+                return None
+            raise
+        found = split(files).selectExpr("get(line, 0) AS line").where("line IS NOT NULL").limit(1).collect()
         return found[0][0] if found else None
 
     def _names(self, header: str) -> list[str]:

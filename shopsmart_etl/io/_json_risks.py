@@ -139,7 +139,7 @@ def _risky_fields(schema: StructType) -> dict[tuple[str, str], list[str]]:
     for name, data_type in _fields(schema):
         parsed, patterns = parsed_type(data_type), None
         if isinstance(parsed, (StringType, *_FLOATING)):
-            patterns = (_text_risk(data_type),) * 2
+            patterns = _text_risk(data_type), _text_risk(data_type)
         elif isinstance(parsed, (ArrayType, MapType)) and (value := _container_risk(data_type)):
             patterns = r"[\[{]", value
         if patterns:

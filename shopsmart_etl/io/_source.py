@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
@@ -21,9 +22,6 @@ from shopsmart_etl._core.sql import literal, quote
 from shopsmart_etl.errors import InvalidArgumentError, SourceError, SourceNotFoundError, UnsupportedError
 from shopsmart_etl.io.read_options import ReadSettings
 
-# Fields in a CSV header. Spark's default of 20,480 fails the job at a line with more; each file that is read takes
-# memory for as many, 8 bytes each.
-MAX_FIELDS: Final = 100_000
 _MAX_SHOWN = 3
 
 
@@ -71,6 +69,11 @@ def check_charset(spark: SparkSession, settings: ReadSettings) -> None:
         InvalidArgumentError: Spark does not support it.
     """
     if not settings.is_utf8:
+        try:
+            codecs.lookup(settings.encoding)
+        except LookupError:
+            expected = "the name of a character set, such as 'ISO-8859-1'"
+            raise InvalidArgumentError("encoding", expected=expected, got=settings.encoding) from None
         with translate_read_errors(""):
             spark.sql(f"SELECT decode(X'00000041', {literal(settings.encoding)})").collect()
 

@@ -73,12 +73,13 @@ class CsvOptions(ReadOptions, total=False):
     """The options of ``read_csv_logs``: those of ``ReadOptions``, and the dialect.
 
     Attributes:
-        sep: The separator of fields, one ASCII character; a comma by default.
+        sep: The separator of fields, one ASCII character; a comma by default. With a tab or a space, each file is read
+            by one task.
         quote: The quote, one ASCII character, ``'"'`` by default; None where no field is quoted. A quote inside a
             quoted field is doubled.
         escape: The character before a quote, or before itself, inside a quoted field, such as a backslash; None, the
             default, where there is none.
-        comment: Lines that begin with this text are skipped; None, the default, skips none.
+        comment: Lines that begin with this ASCII character are skipped; None, the default, skips none.
         header: True, the default, if each file begins with the names of its columns. False takes the schema's columns
             in their order.
         skip_lines: How many lines to skip at the beginning of each file; 0 by default. Each file is then read whole, as
@@ -198,7 +199,7 @@ class CsvSettings(ReadSettings):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        for argument in ("sep", "quote", "escape"):
+        for argument in ("sep", "quote", "escape", "comment"):
             value = getattr(self, argument)
             if value is None and argument != "sep":
                 continue
@@ -207,7 +208,6 @@ class CsvSettings(ReadSettings):
                 raise InvalidArgumentError(argument, expected=expected, got=value)
         if self.sep in (self.quote, self.escape):
             raise InvalidArgumentError("sep", expected="another character than quote= and escape=", got=self.sep)
-        check_optional_text("comment", self.comment, expected="the text that comments begin with, or None")
         check_flag("header", self.header)
         check_flag("trim_header", self.trim_header)
         check_integer("skip_lines", self.skip_lines, min_value=0)
