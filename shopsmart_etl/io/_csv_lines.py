@@ -238,7 +238,9 @@ class _Typed:
         origins = len(rest) - len(self._folders.names)
         kept = [*rest[:origins], *(rest[origins + at] for at in range(len(self._folders.names)) if at not in declared)]
         names = [name for at, name in enumerate(self._folders.names) if at not in declared]
-        result = typed.select(*(F.col(f"v{at}") for at in range(len(texts))), *added, *map(F.col, kept))
+        # Spark Connect adds metadata to columns without an alias.
+        named_added = (column.alias(f"a{at}") for at, column in enumerate(added))
+        result = typed.select(*(F.col(f"v{at}") for at in range(len(texts))), *named_added, *map(F.col, kept))
         return result.toDF(*columns.names, *settings.added_columns.values(), *names)
 
     def _texts(self, names: Sequence[str]) -> list[str]:

@@ -267,7 +267,9 @@ class _Result:
         )
         exact = all_of(["whole", *filter(None, (value.is_exact(f"p{at}", f"v{at}") for at, value in values))])
         others = [self._folders[at] for at in self._other_folders]
-        result = typed.selectExpr(*(f"v{at}" for at, _ in values), *self._added(exact), *self._origins, *others)
+        # Spark Connect adds metadata to columns without an alias.
+        added = (f"{sql} AS a{at}" for at, sql in enumerate(self._added(exact)))
+        result = typed.selectExpr(*(f"v{at}" for at, _ in values), *added, *self._origins, *others)
         return result.toDF(*self._names)
 
     def _added(self, exact: str) -> list[str]:
