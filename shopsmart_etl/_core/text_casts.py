@@ -139,7 +139,7 @@ def _parse_decimal(sql: str, target: DecimalType, *, rounds: bool = False) -> st
         form = f"{sql} RLIKE '^ *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{{1,2}})? *$'"
         return if_(form, try_cast(sql, target))
     # Not more decimals than the type has, which Spark would round.
-    plain = f"{sql} RLIKE '^ *[+-]?([0-9]+[.]?[0-9]{{0,{target.scale}}}0*|[.][0-9]{{1,{max(target.scale, 1)}}}0*) *$'"
+    plain = f"{sql} RLIKE '^ *[+-]?([0-9]+[.]?[0-9]{{0,{target.scale}}}0*|[.](?=[0-9])[0-9]{{0,{target.scale}}}0*) *$'"
     with_exponent = let("e", sql, if_(_is_exact_exponent("e", target.scale), try_cast("e", target)))
     return if_(plain, try_cast(sql, target), with_exponent)
 

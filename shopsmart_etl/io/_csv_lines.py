@@ -91,7 +91,7 @@ class _CsvSource:
             **_NOT_IN_LINES,
             "encoding": _LATIN_1,
             "header": True,
-            "multiLine": self._settings.sep.isspace(),
+            "multiLine": self._settings.sep <= " ",
         }
         if self._settings.comment is not None:
             options["comment"] = self._settings.comment

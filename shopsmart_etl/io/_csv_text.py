@@ -37,7 +37,8 @@ class CsvText:
         self._each_field = rf"(?s)\G{sep}({self._field})(?={sep}|\z)"
         record = rf"{self._field}(?:{sep}{self._field})*+(?=[\r\n]|\z)"
         # A record, or a line where there is none: a quote that is not closed corrupts its own line alone.
-        self._each_record = rf"(?s)\G({record}|[^\r\n]*+)(?:\r\n|[\r\n]|\z)"
+        comment = "" if settings.comment is None else rf"{re.escape(settings.comment)}[^\r\n]*+|"
+        self._each_record = rf"(?s)\G({comment}{record}|[^\r\n]*+)(?:\r\n|[\r\n]|\z)"
 
     def names(self, header: str) -> list[str]:
         """Return the names in a header, told apart as Spark does: by index where they are blank or repeated."""

@@ -25,7 +25,7 @@ from pyspark.sql.types import (
 
 from shopsmart_etl._core.sql import any_of, call, cast, if_, lambda_, literal, quote, type_sql
 from shopsmart_etl._core.text_casts import Formats, parse_text
-from shopsmart_etl.io._json_risks import can_rename, other_case_pattern, other_case_risk
+from shopsmart_etl.io._json_risks import can_rename, other_case_pattern, other_case_risk, text_of_objects
 from shopsmart_etl.io._json_types import parsed_type
 
 _STRING = r'"(?:[^"\\]++|\\.)*+"'
@@ -68,8 +68,13 @@ class ExactParser:
             return self._let(self.marked(text), lambda x: self._node(x, self._schema))
         is_renamed = f"{text} RLIKE {literal(other_case_risk(self._schema))}"
         if can_rename(self._schema):
-            named = if_(is_renamed, self._renamed(text), text)
-            return self._let(self.marked(named), lambda x: self._node(x, self._schema))
+            parsed = self._let(self.marked(self._named(text)), lambda x: self._node(x, self._schema))
+            objects = text_of_objects(self._schema)
+            if objects is None:
+                return parsed
+            # The keys of an object that is kept as text would be renamed as well.
+            is_renamed = f"({is_renamed} AND {text} RLIKE {literal(objects)})"
+            return self._let(parsed, lambda y: f"struct({y}.v AS v, ({y}.b OR {is_renamed}) AS b)")
         parsed = self._let(self.marked(text), lambda x: self._node(x, self._schema))
         return self._let(parsed, lambda y: f"struct({y}.v AS v, ({y}.b OR {is_renamed}) AS b)")
 
@@ -85,7 +90,7 @@ class ExactParser:
 
     def extra_fields(self, text: str) -> str:
         """Write the fields that the schema lacks, as JSON text; null if there are none."""
-        return self._let(self.marked(text), lambda x: self._extra(x, self._schema))
+        return self._let(self.marked(self._named(text)), lambda x: self._extra(x, self._schema))
 
     # --- Values -----------------------------------------------------------------------------------------------------
     def _node(self, x: str, target: DataType) -> str:
@@ -165,6 +170,11 @@ class ExactParser:
         return f"struct({values} AS v, {bad} AS b)"
 
     # --- Names ------------------------------------------------------------------------------------------------------
+    def _named(self, text: str) -> str:
+        if not self._ignores_case or not self._schema.fields or not can_rename(self._schema):
+            return text
+        return if_(f"{text} RLIKE {literal(other_case_risk(self._schema))}", self._renamed(text), text)
+
     def _renamed(self, text: str) -> str:
         """Write the text with the schema's names for keys that differ from them in case alone."""
         names = {name.lower(): name for name in _all_names(self._schema)}
@@ -191,6 +201,7 @@ class ExactParser:
             elif isinstance(inner, ArrayType) and isinstance(inner.elementType, StructType):
                 each, of = next(self._variables), inner.elementType
                 texts = self._from_json(if_(_is_array(value), value), ArrayType(StringType()))
+                texts = if_(_is_object(value), f"array({value})", texts)
                 found = call("transform", texts, lambda_(each, self._extra(each, of)))
                 members.append(self._optional_member(name, self._let(found, _array_of_extras)))
         parsed = self._from_json(if_(_is_object(x), x), MapType(StringType(), StringType()))

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pyspark.sql.types import (
     ArrayType,
     BooleanType,
+    ByteType,
     DataType,
     DecimalType,
     DoubleType,
@@ -33,7 +34,7 @@ _NO_STRING = r"[-0-9{\[]"
 _FLOATING = FloatType, DoubleType
 # More digits than a float has room for.
 _HUGE = "[0-9]{39}"
-_LONG_NUMBER = "[0-9.]{17}"
+_LONG_NUMBER = "[0-9.]{17}|[eE]-[0-9]{3}"
 _ESCAPED_KEY = r'\\[^"]*+"\s*+:'
 _FIRST_SIGNS = ", ".join(f"'{sign}'" for sign in "-0123456789{[")
 _TO_COLON = r'"\s*+:\s*+'
@@ -78,6 +79,9 @@ def _signs(sql: str, target: DataType, depth: int, *, ignores_case: bool) -> tup
         signs = _signs(x, inner, depth + 1, ignores_case=ignores_case)
         found = ([call("exists", values, lambda_(x, any_of(conditions)))] if conditions else [] for conditions in signs)
         return next(found), next(found)
+    if isinstance(target, ByteType):
+        # The parser takes 200 for -56.
+        return [f"{sql} < 0"], []
     if isinstance(target, _FLOATING):
         return [f"abs({sql}) = double('Infinity')"], [f"{sql} = 0"]
     if parsed_type(target).typeName() == "string" and not isinstance(target, NumericType):
@@ -122,6 +126,12 @@ def _has_map(data_type: DataType) -> bool:
     return isinstance(data_type, MapType) or (isinstance(data_type, ArrayType) and _has_map(data_type.elementType))
 
 
+def text_of_objects(schema: StructType) -> str | None:
+    """Return a regular expression of text fields that have an object or an array; None if there are no such fields."""
+    names = [name for name, data_type in _fields(schema) if _has_text(data_type) or data_type.typeName() == "variant"]
+    return rf'(?s)"(?iu:{_alternatives(sorted(set(names)))}){_TO_COLON}[{{\[]' if names else None
+
+
 def other_case_risk(schema: StructType) -> str:
     """Return a regular expression of keys that differ from a name of the schema in case alone."""
     return rf'(?s)"{_other_case(sorted(set(_names(schema))))}'
@@ -150,7 +160,7 @@ def _risky_fields(schema: StructType) -> dict[tuple[str, str], list[str]]:
 def _text_risk(data_type: DataType) -> str:
     if isinstance(data_type, _FLOATING):
         return f"-?(?:[0-9.]++[eE][-+]?[0-9]{{2}}|{_HUGE})"
-    return "-?(?=[0-9.]{17})" if isinstance(data_type, NumericType) else _NO_STRING
+    return "-?(?:(?=[0-9.]{17})|[0-9.]++[eE]-[0-9]{3})" if isinstance(data_type, NumericType) else _NO_STRING
 
 
 def _is_decimal(data_type: DataType) -> bool:

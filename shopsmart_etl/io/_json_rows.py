@@ -69,7 +69,7 @@ def read_texts(spark: SparkSession, path: str, settings: JsonSettings, *, stream
     order = [*range(len(raw.columns), len(raw.columns) + len(added)), *range(1, len(raw.columns))]
     lines = placed.selectExpr(f"{text} AS text", *(f"`{at}` AS `{new}`" for new, at in enumerate(order)))
     # Tried first: what nearly every line begins with. To trim each would take as long as to parse it.
-    filled = lines.where(F.startswith("text", F.lit("{")) | ~F.col("text").rlike(f"{BLANK}$"))
+    filled = lines.where(F.startswith("text", F.lit("{")) | ~F.col("text").rlike(rf"{BLANK}\z"))
     return _Files(filled, folders.names)
 
 
@@ -108,7 +108,9 @@ class _Documents:
         and those of the files.
         """
         rest = files.rest
-        texts = files.df.selectExpr("text", f"{is_not_utf8('text')} AS invalid", *rest)
+        # Where another character set is decoded, the sign stands for bytes that are not valid in it.
+        invalid = is_not_utf8("text") if self._settings.is_utf8 else "text RLIKE '\ufffd'"
+        texts = files.df.selectExpr("text", f"{invalid} AS invalid", *rest)
         parsed = texts.withColumn("line", self._documents.parse(self._normal(F.col("text"))))
         found = parsed.withColumn("found", F.when(~F.col("invalid"), self._documents.found(F.col("line"))))
         # Each by itself where one of them is not exact.

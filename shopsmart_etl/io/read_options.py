@@ -206,6 +206,8 @@ class CsvSettings(ReadSettings):
             if not isinstance(value, str) or len(value) != 1 or not value.isascii() or value in "\r\n":
                 expected = f"one ASCII character{'' if argument == 'sep' else ', or None'}"
                 raise InvalidArgumentError(argument, expected=expected, got=value)
+        if self.escape is not None and self.escape == self.quote:
+            raise InvalidArgumentError("escape", expected="None: a doubled quote is read without it", got=self.escape)
         if self.sep in (self.quote, self.escape):
             raise InvalidArgumentError("sep", expected="another character than quote= and escape=", got=self.sep)
         check_flag("header", self.header)

@@ -60,6 +60,7 @@ CHANGED: dict[str, list[str]] = {
     "INT": ["1.5", "3000000000", "1,000", "7L", "0x10"],
     "BIGINT": ["9223372036854775808", "1.5"],
     "BOOLEAN": ["yes", "1", "t"],
+    "TINYINT": ["200", "128", "-129", ".5"],
 }
 EXACT: dict[str, list[tuple[str, Any]]] = {
     "DECIMAL(10, 2)": [("12.50", Decimal("12.50")), ("1e3", Decimal(1000)), ("7.1000", Decimal("7.10"))],
@@ -362,13 +363,19 @@ def test_extra_fields_of_documents(spark: SparkSession, tmp_path: Path) -> None:
     lines = [
         '{"id": 1, "c": {"n": "x"}, "i": [{"s": "a"}, {"s": "b"}]}',
         '{"id": 2, "new": 1.10, "c": {"n": "x", "vip": true}, "i": [{"s": "a"}, {"s": "b", "q": [1, "2"]}]}',
+        '{"id": 4, "i": {"s": "a", "q": 5}}',
         '{"id": 3, "k\\"ey": null, "i": []}',
     ]
-    assert [row[0] for row in rows_of_json(spark, tmp_path, lines, schema=schema)] == [1, 2, 3]
+    assert [row[0] for row in rows_of_json(spark, tmp_path, lines, schema=schema)] == [1, 2, 4, 3]
     rows = rows_of_json(spark, tmp_path, lines, schema=schema, on_extra="rescue")
-    assert [row[3] for row in rows] == [None, None, None]
+    assert [row[3] for row in rows] == [None] * 4
     rescued = [json.loads(row[4], parse_float=str) if row[4] else None for row in rows]
-    assert rescued == [None, {"new": "1.10", "c": {"vip": True}, "i": [{}, {"q": [1, "2"]}]}, {'k"ey': None}]
+    assert rescued == [
+        None,
+        {"new": "1.10", "c": {"vip": True}, "i": [{}, {"q": [1, "2"]}]},
+        {"i": [{"q": 5}]},
+        {'k"ey': None},
+    ]
     with etl.translate_errors(), pytest.raises(Exception, match="a document has fields that the schema lacks: "):
         rows_of_json(spark, tmp_path, lines, schema=schema, on_extra="error")
     with pytest.raises(RowRefusedError, match="the schema lacks"), etl.translate_errors():
@@ -380,6 +387,10 @@ def test_names_are_compared_as_the_session_compares_them(spark: SparkSession, tm
     schema, lines = "id INT, c STRUCT<Name: STRING>", ['{"ID": 1, "c": {"NAME": "x\\"Id\\":"}}', '{"id": 2}']
     assert rows_of_json(spark, tmp_path, lines, schema=schema) == [(1, ('x"Id":',), None), (2, None, None)]
     assert rows_of_csv(spark, tmp_path, ["ID,b", "1,x"], schema="id INT, B STRING") == [(1, "x", None)]
+    in_text = '{"id": 1, "payload": {"ID": 7}}'
+    assert rows_of_json(spark, tmp_path, [in_text], schema="id INT, payload STRING")[0][2] == in_text
+    rescued = rows_of_json(spark, tmp_path, lines, schema=schema, on_extra="rescue")
+    assert [row[3] for row in rescued] == [None, None]
     with_map = ['{"ID": 1, "m": {"Id": "x"}}', '{"id": 1, "m": {"k": "x"}}']
     rows = rows_of_json(spark, tmp_path, with_map, schema="id INT, m MAP<STRING, STRING>")
     assert rows == [(None, {"Id": "x"}, with_map[0]), (1, {"k": "x"}, None)]
