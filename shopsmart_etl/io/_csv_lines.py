@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType, StringType, StructField, StructType
 
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.spark_errors import fail_sql
-from shopsmart_etl._core.sql import all_of, any_of, call, cast, compiled_apart, if_, lambda_, literal, positions, quote
+from shopsmart_etl._core.sql import all_of, call, cast, compiled_apart, if_, lambda_, literal, positions, quote
 from shopsmart_etl._core.text_casts import parse_text
 from shopsmart_etl.errors import HeaderMismatchError, SourceNotFoundError
-from shopsmart_etl.io._csv_text import CsvText, distinct_names
+from shopsmart_etl.io._csv_text import CsvText, distinct_names, rescued_fields
 from shopsmart_etl.io._source import Folders, find_folders, is_not_utf8, load, origin
 from shopsmart_etl.io.read_options import CsvSettings
 
@@ -231,7 +231,7 @@ class _Typed:
         # Java replaces bytes that are not UTF-8, which not every client can read.
         added = [F.expr(if_(readable, "NULL", "regexp_replace(line, '\ufffd', '\ufffd')"))]
         if settings.on_extra == "rescue":
-            added.append(_rescued([(lines.names[index], f"e{index}") for index in extra]))
+            added.append(rescued_fields([(lines.names[index], f"e{index}") for index in extra]))
         if settings.on_excess_decimals == "round":
             added.append(F.expr(self._rounded()))
         declared = [at for at, name in enumerate(self._folders.names) if _find(self._frame, name, columns.names)]
@@ -293,10 +293,3 @@ def _find(frame: Frame, name: str, names: Iterable[str]) -> list[int]:
     if frame.ignores_case:
         return [index for index, other in enumerate(names) if other.lower() == name.lower()]
     return [index for index, other in enumerate(names) if other == name]
-
-
-def _rescued(columns: Sequence[tuple[str, str]]) -> Column:
-    if not columns:
-        return F.lit(None).cast("string")
-    fields = F.struct(*(F.col(column).alias(name) for name, column in columns))
-    return F.when(F.expr(any_of(f"{column} IS NOT NULL" for _, column in columns)), F.to_json(fields))

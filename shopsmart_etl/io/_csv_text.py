@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from shopsmart_etl._core.sql import call, if_, literal
+from shopsmart_etl._core.sql import any_of, call, if_, literal
 from shopsmart_etl.io.read_options import CsvSettings
 
 _LONGEST = 2**31 - 1
@@ -108,3 +109,11 @@ def distinct_names(names: list[str], *, ignores_case: bool) -> list[str]:
         f"_c{index}" if not name else f"{name}{index}" if compared.count(compared[index]) > 1 else name
         for index, name in enumerate(names)
     ]
+
+
+def rescued_fields(columns: Sequence[tuple[str, str]]) -> Column:
+    """Return JSON text of columns, each given by its name and its column; null if all are null."""
+    if not columns:
+        return F.lit(None).cast("string")
+    fields = F.struct(*(F.col(column).alias(name) for name, column in columns))
+    return F.when(F.expr(any_of(f"{column} IS NOT NULL" for _, column in columns)), F.to_json(fields))
