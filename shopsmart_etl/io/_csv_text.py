@@ -42,7 +42,7 @@ class CsvText:
         self._each_record = rf"(?s)\G({comment}{record}|[^\r\n]*+)(?:\r\n|[\r\n]|\z)"
 
     def names(self, header: str) -> list[str]:
-        """Return the names in a header, told apart as Spark does: by index where they are blank or repeated."""
+        """Return the names in a header."""
         quoting: Literal[0, 3] = csv.QUOTE_NONE if self._quote is None else csv.QUOTE_MINIMAL
         escape = self._settings.escape
         rows = csv.reader(

@@ -1,6 +1,6 @@
 """Parse one JSON document by its tokens, for documents that Spark's parser would change or refuse.
 
-Strings and numbers are marked in the text first, so that all of them can be parsed as text and told apart: a string of
+Strings and numbers are marked in the text first, so that all can be parsed as text and still differ: a string of
 digits is no number, and a number keeps every digit. Shapes are read as the schema has them where nothing is lost: one
 object for an array of them, PHP's ``[]`` for an object without fields, ``1000.0`` for an integer.
 """
