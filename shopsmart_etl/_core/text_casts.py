@@ -138,8 +138,9 @@ def _parse_decimal(sql: str, target: DecimalType, *, rounds: bool = False) -> st
     if rounds:
         form = f"{sql} RLIKE '^ *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{{1,2}})? *$'"
         return if_(form, try_cast(sql, target))
-    # Not more decimals than the type has, which Spark would round.
-    plain = f"{sql} RLIKE '^ *[+-]?([0-9]+[.]?[0-9]{{0,{target.scale}}}0*|[.](?=[0-9])[0-9]{{0,{target.scale}}}0*) *$'"
+    # Not more decimals than the type has, which Spark would round. Sail's regular expressions have no lookahead.
+    decimals = f"[0-9]{{1,{target.scale}}}0*|0+" if target.scale else "0+"
+    plain = f"{sql} RLIKE '^ *[+-]?([0-9]+([.]({decimals})?)?|[.]({decimals})) *$'"
     with_exponent = let("e", sql, if_(_is_exact_exponent("e", target.scale), try_cast("e", target)))
     return if_(plain, try_cast(sql, target), with_exponent)
 
@@ -150,7 +151,7 @@ def _is_exact_exponent(sql: str, scale: int) -> str:
     form = f"{sql} RLIKE '^ *[+-]?[0-9]{{1,60}}([.][0-9]{{0,60}})?[eE][+-]?[0-9]{{1,2}} *$'"
     decimals = f"length(regexp_extract({sql}, '[.]([0-9]*?)0*[eE]', 1))"
     zeros = f"length(regexp_extract({sql}, '(0*)([.]0*)?[eE]', 1))"
-    exponent = cast(f"regexp_extract({sql}, '[eE]([+-]?[0-9]+)', 1)", IntegerType())
+    exponent = try_cast(f"regexp_extract({sql}, '[eE]([+-]?[0-9]+)', 1)", IntegerType())
     return all_of([form, f"{if_(f'{decimals} > 0', decimals, f'-{zeros}')} - {exponent} <= {scale}"])
 
 
@@ -216,7 +217,7 @@ def _parse_variant(sql: str, pattern: str) -> str:
 
 
 def _comparable(sql: str) -> str:
-    return f"regexp_replace(lower({sql}), '(?<![0-9])0+(?=[0-9])', '')"
+    return f"regexp_replace(lower({sql}), '(^|[^0-9])0+([0-9])', '$1$2')"
 
 
 def _without_optional_sections(pattern: str) -> list[str]:

@@ -192,15 +192,17 @@ def load(spark: SparkSession, reader: DataFrameReader | DataStreamReader, path: 
 
 
 def origin(df: DataFrame, settings: ReadSettings) -> list[Column]:
-    """Return the columns for the file of each row, unnamed."""
+    """Return the columns for the file of each row."""
     columns = []
     if settings.file_path_column is not None:
         # A URI, in which a space is %20.
         path = _metadata(df)["file_path"]
         decoded = F.url_decode(F.replace(path, F.lit("+"), F.lit("%2B")))
-        columns.append(F.when(F.contains(path, F.lit("%")), decoded).otherwise(path))
+        as_written = F.when(F.contains(path, F.lit("%")), decoded).otherwise(path)
+        # Spark Connect adds metadata to columns without an alias.
+        columns.append(as_written.alias(settings.file_path_column))
     if settings.file_modified_column is not None:
-        columns.append(_metadata(df)["file_modification_time"])
+        columns.append(_metadata(df)["file_modification_time"].alias(settings.file_modified_column))
     return columns
 
 

@@ -391,7 +391,7 @@ def test_a_file_that_cannot_be_read_fails_the_job_and_is_named(
         read(spark, str(tmp_path / "[cg]*"), schema="id INT").collect()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
 @READERS
 def test_a_file_without_permission_fails_the_job_and_is_named(
     spark: SparkSession, tmp_path: Path, read: Callable[..., DataFrame], text: str
