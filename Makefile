@@ -12,7 +12,8 @@ unexport SPARK_HOME SPARK_REMOTE PYTHONPATH PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON
 RUN = $(PY) -m pytest
 
 .PHONY: help setup demo check test test-all test-slow test-properties test-heavy test-faults test-lake test-wheel \
-	test-engines test-oldest test-pythons test-matrix bench-nested bench-quality bench-write bench-gold generated format clean
+	test-engines test-oldest test-pythons test-matrix bench-nested bench-quality bench-write bench-read \
+	bench-gold generated format clean
 
 help:
 	@echo "make demo        simulate web servers and run both pipelines, from raw files to a report"
@@ -33,6 +34,7 @@ help:
 	@echo "make bench-nested  nested data against other ways, side by side; BENCH=\"--orders 1000000\" sets the size"
 	@echo "make bench-quality  rules and audit against none, and against another library"
 	@echo "make bench-write  write_partitioned against plain ways to write skewed rows"
+	@echo "make bench-read  the readers against plain spark.read; BENCH=\"--rows 1000000\" sets the size"
 	@echo "make bench-gold  gold tables against the same by hand, and one day brought up to date against all"
 	@echo "make generated   write again what is generated from the code: pinned signatures, tables of pages"
 	@echo "make format      format the code"
@@ -132,6 +134,9 @@ bench-nested: setup
 
 bench-write: setup
 	@$(SPARK) $(PY) benchmarks/write.py $(BENCH)
+
+bench-read: setup
+	@$(SPARK) for what in csv json wide; do echo "== $$what"; $(PY) benchmarks/read.py $$what $(BENCH) || exit 1; done
 
 bench-quality: setup
 	@$(PY) -m pip install --quiet --group bench

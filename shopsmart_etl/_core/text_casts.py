@@ -180,17 +180,17 @@ def _parse_timestamp(sql: str, target: DataType, pattern: str) -> str:
         return cast(_parse_epoch(sql, EPOCH_UNITS[pattern]), target)
     if pattern != ISO_8601:
         return cast(_parse_pattern(sql, pattern), target)
-    text, sql = sql, "t"
-    local = f"{sql} RLIKE '^ *{_DATE}[T ]{_TIME} *$'"
+    is_local = f"t RLIKE '^ *{_DATE}[T ]{_TIME} *$'"
+    local = try_cast("t", TimestampNTZType())
     if isinstance(target, TimestampNTZType):
-        return let("t", text, if_(local, try_cast(sql, target)))
-    value = try_cast(sql, target)
+        return let("t", sql, if_(is_local, local))
     # Spark moves a time that a change to summer time leaves out.
-    exists = f"{cast(value, TimestampNTZType())} = {try_cast(sql, TimestampNTZType())}"
+    exists = f"{cast('v', TimestampNTZType())} = n"
+    at = let("n", local, let("v", cast("n", target), if_(exists, "v")))
     # Spark takes no offset after minutes.
-    seconds = f"regexp_replace({sql}, '([T ][0-9]{{2}}:[0-9]{{2}}) ?(Z|[+-])', '$1:00$2')"
-    with_offset = if_(f"{sql} RLIKE '^ *{_DATE}[T ]{_TIME} ?{_OFFSET} *$'", try_cast(seconds, target))
-    return let("t", text, if_(local, if_(exists, value), with_offset))
+    seconds = "regexp_replace(t, '([T ][0-9]{2}:[0-9]{2}) ?(Z|[+-])', '$1:00$2')"
+    with_offset = call("coalesce", try_cast("t", target), try_cast(seconds, target))
+    return let("t", sql, if_(is_local, at, if_(f"t RLIKE '^ *{_DATE}[T ]{_TIME} ?{_OFFSET} *$'", with_offset)))
 
 
 def _parse_epoch(sql: str, units: int) -> str:

@@ -82,7 +82,8 @@ class _CsvSource:
     def lines(self, columns: StructType) -> _Lines:
         """Read files without headers by the line."""
         raw = self._load(self._reader.format("text"), [StructField("line", StringType())])
-        return _Lines(self._decoded(raw, "CAST(line AS BINARY)"), self._schema_names(columns))
+        line = "line" if self._settings.is_utf8 else f"decode(CAST(line AS BINARY), {literal(self._settings.encoding)})"
+        return _Lines(self._records_of(raw, line, line), self._schema_names(columns))
 
     def lines_after_header(self, columns: StructType) -> _Lines:
         """Read files with headers by the line; one with another header than the first fails the job."""
@@ -104,8 +105,14 @@ class _CsvSource:
             **options, enforceSchema=False, mode="PERMISSIVE", columnNameOfCorruptRecord=bad
         )
         raw = self._load(reader, [StructField(header, StringType()), StructField(bad, StringType())])
-        line = "regexp_replace(coalesce(bad, line), '[\r\n]+$', '')" if options["multiLine"] else "coalesce(bad, line)"
-        return _Lines(self._decoded(raw, f"encode({line}, '{_LATIN_1}')"), names)
+        latin = "regexp_replace(coalesce(bad, line), '[\r\n]+$', '')" if options["multiLine"] else "coalesce(bad, line)"
+        binary = f"encode({latin}, '{_LATIN_1}')"
+        if not self._settings.is_utf8:
+            line = f"decode({binary}, {literal(self._settings.encoding)})"
+            return _Lines(self._records_of(raw, line, line), names)
+        # ASCII is the same in both: to convert it would take as long as to read it.
+        line = if_(f"octet_length({latin}) = length({latin})", latin, f"CAST({binary} AS STRING)")
+        return _Lines(self._records_of(raw, line, latin), names)
 
     def records(self, columns: StructType) -> _Lines:
         """Read each file as one text, and split it into records."""
@@ -146,12 +153,10 @@ class _CsvSource:
         lines = [f"`{at}` AS {name}" for at, name in zip(range(count), ("line", "bad"), strict=False)]
         return placed.selectExpr(*lines, *(f"`{at}` AS `{new}`" for new, at in enumerate(rest)))
 
-    def _decoded(self, raw: DataFrame, binary: str) -> DataFrame:
-        """Decode lines, and leave out those that are no records."""
-        charset = literal(self._settings.encoding)
-        line = f"CAST({binary} AS STRING)" if self._settings.is_utf8 else f"decode({binary}, {charset})"
+    def _records_of(self, raw: DataFrame, line: str, tested: str) -> DataFrame:
+        """Return the lines that are records; ``tested`` is the line, or its bytes as Latin-1."""
         rest = [f"`{name}`" for name in raw.columns if name not in ("line", "bad")]
-        return raw.selectExpr(f"{line} AS line", *rest).where(f"NOT {self._text.is_blank('line')}")
+        return raw.where(f"NOT {self._text.is_blank(tested)}").selectExpr(f"{line} AS line", *rest)
 
     def _first(self, reader: object) -> str | None:
         """Read the first header as one field, byte by byte; None if there is no line."""

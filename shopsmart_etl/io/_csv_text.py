@@ -60,7 +60,9 @@ class CsvText:
     def is_blank(self, line: str) -> str:
         """Write the condition that a line, given as SQL, is no record: blank, or a comment."""
         # A line of separators is a record of empty fields.
-        blank = f"NOT {line} RLIKE {literal(rf'[^ {chr(9)}]|[{re.escape(self._sep)}]')}"
+        filled = f"{line} RLIKE {literal(rf'[^ {chr(9)}]|[{re.escape(self._sep)}]')}"
+        # Compared first, which takes a tenth of the time: lines that begin with a character after the blank.
+        blank = f"NOT ({line} > '!' OR {filled})"
         comment = self._settings.comment
         return blank if comment is None else f"({blank} OR startswith({line}, {literal(comment)}))"
 

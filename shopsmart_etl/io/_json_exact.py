@@ -27,6 +27,7 @@ from shopsmart_etl._core.sql import any_of, call, cast, if_, lambda_, literal, q
 from shopsmart_etl._core.text_casts import Formats, parse_text
 from shopsmart_etl.io._json_risks import can_rename, other_case_pattern, other_case_risk, text_of_objects
 from shopsmart_etl.io._json_types import parsed_type
+from shopsmart_etl.io._leaf_groups import group_leaves
 
 _STRING = r'"(?:[^"\\]++|\\.)*+"'
 # What is between strings, keys included; then a string that is no key.
@@ -125,15 +126,23 @@ class ExactParser:
         texts = StructType([StructField(field.name, StringType()) for field in target.fields])
         is_other = f"({x} IS NOT NULL AND NOT {_is_object(x)} AND NOT {_is_empty_array(x)})"
 
+        groups, others = group_leaves(target.fields)
+
         def body(s: str) -> str:
-            nodes = [self._node(f"{s}.{quote(field.name)}", field.dataType) for field in target.fields]
-            parts = ", ".join(f"{node} AS `{at}`" for at, node in enumerate(nodes))
-            return self._let(call("struct", parts), built)
+            names = [f"{s}.{quote(name)}" for name in target.names]
+            parts = [f"{self._node(names[at], target.fields[at].dataType)} AS `{at}`" for at in others]
+            for number, group in enumerate(groups):
+                parts.append(f"{group.transformed(names, next(self._variables), self._node)} AS `g{number}`")
+            return self._let(call("struct", *parts), built)
 
         def built(f: str) -> str:
-            values = ", ".join(f"{f}.`{at}`.v AS {quote(field.name)}" for at, field in enumerate(target.fields))
+            nodes = {at: f"{f}.`{at}`" for at in others}
+            for number, group in enumerate(groups):
+                nodes.update({at: f"{f}.`g{number}`[{index}]" for index, at in enumerate(group.positions)})
+            values = ", ".join(f"{nodes[at]}.v AS {quote(name)}" for at, name in enumerate(target.names))
             value = if_(_is_object(x), call("struct", values))
-            bad = any_of([is_other, *(f"{f}.`{at}`.b" for at in range(len(target.fields)))])
+            in_groups = [call("exists", f"{f}.`g{number}`", lambda_("e", "e.b")) for number in range(len(groups))]
+            bad = any_of([is_other, *(f"{nodes[at]}.b" for at in others), *in_groups])
             return f"struct({value} AS v, {bad} AS b)"
 
         if not target.fields:

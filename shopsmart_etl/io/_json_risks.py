@@ -8,13 +8,16 @@ rare, and are parsed by ``_json_exact``, which takes several times as long.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from os.path import commonprefix
 
 from pyspark.sql.types import (
     ArrayType,
+    BinaryType,
     BooleanType,
     ByteType,
     DataType,
+    DateType,
     DecimalType,
     DoubleType,
     FloatType,
@@ -22,21 +25,29 @@ from pyspark.sql.types import (
     NumericType,
     StringType,
     StructType,
+    TimestampNTZType,
+    TimestampType,
 )
 
 from shopsmart_etl._core.sql import all_of, any_of, call, lambda_, literal, quote
 from shopsmart_etl.io._json_types import parsed_type
+from shopsmart_etl.io._leaf_groups import group_leaves
 
 _STRING = r'"(?:[^"\\]++|\\.)*+"'
 _WORD = "(?:true|false|null)"
 # A number, an object or an array, where text is expected.
 _NO_STRING = r"[-0-9{\[]"
 _FLOATING = FloatType, DoubleType
+_TIMES = DateType, TimestampType, TimestampNTZType
 # More digits than a float has room for.
 _HUGE = "[0-9]{39}"
-_LONG_NUMBER = "[0-9.]{17}|[eE]-[0-9]{3}"
 _ESCAPED_KEY = r'\\[^"]*+"\s*+:'
+# Each letter is looked at once.
+_CAPITAL_IN_KEY = r'[A-Z\u212a][^"A-Z\u212a]*+"\s*+:'
 _FIRST_SIGNS = ", ".join(f"'{sign}'" for sign in "-0123456789{[")
+# How the parser writes numbers with decimals as text, and the start of objects and arrays.
+_WRITTEN_BY_PARSER = r"^(-?[0-9]+[.][0-9.E-]+$|-0$|[{\[])"
+_Conditions = Callable[[str, DataType, int], list[str]]
 _TO_COLON = r'"\s*+:\s*+'
 
 
@@ -49,69 +60,94 @@ def is_risky(text: str, documents: str, schema: StructType, *, ignores_case: boo
         schema: The fields of a document.
         ignores_case: Whether the session takes names for equal that differ in case alone.
     """
-    certain, possible = _signs("d", schema, 0, ignores_case=ignores_case)
-    # The names in the text are searched only if a value may come from another: that takes longer than to parse it.
-    reasons = [call("exists", documents, lambda_("d", any_of(possible)))]
-    if any(_is_decimal(data_type) for _, data_type in _fields(schema)):
-        # A decimal of at most 15 digits is the same after a double.
-        reasons.append(f"{text} RLIKE '{_LONG_NUMBER}'")
-    searched = all_of([any_of(reasons), f"({_is_found(text, schema, ignores_case)})"])
+    signs = any_of(_signs("d", schema, 0))
+    fields = _risky_fields(schema, is_decimal=False)
+    reasons = [all_of([call("exists", documents, lambda_("d", signs)), _is_found(text, fields)])] if signs else []
+    # Nothing in a decimal shows that it had more digits than a double.
+    reasons.append(_is_found(text, _risky_fields(schema, is_decimal=True)))
+    reasons.append(is_changed(documents, schema))
+    names = sorted(set(_names(schema)))
+    if ignores_case and names:
+        reasons.append(_has_other_case(text, names))
     # A key with an escaped character may be a name.
-    escaped = f"(contains({text}, {literal(chr(92))}) AND {text} RLIKE {literal(_ESCAPED_KEY)})"
-    return any_of([call("exists", documents, lambda_("d", any_of(certain))), searched, escaped])
+    reasons.append(f"(contains({text}, {literal(chr(92))}) AND {text} RLIKE {literal(_ESCAPED_KEY)})")
+    return any_of(reasons)
 
 
-def _signs(sql: str, target: DataType, depth: int, *, ignores_case: bool) -> tuple[list[str], list[str]]:
-    """Write the conditions on a parsed value that it was changed, and that it may have been."""
-    x = f"x{depth}"
+def is_changed(documents: str, schema: StructType) -> str:
+    """Write the condition that a value of the documents shows that the parser has changed it."""
+    return call("exists", documents, lambda_("d", any_of(_changes("d", schema, 0))))
+
+
+def _changes(sql: str, target: DataType, depth: int) -> list[str]:
+    """Write the conditions on a parsed value that the parser has changed it."""
+    if isinstance(target, ByteType):
+        # The parser takes 200 for -56.
+        return [f"{sql} < 0"]
+    if isinstance(target, _FLOATING):
+        return [f"abs({sql}) = double('Infinity')"]
+    return _inside(_changes, sql, target, depth)
+
+
+def _signs(sql: str, target: DataType, depth: int) -> list[str]:
+    """Write the conditions on a parsed value that the parser may have changed it."""
+    if isinstance(target, _FLOATING):
+        return [f"{sql} = 0"]
+    if isinstance(target, _TIMES):
+        # Text of a number with decimals. Any other that is no string is either unchanged, or no time.
+        return [f"(contains({sql}, '.') AND NOT contains({sql}, ':'))"]
+    if isinstance(target, DecimalType):
+        return []
+    if isinstance(target, BinaryType):
+        return [f"substring({sql}, 1, 1) IN ({_FIRST_SIGNS})"]
+    if isinstance(target, StringType):
+        # The first character is compared first, which is quicker.
+        first = f"substring({sql}, 1, 1) IN ({_FIRST_SIGNS})"
+        return [f"({first} AND {sql} RLIKE {literal(_WRITTEN_BY_PARSER)})"]
+    return _inside(_signs, sql, target, depth)
+
+
+def _inside(conditions: _Conditions, sql: str, target: DataType, depth: int) -> list[str]:
+    """Write conditions on the values in a struct, an array or a map."""
     if isinstance(target, StructType):
-        certain, possible = [], []
-        for field in target.fields:
-            name = f"{sql}.{quote(field.name)}"
-            more = _signs(name, field.dataType, depth, ignores_case=ignores_case)
-            certain += more[0]
-            # A field that is null may have its value under a key in another case.
-            possible += [*more[1], *([f"{name} IS NULL"] if ignores_case else [])]
-        return certain, possible
+        names = [f"{sql}.{quote(name)}" for name in target.names]
+        groups, others = group_leaves(target.fields)
+        found = [one for at in others for one in conditions(names[at], target.fields[at].dataType, depth)]
+        for group in groups:
+            each = conditions(f"x{depth}", group.type, depth + 1)
+            found += [call("exists", group.array(names), lambda_(f"x{depth}", any_of(each)))] if each else []
+        return found
     if isinstance(target, (ArrayType, MapType)):
         inner = target.elementType if isinstance(target, ArrayType) else target.valueType
         values = sql if isinstance(target, ArrayType) else call("map_values", sql)
-        signs = _signs(x, inner, depth + 1, ignores_case=ignores_case)
-        found = ([call("exists", values, lambda_(x, any_of(conditions)))] if conditions else [] for conditions in signs)
-        return next(found), next(found)
-    if isinstance(target, ByteType):
-        # The parser takes 200 for -56.
-        return [f"{sql} < 0"], []
-    if isinstance(target, _FLOATING):
-        return [f"abs({sql}) = double('Infinity')"], [f"{sql} = 0"]
-    if parsed_type(target).typeName() == "string" and not isinstance(target, NumericType):
-        # Text that may come from a number, an object or an array.
-        return [], [f"substring({sql}, 1, 1) IN ({_FIRST_SIGNS})"]
-    return [], []
+        found = conditions(f"x{depth}", inner, depth + 1)
+        return [call("exists", values, lambda_(f"x{depth}", any_of(found)))] if found else []
+    return []
 
 
-def _is_found(text: str, schema: StructType, ignores_case: bool) -> str:  # noqa: FBT001 - internal
+def _is_found(text: str, fields: Mapping[str, list[str]]) -> str:
     """Write the condition that text has a key whose value the parser changes."""
-    # First that a key with such a value follows, and only then which key it is: names take longest to compare.
-    risks = [
-        rf'(?=[^"\\]*+{_TO_COLON}{first})(?:{_alternatives(names)}){_TO_COLON}{value}'
-        for (first, value), names in _risky_fields(schema).items()
-    ]
-    names = sorted(set(_names(schema)))
-    if ignores_case and names:
-        risks.append(_other_case(names))
-    # A quote that ends a string or a key is skipped.
-    pattern = rf'(?s)"(?![,:}}\]\s])(?:{"|".join(risks)})'
+    risks = [rf"(?:{_alternatives(names)}){_TO_COLON}{value}" for value, names in fields.items()]
+    pattern = rf'(?s)"(?:{"|".join(risks)})'
     return f"{text} RLIKE {literal(pattern)}" if risks else "false"
 
 
-def _other_case(names: list[str]) -> str:
-    """Return a pattern of a key, from its first character on, that differs from a name in case alone."""
+def _has_other_case(text: str, names: list[str]) -> str:
+    """Write the condition that text has a key that differs from a name in case alone."""
+    searched = f"{text} RLIKE {literal(_other_case_pattern(names))}"
+    # Where no name has a capital letter, first that a key has one, which is quicker to find.
+    return all_of([f"{text} RLIKE {literal(_CAPITAL_IN_KEY)}", searched]) if _are_lower(names) else searched
+
+
+def _other_case_pattern(names: list[str]) -> str:
+    """Return a pattern of a key that differs from a name in case alone."""
     exact = _alternatives(names)
-    # Where all names are in lower case, most keys are seen to be no such key by their own characters.
-    is_lower = all(re.fullmatch("[a-z0-9_]+", name) for name in names)
-    quick = rf'(?={"[a-z0-9_]*+[A-Z]" if is_lower else ""}[^"\\]*+"\s*+:)'
-    return rf'{quick}(?!(?:{exact})")(?iu:{exact})"\s*+:'
+    flags = "i" if exact.isascii() else "iu"
+    return rf'(?s)"(?=(?{flags}:{exact})"\s*+:)(?!(?:{exact})")'
+
+
+def _are_lower(names: list[str]) -> bool:
+    return all(re.fullmatch("[a-z0-9_]+", name) for name in names)
 
 
 def can_rename(schema: StructType) -> bool:
@@ -134,7 +170,7 @@ def text_of_objects(schema: StructType) -> str | None:
 
 def other_case_risk(schema: StructType) -> str:
     """Return a regular expression of keys that differ from a name of the schema in case alone."""
-    return rf'(?s)"{_other_case(sorted(set(_names(schema))))}'
+    return _other_case_pattern(sorted(set(_names(schema))))
 
 
 def other_case_pattern(schema: StructType) -> str:
@@ -143,18 +179,18 @@ def other_case_pattern(schema: StructType) -> str:
     return rf'(?s)(?<!\\)"((?iu:{_alternatives(names)}))"\s*+:'
 
 
-def _risky_fields(schema: StructType) -> dict[tuple[str, str], list[str]]:
-    """List the names of fields by the patterns of the values that the parser would change there, and of their start."""
-    found: dict[tuple[str, str], set[str]] = {}
+def _risky_fields(schema: StructType, *, is_decimal: bool) -> dict[str, list[str]]:
+    """List the names of fields by the patterns of the values that the parser would change there."""
+    found: dict[str, set[str]] = {}
     for name, data_type in _fields(schema):
-        parsed, patterns = parsed_type(data_type), None
+        parsed, pattern = parsed_type(data_type), None
         if isinstance(parsed, (StringType, *_FLOATING)):
-            patterns = _text_risk(data_type), _text_risk(data_type)
-        elif isinstance(parsed, (ArrayType, MapType)) and (value := _container_risk(data_type)):
-            patterns = r"[\[{]", value
-        if patterns:
-            found.setdefault(patterns, set()).add(name)
-    return {patterns: sorted(names) for patterns, names in found.items()}
+            pattern = _text_risk(data_type)
+        elif isinstance(parsed, (ArrayType, MapType)):
+            pattern = _container_risk(data_type)
+        if pattern and _is_decimal(data_type) == is_decimal:
+            found.setdefault(pattern, set()).add(name)
+    return {pattern: sorted(names) for pattern, names in found.items()}
 
 
 def _text_risk(data_type: DataType) -> str:
@@ -212,12 +248,17 @@ def _names(schema: StructType) -> Iterator[str]:
 
 
 def _alternatives(names: Iterable[str]) -> str:
-    """Join names as they stand in JSON text, by their first character: Java tries alternatives one after the other."""
+    """Join names as they stand in JSON text, by what they begin with: Java tries alternatives one after the other."""
+    return _joined(name.replace("\\", "\\\\").replace('"', '\\"') for name in names)
+
+
+def _joined(texts: Iterable[str]) -> str:
     by_first: dict[str, list[str]] = {}
-    for name in names:
-        text = name.replace("\\", "\\\\").replace('"', '\\"')
-        by_first.setdefault(text[:1], []).append(text[1:])
-    return "|".join(
-        re.escape(first) + (f"(?:{'|'.join(map(re.escape, rests))})" if len(rests) > 1 else re.escape(rests[0]))
-        for first, rests in by_first.items()
-    )
+    for text in texts:
+        by_first.setdefault(text[:1], []).append(text)
+    alternatives = []
+    for same_start in by_first.values():
+        prefix = commonprefix(same_start)  # noqa: RUF071 - of text, not of paths
+        rests = [text[len(prefix) :] for text in same_start]
+        alternatives.append(re.escape(prefix) + (f"(?:{_joined(rests)})" if len(rests) > 1 else ""))
+    return "|".join(alternatives)

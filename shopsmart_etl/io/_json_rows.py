@@ -10,13 +10,12 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from shopsmart_etl._core.frame import Frame
-from shopsmart_etl._core.spark_errors import fail_sql
-from shopsmart_etl._core.sql import all_of, cast, compiled_apart, if_, literal, positions, quote
-from shopsmart_etl._core.text_casts import Formats, parse_text
+from shopsmart_etl._core.sql import compiled_apart, if_, literal, positions, quote
+from shopsmart_etl.io._json_columns import JsonColumns, is_named
 from shopsmart_etl.io._json_documents import BLANK, JsonDocuments, is_array, null_markers_pattern
 from shopsmart_etl.io._json_exact import ExactParser
-from shopsmart_etl.io._json_risks import is_risky
-from shopsmart_etl.io._json_types import cast_parsed, count_values, rounded_paths
+from shopsmart_etl.io._json_risks import is_changed, is_risky
+from shopsmart_etl.io._json_types import cast_parsed, count_values
 from shopsmart_etl.io._source import find_folders, is_not_utf8, load, origin
 from shopsmart_etl.io.read_options import JsonSettings
 
@@ -50,11 +49,11 @@ def read_documents(
     """Read JSON files as columns of a schema, then of envelopes, then those that the settings add, then of folders."""
     files = read_texts(spark, path, settings, stream=stream)
     frame = Frame(columns, session=spark)
-    in_folders = [name for name in files.folders if _is_named(frame, name, columns.names)]
-    own = StructType([field for field in columns.fields if not _is_named(frame, field.name, in_folders)])
+    in_folders = [name for name in files.folders if is_named(frame, name, columns.names)]
+    own = StructType([field for field in columns.fields if not is_named(frame, field.name, in_folders)])
     _check_names(frame, envelope, settings, [name for name in files.folders if name not in in_folders])
     rows = _Documents(frame, own, envelope, settings).of(files)
-    return _Result(frame, own, envelope, settings, files.folders).of(rows)
+    return JsonColumns(frame, own, envelope, settings, files.folders).of(rows)
 
 
 def read_texts(spark: SparkSession, path: str, settings: JsonSettings, *, stream: bool) -> _Files:
@@ -97,9 +96,15 @@ class _Documents:
         self._documents = JsonDocuments(columns, self._path, envelope, mark=mark)
         # A short mark: it is in front of each value.
         options = {"mark": mark[:12], "ignores_case": frame.ignores_case}
-        self._exact = ExactParser(columns, settings.formats, **options)  # type: ignore[arg-type]
+        # With the guard, so that documents have one type, whichever parser reads them.
+        with_guard = StructType([*columns.fields, self._documents.type.fields[-1]])
+        self._exact = ExactParser(with_guard, settings.formats, **options)  # type: ignore[arg-type]
         self._exact_envelope = ExactParser(envelope or StructType(), settings.formats, **options)  # type: ignore[arg-type]
-        self._risk = is_risky("text", "found", columns, ignores_case=frame.ignores_case)
+        self._risk = (
+            is_changed("found", columns)
+            if settings.assume_canonical
+            else is_risky("text", "found", columns, ignores_case=frame.ignores_case)
+        )
 
     def of(self, files: _Files) -> DataFrame:
         """Return a row for each document.
@@ -168,8 +173,6 @@ class _Documents:
         # Trimmed for the test of its first character.
         text = self._sql_normal("btrim(own.text, ' \t\r\n\ufeff')")
         exact = checked.withColumn("exact", F.expr(if_("valid", self._exact.parse(text))))
-        fields = [f"document.{quote(name)} AS `{at}`" for at, name in enumerate(self._columns.names)]
-        document = if_("own IS NULL", f"struct({', '.join(fields) or '1'})", f"struct({self._renumbered()})")
         added = []
         if self._envelope is not None:
             by_text = if_("own.envelope IS NOT NULL", self._exact_envelope.parse(self._sql_normal("own.envelope")))
@@ -183,112 +186,16 @@ class _Documents:
             [] if self._settings.on_extra == "drop" else [f"{if_('valid', self._exact.extra_fields(text))} AS extra"]
         )
         return exact.selectExpr(
-            "coalesce(own.text, text) AS text", f"{document} AS document", whole, *added, *extra, *rest
+            "coalesce(own.text, text) AS text",
+            "if(own IS NULL, document, exact.v) AS document",
+            whole,
+            *added,
+            *extra,
+            *rest,
         )
-
-    def _renumbered(self) -> str:
-        return ", ".join(f"exact.v.{quote(name)} AS `{at}`" for at, name in enumerate(self._columns.names)) or "1"
 
     def _sql_normal(self, text: str) -> str:
         markers = self._settings.null_markers
         if not markers:
             return text
         return f"regexp_replace({text}, {literal(null_markers_pattern(markers))}, {literal('$1null')})"
-
-
-class _Value(NamedTuple):
-    """A column of the result before its cast.
-
-    Attributes:
-        field: The column.
-        sql: The parsed value, or the text of a folder.
-        is_folder: Whether it is the text of a folder.
-    """
-
-    field: StructField
-    sql: str
-    is_folder: bool = False
-
-    def cast(self, parsed: str, formats: Formats) -> str:
-        """Write the cast of the parsed value."""
-        cast_value = parse_text if self.is_folder else cast_parsed
-        return cast_value(parsed, self.field.dataType, formats)
-
-    def is_exact(self, parsed: str, value: str) -> str:
-        """Write the condition that the cast made nothing null; empty text if it never does."""
-        if self.is_folder:
-            return f"({parsed} IS NULL OR {value} IS NOT NULL)"
-        before = count_values(parsed, self.field.dataType)
-        return before and f"({before} = {count_values(value, self.field.dataType)})"
-
-
-class _Result:
-    """Casts the values of documents, and puts the columns in their order."""
-
-    def __init__(
-        self,
-        frame: Frame,
-        own: StructType,
-        envelope: StructType | None,
-        settings: JsonSettings,
-        folders: list[str],
-    ) -> None:
-        self._settings = settings
-        origins = sum(name is not None for name in (settings.file_path_column, settings.file_modified_column))
-        self._origins = [f"`{at}`" for at in range(origins)]
-        self._folders = [f"`{origins + at}`" for at in range(len(folders))]
-        self._values = []
-        for field in frame.schema.fields:
-            if field.name in own.names:
-                self._values.append(_Value(field, f"document.`{own.names.index(field.name)}`"))
-            else:
-                at = next(at for at, name in enumerate(folders) if _is_named(frame, field.name, [name]))
-                self._values.append(_Value(field, self._folders[at], is_folder=True))
-        self._values += [
-            _Value(field, f"envelope.{quote(field.name)}") for field in (envelope.fields if envelope else ())
-        ]
-        self._other_folders = [at for at, name in enumerate(folders) if not _is_named(frame, name, frame.names)]
-        self._names = [value.field.name for value in self._values]
-        self._names += [*settings.added_columns.values(), *(folders[at] for at in self._other_folders)]
-
-    def of(self, rows: DataFrame) -> DataFrame:
-        """Return the columns of the schema, of envelopes, those that the settings add, and those of other folders."""
-        formats, values = self._settings.formats, list(enumerate(self._values))
-        kept = [
-            "text",
-            "whole",
-            *(["extra"] if self._settings.on_extra != "drop" else []),
-            *self._origins,
-            *self._folders,
-        ]
-        parsed = rows.selectExpr(*(f"{value.sql} AS p{at}" for at, value in values), *kept)
-        text = f"{compiled_apart('text')} AS text"
-        unchanged = (f"`{name}`" for name in parsed.columns if name != "text")
-        typed = parsed.selectExpr(
-            text, *unchanged, *(f"{value.cast(f'p{at}', formats)} AS v{at}" for at, value in values)
-        )
-        exact = all_of(["whole", *filter(None, (value.is_exact(f"p{at}", f"v{at}") for at, value in values))])
-        others = [self._folders[at] for at in self._other_folders]
-        # Spark Connect adds metadata to columns without an alias.
-        added = (f"{sql} AS a{at}" for at, sql in enumerate(self._added(exact)))
-        result = typed.selectExpr(*(f"v{at}" for at, _ in values), *added, *self._origins, *others)
-        return result.toDF(*self._names)
-
-    def _added(self, exact: str) -> list[str]:
-        """Write the columns that the settings ask for."""
-        added = [if_(exact, "NULL", "text")]
-        if self._settings.on_extra == "error":
-            fails = fail_sql(literal("a document has fields that the schema lacks: "), "extra")
-            added = [if_("extra IS NULL", added[0], cast(fails, StringType()))]
-        if self._settings.on_extra == "rescue":
-            added.append("extra")
-        if self._settings.on_excess_decimals == "round":
-            fields = StructType([value.field for value in self._values])
-            added.append(rounded_paths(fields, [f"p{at}" for at in range(len(self._values))], self._settings.formats))
-        return added
-
-
-def _is_named(frame: Frame, name: str, names: list[str]) -> bool:
-    if frame.ignores_case:
-        return name.lower() in (other.lower() for other in names)
-    return name in names

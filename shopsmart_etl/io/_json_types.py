@@ -6,7 +6,7 @@ and cast like the text of CSV. The other types are parsed as they are: for them 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pyspark.sql.types import (
     ArrayType,
@@ -22,8 +22,9 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from shopsmart_etl._core.sql import all_of, call, if_, if_not_null, lambda_, literal, quote, struct_of
+from shopsmart_etl._core.sql import all_of, call, if_, if_not_null, lambda_, let, literal, quote, struct_of
 from shopsmart_etl._core.text_casts import Formats, parse_text
+from shopsmart_etl.io._leaf_groups import Grouped, group_leaves
 
 _CAST = DecimalType, DateType, TimestampType, TimestampNTZType
 
@@ -45,17 +46,39 @@ def cast_parsed(sql: str, target: DataType, formats: Formats, depth: int = 0) ->
         return sql
     x = f"x{depth}"
     if isinstance(target, StructType):
-        fields = [
-            (field.name, cast_parsed(f"{sql}.{quote(field.name)}", field.dataType, formats, depth))
-            for field in target.fields
-        ]
-        return if_not_null(sql, struct_of(fields))
+        return if_not_null(sql, _cast_fields(sql, target, formats, depth))
     if isinstance(target, ArrayType):
         return call("transform", sql, lambda_(x, cast_parsed(x, target.elementType, formats, depth + 1)))
     if isinstance(target, MapType):
         body = cast_parsed(x, target.valueType, formats, depth + 1)
-        return call("transform_values", sql, lambda_([f"k{depth}", x], body))
+        values = call("transform_values", sql, lambda_([f"k{depth}", x], body))
+        # Spark keeps all values of a key that occurs twice.
+        return if_(f"size({sql}) = size(array_distinct(map_keys({sql})))", values)
     return cast_leaf(sql, target, formats)
+
+
+def _cast_fields(sql: str, target: StructType, formats: Formats, depth: int) -> str:
+    names = [f"{sql}.{quote(name)}" for name in target.names]
+    groups, others = group_casts(target.fields)
+    values = {at: cast_parsed(names[at], target.fields[at].dataType, formats, depth + 1) for at in others}
+    arrays = []
+    for number, group in enumerate(groups):
+        cast_each = group.transformed(names, f"x{depth}", lambda x, of: cast_leaf(x, of, formats))
+        arrays.append((str(number), cast_each))
+        values.update({at: f"g{depth}.`{number}`[{index}]" for index, at in enumerate(group.positions)})
+    fields = struct_of((name, values[at]) for at, name in enumerate(target.names))
+    return let(f"g{depth}", struct_of(arrays), fields) if arrays else fields
+
+
+def group_casts(fields: Sequence[StructField]) -> Grouped:
+    """Group the fields that have a cast; the others are in no group."""
+    without = tuple({type(field.dataType) for field in fields if not _has_casts(field.dataType)})
+    return group_leaves(fields, leave_out=without)
+
+
+def count_all(values: str) -> str:
+    """Write how many elements of an array are not null."""
+    return call("size", call("filter", values, lambda_("e", "e IS NOT NULL")))
 
 
 def cast_leaf(sql: str, target: DataType, formats: Formats) -> str:
@@ -72,13 +95,19 @@ def count_values(sql: str, target: DataType, depth: int = 0) -> str:
     """
     n, x = f"n{depth}", f"x{depth}"
     if isinstance(target, StructType):
-        counts = (count_values(f"{sql}.{quote(field.name)}", field.dataType, depth) for field in target.fields)
+        names = [f"{sql}.{quote(name)}" for name in target.names]
+        groups, others = group_casts(target.fields)
+        counts = [count_values(names[at], target.fields[at].dataType, depth) for at in others]
+        counts += [f"coalesce({count_all(group.array(names))}, 0)" for group in groups]
         return " + ".join(filter(None, counts))
     if isinstance(target, (ArrayType, MapType)):
         inner = target.elementType if isinstance(target, ArrayType) else target.valueType
         body = count_values(x, inner, depth + 1)
         values = sql if isinstance(target, ArrayType) else call("map_values", sql)
-        return body and f"coalesce(aggregate({values}, 0, ({n}, {x}) -> {n} + {body}), 0)"
+        inside = body and f"coalesce(aggregate({values}, 0, ({n}, {x}) -> {n} + {body}), 0)"
+        if isinstance(target, ArrayType):
+            return inside
+        return " + ".join(filter(None, [f"CAST({sql} IS NOT NULL AS INT)", inside]))
     return f"CAST({sql} IS NOT NULL AS INT)" if isinstance(target, (*_CAST, BinaryType)) else ""
 
 
@@ -118,6 +147,4 @@ def _has_casts(target: DataType) -> bool:
         return any(_has_casts(field.dataType) for field in target.fields)
     if isinstance(target, ArrayType):
         return _has_casts(target.elementType)
-    if isinstance(target, MapType):
-        return _has_casts(target.valueType)
-    return isinstance(target, (*_CAST, BinaryType))
+    return isinstance(target, (MapType, *_CAST, BinaryType))

@@ -220,9 +220,9 @@ def _metadata(df: DataFrame) -> Column:
 
 
 def is_not_utf8(text: str) -> str:
-    """Write the condition that text has bytes that are not UTF-8.
-
-    Spark replaces such bytes where it converts text to a Java string, as it does for a regular expression.
-    """
+    """Write the condition that text has bytes that are not UTF-8."""
+    if hasattr(F, "is_valid_utf8"):
+        return f"NOT is_valid_utf8({text})"
+    # Spark 3.5 replaces such bytes where it converts text to a Java string, as it does for a regular expression.
     replaced = f"regexp_replace({text}, '\ufffd', '\ufffd')"
     return f"({text} RLIKE '\ufffd' AND {replaced} <> {text})"

@@ -48,7 +48,7 @@ def read_json_payloads(
     boolean. Strings become decimals, dates and timestamps by lossless casts alone: ``"12,50"``, or ``1.255`` for two
     decimals, or ``"2026"`` for a date, make a corrupt record. What loses nothing is read: ``1000.0`` as an integer, one
     object for an array of them, ``[]`` for an object without fields. If a key occurs twice in an object, the last value
-    is read.
+    is read; in a map, the document is a corrupt record.
 
     Each document of a page or an array is read by itself: one that is invalid does not affect the others. If quotes or
     brackets do not balance, so that the documents cannot be separated, the whole text is one corrupt record. A file

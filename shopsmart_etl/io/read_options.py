@@ -105,10 +105,15 @@ class JsonOptions(ReadOptions, total=False):
             empty array has none. None, the default: each value is a document.
         envelope_schema: The fields of the envelope to keep on every row, as a StructType or as DDL text; None, the
             default, keeps none.
+        assume_canonical: True declares that the names of fields are spelled as in the schema, that no number has more
+            than 15 digits or an exponent, and that text columns have no numbers with decimals. Values are then not
+            compared with the text of their document, which is faster; where the declaration is wrong, they are as
+            Spark's parser changes them: ``1.10`` is the text ``"1.1"``. False by default.
     """
 
     record_path: str | None
     envelope_schema: StructType | str | None
+    assume_canonical: bool
 
 
 class InferOptions(CsvOptions, JsonOptions, total=False):
@@ -227,11 +232,13 @@ class JsonSettings(ReadSettings):
     on_extra: str = "drop"
     record_path: str | None = None
     envelope_schema: StructType | str | None = None
+    assume_canonical: bool = False
 
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
         check_record_path(self.record_path)
+        check_flag("assume_canonical", self.assume_canonical)
         if self.envelope_schema is not None:
             check_schema("envelope_schema", self.envelope_schema)
             if self.record_path is None:

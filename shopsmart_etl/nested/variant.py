@@ -16,6 +16,8 @@ from pyspark.sql.types import (
     StringType,
     StructField,
     StructType,
+    TimestampNTZType,
+    TimestampType,
 )
 
 from shopsmart_etl._core.checks import check_column, check_optional_text, check_schema
@@ -34,6 +36,7 @@ from shopsmart_etl._core.sql import (
     type_text,
 )
 from shopsmart_etl._core.step import Planner, step
+from shopsmart_etl._core.text_casts import Formats, parse_text
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 
 
@@ -46,6 +49,7 @@ def expand_variant(column: str, *, schema: StructType | str, rescued_column: str
     - Numbers: numbers and numeric text, without leading zeros and with at most the decimals of the type. Floats and
       doubles may round.
     - Booleans: ``true`` and ``false``. Dates: ``2026-01-31``. Strings: every value.
+    - Timestamps: text such as ``2026-01-31T10:00:00Z``, as the readers take it.
 
     Other values become null, and the rescued column contains the whole variant. It also does so if the variant has
     fields that are not in the schema. Missing fields and JSON nulls become null, and empty arrays stay empty, without
@@ -143,7 +147,7 @@ def _typed(value: str, data_type: DataType, depth: int) -> str:
     if isinstance(data_type, MapType):
         typed = lambda_([key, each], _typed(each, data_type.valueType, depth + 1))
         return call("transform_values", _members(value), typed)
-    return if_(_fits(value, data_type, depth), _get(value, data_type.simpleString()))
+    return if_(_fits(value, data_type, depth), _leaf(value, data_type))
 
 
 def _fits(value: str, data_type: DataType, depth: int) -> str:
@@ -159,12 +163,25 @@ def _fits(value: str, data_type: DataType, depth: int) -> str:
         values = call("map_values", _members(value))
         conditions = [call("forall", values, lambda_(each, _fits(each, data_type.valueType, depth + 1)))]
     else:
-        conditions = [f"{_get(value, data_type.simpleString())} IS NOT NULL"]
+        conditions = [f"{_leaf(value, data_type)} IS NOT NULL"]
         pattern = _exact_text(data_type)
         if pattern:
             conditions.append(f"{_get(value, 'string')} RLIKE '{pattern}'")
     is_absent = f"{value} IS NULL", call("is_variant_null", value)
     return any_of([*is_absent, call("coalesce", all_of(conditions), "false")])
+
+
+def _leaf(value: str, data_type: DataType) -> str:
+    """Write the conversion to a type that is no container; null where the text of a string is not exact."""
+    own = _get(value, data_type.simpleString())
+    text = parse_text(_get(value, "string"), data_type, Formats())
+    if isinstance(data_type, (FloatType, DoubleType)):
+        return text
+    if not isinstance(data_type, (TimestampType, TimestampNTZType)):
+        return own
+    # Spark takes 12:30 for a time of today, and a number for seconds.
+    of = call("schema_of_variant", value)
+    return if_(f"{of} = 'STRING'", text, if_(f"{of} IN ('DATE', '{data_type.typeName().upper()}')", own))
 
 
 def _exact_text(data_type: DataType) -> str | None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 CORRUPT = "_corrupt_record"
+# Schemas with many fields of a type are read by an expression for each type, others by one for each field.
+NARROW_AND_WIDE = pytest.mark.parametrize("fewest", [1, 8], ids=["as a wide schema", "as a narrow schema"])
 PLAIN: dict[str, Any] = {"file_path_column": None, "file_modified_column": None}
 
 # Text of each type that Spark reads as another value.
@@ -121,7 +123,11 @@ def as_json(text: str) -> list[str]:
     return [json.dumps(text), text]
 
 
-def test_json_text_that_is_no_value_is_a_corrupt_record(spark: SparkSession, tmp_path: Path) -> None:
+@NARROW_AND_WIDE
+def test_json_text_that_is_no_value_is_a_corrupt_record(
+    spark: SparkSession, tmp_path: Path, fewest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shopsmart_etl.io._leaf_groups.FEWEST", fewest)
     types = list(CHANGED)
     schema = "id INT, " + ", ".join(f"c{at} {of}, l{at} ARRAY<STRUCT<v: {of}>>" for at, of in enumerate(types))
     lines = []
@@ -142,7 +148,11 @@ def test_json_text_that_is_no_value_is_a_corrupt_record(spark: SparkSession, tmp
     assert [row[-1] for row in paged] == [*lines, None]
 
 
-def test_json_values_are_exact(spark: SparkSession, tmp_path: Path) -> None:
+@NARROW_AND_WIDE
+def test_json_values_are_exact(
+    spark: SparkSession, tmp_path: Path, fewest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shopsmart_etl.io._leaf_groups.FEWEST", fewest)
     for of, values in EXACT.items():
         lines = [f'{{"id": 1, "c": {text}, "l": [{text}], "m": {{"k": {text}}}}}' for text, _ in values]
         schema = f"id INT, c {of}, l ARRAY<{of}>, m MAP<STRING, {of}>"
@@ -150,7 +160,11 @@ def test_json_values_are_exact(spark: SparkSession, tmp_path: Path) -> None:
         assert rows == [(1, value, [value], {"k": value}, None) for _, value in values]
 
 
-def test_text_columns_keep_what_the_document_has(spark: SparkSession, tmp_path: Path) -> None:
+@NARROW_AND_WIDE
+def test_text_columns_keep_what_the_document_has(
+    spark: SparkSession, tmp_path: Path, fewest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shopsmart_etl.io._leaf_groups.FEWEST", fewest)
     lines = [
         '{"s": {"a": 1.10, "b": [1e3, "x\\u00e9", null]}, "t": ["007", 1.50, true, {"n": 2.0}]}',
         '{"s": "00701", "t": []}',
@@ -391,6 +405,10 @@ def test_names_are_compared_as_the_session_compares_them(spark: SparkSession, tm
     assert rows_of_json(spark, tmp_path, [in_text], schema="id INT, payload STRING")[0][2] == in_text
     rescued = rows_of_json(spark, tmp_path, lines, schema=schema, on_extra="rescue")
     assert [row[3] for row in rescued] == [None, None]
+    both = ['{"id": 1, "ID": 2}', '{"ID": 1, "id": 2}']
+    assert [row[0] for row in rows_of_json(spark, tmp_path, both, schema="id INT")] == [2, 2]
+    capitals = ['{"orderId": 1, "orderID": 2}', '{"ORDERID": 2}']
+    assert [row[0] for row in rows_of_json(spark, tmp_path, capitals, schema="orderId INT")] == [2, 2]
     with_map = ['{"ID": 1, "m": {"Id": "x"}}', '{"id": 1, "m": {"k": "x"}}']
     rows = rows_of_json(spark, tmp_path, with_map, schema="id INT, m MAP<STRING, STRING>")
     assert rows == [(None, {"Id": "x"}, with_map[0]), (1, {"k": "x"}, None)]
@@ -401,7 +419,11 @@ def test_names_are_compared_as_the_session_compares_them(spark: SparkSession, tm
 
 
 # --- Shapes -------------------------------------------------------------------------------------------------------
-def test_shapes_are_read_as_the_schema_has_them(spark: SparkSession, tmp_path: Path) -> None:
+@NARROW_AND_WIDE
+def test_shapes_are_read_as_the_schema_has_them(
+    spark: SparkSession, tmp_path: Path, fewest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shopsmart_etl.io._leaf_groups.FEWEST", fewest)
     schema = "i ARRAY<STRUCT<n: INT>>, c STRUCT<n: INT>, m MAP<STRING, INT>, x INT"
     lines = [
         '{"i": {"n": 1.0}, "c": [], "m": [], "x": 1000.0}',
@@ -416,6 +438,32 @@ def test_shapes_are_read_as_the_schema_has_them(spark: SparkSession, tmp_path: P
         (None, None, None, None, lines[2]),
         ([(1,), None], None, {"k": None}, None, lines[3]),
         (None, None, None, 1, lines[4]),
+    ]
+
+
+@pytest.mark.parametrize(
+    "schema", ["m MAP<STRING, INT>", "m ARRAY<MAP<STRING, STRING>>", "m STRUCT<x: MAP<STRING, DOUBLE>>"]
+)
+@pytest.mark.parametrize("on_extra", ["drop", "rescue"])
+def test_a_map_with_a_key_twice_is_a_corrupt_record(
+    spark: SparkSession, tmp_path: Path, schema: str, on_extra: str
+) -> None:
+    value = '"v"' if "STRING>>" in schema else "1"
+    around = {"M": "{}", "A": "[{}]", "S": '{{"x": {}}}'}[schema[2]]
+    twice, once = (
+        f'{{"m": {around.format(m)}}}' for m in (f'{{"a": {value}, "a": {value}}}', f'{{"a": {value}, "A": {value}}}')
+    )
+    rows = rows_of_json(spark, tmp_path, [twice, once], schema=schema, on_extra=on_extra)
+    assert [row[1] for row in rows] == [twice, None]
+
+
+def test_a_declaration_saves_the_search_for_values_that_the_parser_changes(spark: SparkSession, tmp_path: Path) -> None:
+    lines = ['{"text": "a", "n": 1.50}', '{"text": 1.10, "n": "1,50"}', '{"text": "b", "n": 1', '{"TEXT": "c"}']
+    assert rows_of_json(spark, tmp_path, lines, schema="text STRING, n DECIMAL(10, 2)", assume_canonical=True) == [
+        ("a", Decimal("1.50"), None),
+        ("1.1", None, lines[1]),
+        (None, None, lines[2]),
+        (None, None, None),
     ]
 
 

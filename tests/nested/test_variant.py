@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,14 @@ from pyspark.sql.types import (
     DataType,
     DateType,
     DecimalType,
+    DoubleType,
     IntegerType,
     LongType,
     MapType,
     StringType,
     StructField,
     StructType,
+    TimestampNTZType,
     TimestampType,
 )
 from strategies import few_batches
@@ -57,6 +60,8 @@ FITTING: list[tuple[str, DataType, Any]] = [
     ('"597.00"', MONEY, Decimal("597.00")),
     ("12345678901234567890", DecimalType(38, 0), Decimal(12345678901234567890)),
     ("true", BooleanType(), True),
+    ("1e300", DoubleType(), 1e300),
+    ('"2026-01-31T10:00"', TimestampNTZType(), datetime(2026, 1, 31, 10)),  # noqa: DTZ001 - has no time zone
     ('"a"', StringType(), "a"),
     ("7", StringType(), "7"),
     ('{"x": 3}', field(IntegerType()), (3,)),
@@ -72,6 +77,18 @@ def test_values_that_match_the_schema_are_converted(spark: SparkSession) -> None
         assert result == ((value,), None), (text, of)
 
 
+# Spark reads most of them as some time.
+TIMES = [
+    '"soon"',
+    '"12:30"',
+    '"2026"',
+    '"202601"',
+    '"2026-01-05 lunch"',
+    '"20260105"',
+    "1767603600",
+    "1767603600000",
+    "1.5",
+]
 NOT_FITTING: list[tuple[str, DataType, Any]] = [
     ("1.5", IntegerType(), None),
     ("1.005", MONEY, None),
@@ -80,7 +97,8 @@ NOT_FITTING: list[tuple[str, DataType, Any]] = [
     ('"free"', MONEY, None),
     ("1", BooleanType(), None),
     ('"2026-01-31T10:00:00"', DateType(), None),
-    ('"soon"', TimestampType(), None),
+    *((text, of, None) for text in TIMES for of in (TimestampType(), TimestampNTZType())),
+    *((text, DoubleType(), None) for text in ('"1e400"', '"5d"', '"0x1p3"', '"1e-400"')),
     ('{"y": 1}', ArrayType(IntegerType()), None),
     ("[1]", field(IntegerType()), None),
     ('[1, "z"]', ArrayType(IntegerType()), [1, None]),
