@@ -76,10 +76,18 @@ class JsonColumns:
 
     def of(self, rows: DataFrame) -> DataFrame:
         """Return the columns of the schema, of envelopes, those that the settings add, and those of other folders."""
-        extra = [] if self._settings.on_extra == "drop" else ["extra"]
-        kept = [*(["envelope"] if self._has_envelope else []), *extra, *self._origins, *self._folders]
-        text = f"{compiled_apart('text')} AS text"
-        typed = rows.selectExpr(text, "document", "whole", *kept, *self._casts())
+        is_whole = "coalesce(NOT exact.b, false)"
+        kept = [*self._origins, *self._folders]
+        if self._has_envelope:
+            is_whole = f"({is_whole} AND NOT coalesce(exact_envelope.b, false))"
+            kept.append("exact_envelope.v AS envelope")
+        if self._settings.on_extra != "drop":
+            kept.append("extra")
+        parsed = rows.selectExpr(
+            "text", "if(by_spark, document, exact.v) AS document", f"(by_spark OR {is_whole}) AS whole", *kept
+        )
+        unchanged = (f"`{name}`" for name in parsed.columns if name != "text")
+        typed = parsed.selectExpr(f"{compiled_apart('text')} AS text", *unchanged, *self._casts())
         names, is_exact = self._cast_values()
         exact = all_of(["whole", *is_exact])
         others = [self._folders[at] for at in self._other_folders]

@@ -41,40 +41,31 @@ class JsonDocuments:
         type: The type of a document: the schema's fields, then one for the guard, which is always null.
     """
 
-    def __init__(self, schema: StructType, path: Sequence[str], envelope: StructType | None, *, mark: str) -> None:
-        """Take the fields of a document and, for envelopes, the path of the documents and the fields to keep."""
-        self._guard, self._path, self._envelope = mark, path, envelope
+    def __init__(self, schema: StructType, path: Sequence[str], *, mark: str) -> None:
+        """Take the fields of a document and, for envelopes, the path of the documents."""
+        self._guard, self._path = mark, path
         guard = StructField(mark, IntegerType())
         self.type = StructType([*_parsed(schema).fields, guard])
         self._value = self.type
         if path:
-            fields = _parsed(envelope).fields if envelope else []
-            self._value = StructType([*_with_documents(fields, path, ArrayType(self.type)), guard])
+            documents: DataType = ArrayType(self.type)
+            for name in reversed(path[1:]):
+                documents = StructType([StructField(name, documents)])
+            self._value = StructType([StructField(path[0], documents), guard])
 
-    def parse(self, text: Column) -> Column:
-        """Parse text as one value, or as an array of values."""
+    def found(self, text: Column) -> Column:
+        """Return the documents of text as an array; null unless all of the text is valid and fits the schema."""
         marked = F.startswith(text, F.lit(_BYTE_ORDER_MARK))
         bare = F.when(marked, F.substring(text, 2, _LONGEST)).otherwise(text)
-        return self._parse(F.when(is_array(text), bare).otherwise(_in_brackets(bare)), self._value)
+        array = F.when(is_array(text), bare).otherwise(_in_brackets(bare))
+        return _let(self._parse(array, self._value), self._documents)
 
-    def found(self, parsed: Column) -> Column:
-        """Return the documents of parsed text as an array; null unless all of the text is valid and fits the schema."""
+    def _documents(self, parsed: Column) -> Column:
         documents = self._values(parsed)
         if self._path:
             # Null where one of them is.
             documents = F.flatten(F.transform(documents, self._in_envelope))
         return F.when(self._is_complete(parsed) & ~F.exists(documents, lambda one: one.isNull()), documents)
-
-    def envelopes(self, parsed: Column) -> Column:
-        """Return the envelope of each document of parsed text, as an array of structs."""
-        assert self._envelope is not None  # noqa: S101 - narrows the type
-        fields = self._envelope.fields
-
-        def each(value: Column) -> Column:
-            kept = F.struct(*(_without_guard(value[one.name], one).alias(one.name) for one in fields))
-            return F.array_repeat(kept, F.size(self._in_envelope(value)))
-
-        return F.flatten(F.transform(self._values(parsed), each))
 
     def texts(self, text: Column) -> Column:
         """Return the text of each document and of its envelope, as an array of structs.
@@ -157,23 +148,6 @@ def _parsed(schema: StructType) -> StructType:
     parsed = parsed_type(schema)
     assert isinstance(parsed, StructType)  # noqa: S101 - narrows the type
     return parsed
-
-
-def _with_documents(fields: Sequence[StructField], path: Sequence[str], documents: ArrayType) -> list[StructField]:
-    """Add the field of the documents to the fields of an envelope."""
-    name, *rest = path
-    own = next((one.dataType for one in fields if one.name == name), None)
-    inner = own.fields if isinstance(own, StructType) else []
-    added = StructType(_with_documents(inner, rest, documents)) if rest else documents
-    return [*(one for one in fields if one.name != name), StructField(name, added)]
-
-
-def _without_guard(value: Column, field: StructField) -> Column:
-    """Leave the documents out of a struct of the envelope."""
-    if not isinstance(field.dataType, StructType):
-        return value
-    fields = (_without_guard(value[one.name], one).alias(one.name) for one in field.dataType.fields)
-    return F.when(value.isNotNull(), F.struct(*fields))
 
 
 def _in_members(text: Column, path: Sequence[str]) -> Column:

@@ -93,7 +93,7 @@ class _Documents:
         self._columns, self._envelope, self._settings = columns, envelope, settings
         self._path = settings.record_names
         mark = uuid4().hex
-        self._documents = JsonDocuments(columns, self._path, envelope, mark=mark)
+        self._documents = JsonDocuments(columns, self._path, mark=mark)
         # A short mark: it is in front of each value.
         options = {"mark": mark[:12], "ignores_case": frame.ignores_case}
         # With the guard, so that documents have one type, whichever parser reads them.
@@ -109,31 +109,30 @@ class _Documents:
     def of(self, files: _Files) -> DataFrame:
         """Return a row for each document.
 
-        Its columns are ``text`` of the document, ``document``, ``envelope`` and ``whole``, whether all of it was read;
-        and those of the files.
+        Its columns are ``text`` of the document; ``by_spark``, whether Spark's parser read it, and then ``document``;
+        otherwise ``exact``, what ``ExactParser`` returns, null where the text is not valid, and ``exact_envelope``, the
+        same of the envelope; ``extra``, the fields that the schema lacks; and those of the files.
         """
         rest = files.rest
         # Where another character set is decoded, the sign stands for bytes that are not valid in it.
         invalid = is_not_utf8("text") if self._settings.is_utf8 else "text RLIKE '\ufffd'"
         texts = files.df.selectExpr("text", f"{invalid} AS invalid", *rest)
-        parsed = texts.withColumn("line", self._documents.parse(self._normal(F.col("text"))))
-        found = parsed.withColumn("found", F.when(~F.col("invalid"), self._documents.found(F.col("line"))))
+        # Few steps: each copies the documents.
+        found = texts.withColumn(
+            "found", F.when(self._is_parsed_by_spark(), self._documents.found(self._normal(F.col("text"))))
+        )
         # Each by itself where one of them is not exact.
         separated = found.withColumn("texts", F.when(self._needs_texts(), self._texts()))
         separated = separated.withColumn("text", F.expr(compiled_apart("text")))
         documents = "if(texts IS NULL, found, transform(texts, x -> if(x IS NULL, found[0], NULL)))"
-        kept = ["text", "texts", "invalid", *rest]
-        envelopes = []
-        if self._envelope is not None:
-            separated = separated.withColumn("envelopes", self._documents.envelopes(F.col("line")))
-            envelopes = ["envelopes"]
-        each = separated.selectExpr(f"posexplode({documents}) AS (at, document)", *kept, *envelopes)
-        # The condition keeps Spark's optimizer from comparing the fields of the document pairwise.
-        fast = "if(document IS NULL, NULL, document) AS document"
-        envelope = ["get(envelopes, at) AS envelope"] * len(envelopes)
-        own = "if(texts IS NULL, NULL, get(texts, at)) AS own"
-        one = each.selectExpr(fast, "text", own, "invalid", *envelope, *rest)
-        return self._exactly(one, rest)
+        each = separated.selectExpr(f"posexplode({documents}) AS (at, document)", "text", "texts", "invalid", *rest)
+        return self._exactly(each, rest)
+
+    def _is_parsed_by_spark(self) -> Column:
+        # Each of these options asks for what Spark's parser does not tell.
+        settings = self._settings
+        always_by_tokens = settings.on_extra != "drop" or settings.decimal_mark != "." or self._envelope is not None
+        return F.expr("false" if always_by_tokens else "NOT invalid")
 
     def _texts(self) -> Column:
         whole = F.array(
@@ -148,9 +147,6 @@ class _Documents:
         return without_null_markers(text, self._settings)
 
     def _needs_texts(self) -> Column:
-        # Each option asks for what Spark's parser does not tell.
-        if self._settings.on_extra != "drop" or self._settings.decimal_mark != "." or self._envelope is not None:
-            return F.expr("true")
         needed = F.col("found").isNull() | F.expr(self._risk)
         before, after = self._counts("found", ArrayType(self._columns))
         if not before:
@@ -166,33 +162,22 @@ class _Documents:
 
     def _exactly(self, each: DataFrame, rest: list[str]) -> DataFrame:
         """Parse those documents by their tokens that Spark's parser does not read exactly."""
-        valid = self._documents.is_valid(self._normal(F.col("own.text")))
+        own, envelope = "get(texts, at).text", "get(texts, at).envelope"
+        valid = self._documents.is_valid(self._normal(F.expr(own)))
         if self._path:  # without an envelope, the text is none of a document
-            valid = F.expr("own.envelope IS NOT NULL") & valid
-        checked = each.withColumn("valid", F.when(F.col("own").isNotNull(), ~F.col("invalid") & valid))
+            valid = F.expr(f"{envelope} IS NOT NULL") & valid
+        valid = F.expr("texts IS NOT NULL AND NOT invalid") & valid
         # Trimmed for the test of its first character.
-        text = self._sql_normal("btrim(own.text, ' \t\r\n\ufeff')")
-        exact = checked.withColumn("exact", F.expr(if_("valid", self._exact.parse(text))))
-        added = []
+        text = self._sql_normal(f"btrim({own}, ' \t\r\n\ufeff')")
+        columns = [F.when(valid, F.expr(self._exact.parse(text))).alias("exact")]
+        if self._settings.on_extra != "drop":
+            columns.append(F.when(valid, F.expr(self._exact.extra_fields(text))).alias("extra"))
         if self._envelope is not None:
-            by_text = if_("own.envelope IS NOT NULL", self._exact_envelope.parse(self._sql_normal("own.envelope")))
-            exact = exact.withColumn("exact_envelope", F.expr(by_text))
-            added = ["if(own IS NULL, envelope, exact_envelope.v) AS envelope"]
-        envelope_ok = " AND NOT coalesce(exact_envelope.b, false)" if added else ""
-        whole = (
-            f"(own IS NULL OR (coalesce(valid AND exact.v IS NOT NULL AND NOT exact.b, false){envelope_ok})) AS whole"
-        )
-        extra = (
-            [] if self._settings.on_extra == "drop" else [f"{if_('valid', self._exact.extra_fields(text))} AS extra"]
-        )
-        return exact.selectExpr(
-            "coalesce(own.text, text) AS text",
-            "if(own IS NULL, document, exact.v) AS document",
-            whole,
-            *added,
-            *extra,
-            *rest,
-        )
+            by_text = if_(f"{envelope} IS NOT NULL", self._exact_envelope.parse(self._sql_normal(envelope)))
+            columns.append(F.expr(by_text).alias("exact_envelope"))
+        kept = [F.expr(f"if(texts IS NULL, text, {own})").alias("text"), F.col("document"), *map(F.col, rest)]
+        added = [F.expr("texts IS NULL").alias("by_spark"), *columns]
+        return each.select(*kept, *added)
 
     def _sql_normal(self, text: str) -> str:
         markers = self._settings.null_markers
