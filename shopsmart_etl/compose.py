@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import reduce
+from operator import and_
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from shopsmart_etl._core.checks import check_step, is_dataframe
 from shopsmart_etl._core.frame import Frame, Plan
-from shopsmart_etl._core.sql import literal, quote, type_sql
+from shopsmart_etl._core.sql import quote
 from shopsmart_etl._core.step import Chain, Planner, Step, planning, step
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.typing import Transform
@@ -98,8 +100,8 @@ def plan_ahead(*steps: Transform, like: DataFrame) -> Planner:
     parts = [part for transform in steps for part in (transform.parts if isinstance(transform, Step) else [transform])]
     if not parts:
         raise InvalidArgumentError("steps", expected="at least one step", got=steps)
-    nulls = {field.name: f"CAST(NULL AS {type_sql(field.dataType)})" for field in like.schema}
-    model = like.sparkSession.range(0).selectExpr(*(f"{null} AS {quote(name)}" for name, null in nulls.items()))
+    nulls = {field.name: F.lit(None).cast(field.dataType) for field in like.schema}
+    model = like.sparkSession.range(0).select(*(null.alias(name) for name, null in nulls.items()))
     has_types = _has_types(nulls, model.schema)
     planned: list[Transform] = []
     with planning():
@@ -109,7 +111,7 @@ def plan_ahead(*steps: Transform, like: DataFrame) -> Planner:
     schema = model.schema
 
     def apply(df: DataFrame) -> DataFrame:
-        table = df.selectExpr(*map(quote, nulls)).where(has_types)
+        table = df.select(*(F.col(quote(name)) for name in nulls)).where(has_types)
         return reduce(lambda result, transform: transform(result), planned, table)
 
     return lambda _: Plan(schema, apply, tuple(map(quote, schema.names)))
@@ -122,12 +124,13 @@ def _planned(part: Transform, model: DataFrame, like: DataFrame) -> Transform:
     return part.plan(Frame(model.schema, session=like.sparkSession, is_streaming=lambda: like.isStreaming)).apply
 
 
-def _has_types(nulls: dict[str, str], schema: StructType) -> str:
-    """Write a condition that fails the query if a column has another type than planned.
+def _has_types(nulls: dict[str, Column], schema: StructType) -> Column:
+    """Make a condition that fails the query if a column has another type than planned.
 
     Spark evaluates the condition when it optimizes the query, and removes it if the types are equal.
     """
-    are_equal = " AND ".join(f"typeof({quote(name)}) = typeof({null})" for name, null in nulls.items())
-    got = f"typeof(struct({', '.join(map(quote, nulls))}))"
-    expected = literal(f"plan_ahead: expected a table with columns {schema.simpleString()}; got ")
-    return f"assert_true({are_equal}, concat({expected}, {got})) IS NULL"
+    columns = [F.col(quote(name)) for name in nulls]
+    are_equal = (F.typeof(one) == F.typeof(null) for one, null in zip(columns, nulls.values(), strict=True))
+    expected = f"plan_ahead: expected a table with columns {schema.simpleString()}; got "
+    got = F.typeof(F.struct(*columns))
+    return F.assert_true(reduce(and_, are_equal), F.concat(F.lit(expected), got)).isNull()

@@ -140,7 +140,7 @@ def change_fields(
         changed = keep_metadata(changed, {index: fields[int(index)] for index in values})
         if computed:
             # drop() looks up the schema, which is not known while a declarative pipeline is being defined.
-            changed = changed.selectExpr(*map(quote, [*positions(count), *new]))
+            changed = changed.select(*(F.col(quote(name)) for name in [*positions(count), *new]))
         return changed.toDF(*names)
 
     sources = [path_text([name]) for name in frame.names] + [""] * len(added)

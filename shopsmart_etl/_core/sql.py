@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType
+
+from shopsmart_etl.errors import UnsupportedError
+
+# Begins what Spark replaces in SQL text, wherever it stands.
+VARIABLE: Final = "${"
 
 
 def quote(name: str) -> str:
@@ -22,8 +28,36 @@ def literal(text: str) -> str:
     >>> print(literal("a"), literal("it's"))
     'a' CAST(X'69742773' AS STRING)
     """
-    as_bytes = any(part in text for part in ("'", "\\", "${"))
+    as_bytes = any(part in text for part in ("'", "\\", VARIABLE))
     return f"CAST(X'{text.encode().hex()}' AS STRING)" if as_bytes else f"'{text}'"
+
+
+def field_of(sql: str, name: str) -> str:
+    """Write a field of a struct.
+
+    Spark replaces ``${...}`` in SQL text by the value of a setting or an environment variable, in backticks too. Such
+    a name is written as two strings, which Spark's parser joins.
+
+    >>> print(field_of("a", "b c"), field_of("a", "${env:HOME}"))
+    a.`b c` a['$' '{env:HOME}']
+
+    Raises:
+        UnsupportedError: The name has a quote or a backslash too, whose escapes depend on the session.
+    """
+    if VARIABLE not in name:
+        return f"{sql}.{quote(name)}"
+    if "'" in name or "\\" in name:
+        raise UnsupportedError(
+            f"field {name!r}: Spark's parser would replace the part after '$', and the quote or backslash leaves no "
+            "way around it. Rename the field"
+        )
+    return f"{sql}[{' '.join(_strings_without_variables(name))}]"
+
+
+def _strings_without_variables(text: str) -> list[str]:
+    first, *rest = text.split(VARIABLE)
+    parts = [first + "$", *("{" + part + "$" for part in rest[:-1]), "{" + rest[-1]]
+    return [f"'{part}'" for part in parts]
 
 
 def positions(count: int) -> list[str]:
@@ -173,9 +207,11 @@ def struct_of(fields: Iterable[tuple[str, str]]) -> str:
     >>> struct_of([("a b", "x"), ("c", "NULL")])
     'struct(x AS `a b`, NULL AS `c`)'
     """
-    values = [f"{sql} AS {quote(name)}" for name, sql in fields]
-    # struct() without values is an error before Spark 4.
-    return call("struct", *values) if values else "named_struct()"
+    named = list(fields)
+    # struct() without values is an error before Spark 4. In a string, a name is not replaced: see field_of.
+    if not named or any(VARIABLE in name for name, _ in named):
+        return call("named_struct", *(part for name, sql in named for part in (literal(name), sql)))
+    return call("struct", *(f"{sql} AS {quote(name)}" for name, sql in named))
 
 
 def _join_conditions(operator: str, conditions: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ from shopsmart_etl._core.sql import (
     any_of,
     call,
     cast,
+    field_of,
     if_,
     if_not_null,
     lambda_,
@@ -157,7 +158,7 @@ class ConformPlanner:
             hint="Set spark.sql.caseSensitive=true, which tells them apart",
         )
         fields = self.conform_fields(
-            source, target, lambda index: f"{sql}.{quote(source.names[index])}", path, depth, nullable=True
+            source, target, lambda index: field_of(sql, source.names[index]), path, depth, nullable=True
         )
         # Spark's subexpression elimination, which takes minutes on deep schemas, stops at a conditional.
         names = (conformed.name for conformed in fields.fields)

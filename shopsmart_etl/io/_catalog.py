@@ -12,7 +12,7 @@ from pyspark.sql.types import StructField, StructType
 
 from shopsmart_etl._core.checks import check_table_name
 from shopsmart_etl._core.spark_errors import error_condition
-from shopsmart_etl._core.sql import quote, type_sql
+from shopsmart_etl._core.sql import VARIABLE, quote, type_sql
 from shopsmart_etl.errors import TargetMismatchError, UnsupportedError
 from shopsmart_etl.io._layout import rows_per_file
 from shopsmart_etl.io._targets import ExistingTable, WriteJob, check_checkpoint
@@ -87,7 +87,7 @@ class CatalogTable:
 
     def read(self, schema: StructType) -> DataFrame:
         """Read the table back."""
-        return self._spark.table(self._identifier).selectExpr(*map(quote, schema.names))
+        return self._spark.table(self._identifier).select(*(F.col(quote(name)) for name in schema.names))
 
     def _options(self, job: WriteJob) -> Mapping[str, Any]:
         """Return the options of a write."""
@@ -107,6 +107,11 @@ class CatalogTable:
         # Before the write: if that fails, the table keeps a column of nulls.
         new = [field for field in schema if field.name not in existing.columns.names]
         if new:
+            if VARIABLE in type_sql(StructType(new)):
+                raise UnsupportedError(
+                    f"on_new_columns='add': a name in {[field.name for field in new]} has '${{', which Spark's parser "
+                    "replaces. Rename it"
+                )
             columns = ", ".join(f"{quote(field.name)} {type_sql(field.dataType)}" for field in new)
             self._spark.sql(f"ALTER TABLE {self._identifier} ADD COLUMNS ({columns})")
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
 
 from shopsmart_etl._core.spark_errors import has_condition
@@ -73,7 +74,7 @@ class DeltaFolder:
 
     def read(self, schema: StructType) -> DataFrame:
         """Read the table back."""
-        return self._spark.read.format("delta").load(self.name).selectExpr(*map(quote, schema.names))
+        return self._spark.read.format("delta").load(self.name).select(*(F.col(quote(name)) for name in schema.names))
 
 
 def _options(job: WriteJob) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pyspark.sql.types import NullType, StringType, StructField, StructType
 
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.spark_errors import fail_sql
-from shopsmart_etl._core.sql import all_of, cast, compiled_apart, if_, literal, quote
+from shopsmart_etl._core.sql import all_of, cast, compiled_apart, field_of, if_, literal
 from shopsmart_etl._core.text_casts import Formats, parse_text
 from shopsmart_etl.io._json_types import cast_leaf, cast_parsed, count_all, count_values, group_casts, rounded_paths
 from shopsmart_etl.io.read_options import JsonSettings
@@ -60,12 +60,12 @@ class JsonColumns:
         self._values = []
         for field in frame.schema.fields:
             if field.name in own.names:
-                self._values.append(_Value(field, f"document.{quote(field.name)}"))
+                self._values.append(_Value(field, field_of("document", field.name)))
             else:
                 at = next(at for at, name in enumerate(folders) if is_named(frame, field.name, [name]))
                 self._values.append(_Value(field, self._folders[at], is_folder=True))
         self._values += [
-            _Value(field, f"envelope.{quote(field.name)}") for field in (envelope.fields if envelope else ())
+            _Value(field, field_of("envelope", field.name)) for field in (envelope.fields if envelope else ())
         ]
         # The text of folders is cast by itself: it is no JSON.
         fields = [StructField("", NullType()) if value.is_folder else value.field for value in self._values]

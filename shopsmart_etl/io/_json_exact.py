@@ -23,7 +23,7 @@ from pyspark.sql.types import (
     StructType,
 )
 
-from shopsmart_etl._core.sql import any_of, call, cast, if_, lambda_, literal, quote, type_sql
+from shopsmart_etl._core.sql import any_of, call, cast, field_of, if_, lambda_, literal, struct_of, type_sql
 from shopsmart_etl._core.text_casts import Formats, parse_text
 from shopsmart_etl.io._json_risks import can_rename, other_case_pattern, other_case_risk, text_of_objects
 from shopsmart_etl.io._json_types import parsed_type
@@ -129,7 +129,7 @@ class ExactParser:
         groups, others = group_leaves(target.fields)
 
         def body(s: str) -> str:
-            names = [f"{s}.{quote(name)}" for name in target.names]
+            names = [field_of(s, name) for name in target.names]
             parts = [f"{self._node(names[at], target.fields[at].dataType)} AS `{at}`" for at in others]
             for number, group in enumerate(groups):
                 parts.append(f"{group.transformed(names, next(self._variables), self._node)} AS `g{number}`")
@@ -139,8 +139,8 @@ class ExactParser:
             nodes = {at: f"{f}.`{at}`" for at in others}
             for number, group in enumerate(groups):
                 nodes.update({at: f"{f}.`g{number}`[{index}]" for index, at in enumerate(group.positions)})
-            values = ", ".join(f"{nodes[at]}.v AS {quote(name)}" for at, name in enumerate(target.names))
-            value = if_(_is_object(x), call("struct", values))
+            values = struct_of((name, f"{nodes[at]}.v") for at, name in enumerate(target.names))
+            value = if_(_is_object(x), values)
             in_groups = [call("exists", f"{f}.`g{number}`", lambda_("e", "e.b")) for number in range(len(groups))]
             bad = any_of([is_other, *(f"{nodes[at]}.b" for at in others), *in_groups])
             return f"struct({value} AS v, {bad} AS b)"
@@ -165,7 +165,7 @@ class ExactParser:
         texts = self._from_json(if_(_is_object(x), x), MapType(StringType(), StringType()))
         key, each = next(self._variables), next(self._variables)
         nodes = call("transform_values", texts, lambda_([key, each], self._node(each, target.valueType)))
-        empty = if_(_is_empty_array(x), cast("map()", parsed_type(target)))
+        empty = if_(_is_empty_array(x), self._from_json("'{}'", parsed_type(target)))
 
         def body(m: str) -> str:
             values = call("coalesce", call("transform_values", m, "(k, e) -> e.v"), empty)

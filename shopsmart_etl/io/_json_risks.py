@@ -29,7 +29,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from shopsmart_etl._core.sql import all_of, any_of, call, lambda_, literal, quote
+from shopsmart_etl._core.sql import all_of, any_of, call, field_of, lambda_, literal
 from shopsmart_etl.io._json_types import parsed_type
 from shopsmart_etl.io._leaf_groups import group_leaves
 
@@ -110,7 +110,7 @@ def _signs(sql: str, target: DataType, depth: int) -> list[str]:
 def _inside(conditions: _Conditions, sql: str, target: DataType, depth: int) -> list[str]:
     """Write conditions on the values in a struct, an array or a map."""
     if isinstance(target, StructType):
-        names = [f"{sql}.{quote(name)}" for name in target.names]
+        names = [field_of(sql, name) for name in target.names]
         groups, others = group_leaves(target.fields)
         found = [one for at in others for one in conditions(names[at], target.fields[at].dataType, depth)]
         for group in groups:

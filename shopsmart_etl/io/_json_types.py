@@ -22,7 +22,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from shopsmart_etl._core.sql import all_of, call, if_, if_not_null, lambda_, let, literal, quote, struct_of
+from shopsmart_etl._core.sql import all_of, call, field_of, if_, if_not_null, lambda_, let, literal, struct_of
 from shopsmart_etl._core.text_casts import Formats, parse_text
 from shopsmart_etl.io._leaf_groups import Grouped, group_leaves
 
@@ -58,7 +58,7 @@ def cast_parsed(sql: str, target: DataType, formats: Formats, depth: int = 0) ->
 
 
 def _cast_fields(sql: str, target: StructType, formats: Formats, depth: int) -> str:
-    names = [f"{sql}.{quote(name)}" for name in target.names]
+    names = [field_of(sql, name) for name in target.names]
     groups, others = group_casts(target.fields)
     values = {at: cast_parsed(names[at], target.fields[at].dataType, formats, depth + 1) for at in others}
     arrays = []
@@ -95,7 +95,7 @@ def count_values(sql: str, target: DataType, depth: int = 0) -> str:
     """
     n, x = f"n{depth}", f"x{depth}"
     if isinstance(target, StructType):
-        names = [f"{sql}.{quote(name)}" for name in target.names]
+        names = [field_of(sql, name) for name in target.names]
         groups, others = group_casts(target.fields)
         counts = [count_values(names[at], target.fields[at].dataType, depth) for at in others]
         counts += [f"coalesce({count_all(group.array(names))}, 0)" for group in groups]
@@ -130,7 +130,7 @@ def rounded_paths(columns: StructType, names: list[str], formats: Formats) -> st
 def _rounded(sql: str, target: DataType, formats: Formats, path: str, depth: int) -> Iterator[tuple[str, str]]:
     if isinstance(target, StructType):
         for field in target.fields:
-            name = f"{sql}.{quote(field.name)}"
+            name = field_of(sql, field.name)
             yield from _rounded(name, field.dataType, formats, f"{path}.{field.name}", depth)
     elif isinstance(target, (ArrayType, MapType)):
         inner = target.elementType if isinstance(target, ArrayType) else target.valueType

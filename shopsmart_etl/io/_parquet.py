@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from shopsmart_etl._core.session import has_files, path_exists
@@ -123,7 +124,7 @@ class ParquetFolder:
     def read(self, schema: StructType) -> DataFrame:
         """Read the table back; with its schema, or Spark would infer the partition columns' types from the folders."""
         table = self._spark.read.schema(schema).parquet(self.name)
-        return table if table.columns == schema.names else table.selectExpr(*map(quote, schema.names))
+        return table if table.columns == schema.names else table.select(*(F.col(quote(name)) for name in schema.names))
 
 
 def _folders(table: str, files: Sequence[str]) -> list[tuple[tuple[str, str], ...]]:

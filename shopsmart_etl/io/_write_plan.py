@@ -21,7 +21,7 @@ from shopsmart_etl._core._sail import refuse_writing_on_sail
 from shopsmart_etl._core.checks import check_choice, check_path, check_table_name
 from shopsmart_etl._core.frame import Frame, Plan
 from shopsmart_etl._core.spark_errors import translate_write_errors
-from shopsmart_etl._core.sql import path_text, type_text
+from shopsmart_etl._core.sql import VARIABLE, path_text, type_text
 from shopsmart_etl.errors import (
     ColumnTypeError,
     InvalidArgumentError,
@@ -79,6 +79,11 @@ def check_target(path: object, table: object, table_format: object) -> TargetArg
         path = check_no_pattern(check_path("path", path, expected="a path, or table=, a name in a catalog"))
     else:
         check_table_name("table", table)
+    if VARIABLE in str(path or table) and (table is not None or table_format == "delta"):
+        argument = "path" if table is None else "table"
+        raise InvalidArgumentError(
+            argument, expected="a name without '${', which Spark's SQL parser replaces", got=path or table
+        )
     if table_format is not None:
         check_choice("format", table_format, _FORMATS)
     if table is None and table_format == "iceberg":
@@ -201,6 +206,10 @@ class Write(NamedTuple):
 
 
 def _checked_partition(field: StructField) -> StructField:
+    if VARIABLE in field.name:
+        raise InvalidArgumentError(
+            "by", expected="names without '${', which Spark's SQL parser replaces", got=field.name
+        )
     if field.name.startswith("."):
         raise InvalidArgumentError(
             "by", expected="names that begin with no dot, since Spark reads no folder named so", got=field.name

@@ -23,7 +23,7 @@ from pyspark.sql.types import (
 
 from shopsmart_etl._core.flattening import is_non_empty_struct
 from shopsmart_etl._core.spark_errors import fail_sql
-from shopsmart_etl._core.sql import literal, path_text, quote
+from shopsmart_etl._core.sql import literal, path_text, struct_of
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -80,9 +80,7 @@ def _part(path: Path, field: StructField, sources: Mapping[Path, Source], presen
     struct = field.dataType
     assert isinstance(struct, StructType)  # noqa: S101 - narrows the type, checked by is_non_empty_struct
     parts = [_part((*path, child.name), child, sources, present) for child in struct.fields]
-    # Aliases instead of named_struct: the escapes in string literals depend on the session.
-    named = (f"{part.value} AS {quote(child.name)}" for part, child in zip(parts, struct.fields, strict=True))
-    value = f"struct({', '.join(named)})"
+    value = struct_of((child.name, part.value) for part, child in zip(parts, struct.fields, strict=True))
     is_absent = f"NOT {present[path]}" if path in present else " AND ".join(part.is_absent for part in parts)
     return _Part(f"if({is_absent}, NULL, {value})" if field.nullable else value, is_absent)
 

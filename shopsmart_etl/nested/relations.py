@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from shopsmart_etl._core.checks import is_dataframe
 from shopsmart_etl._core.frame import Frame
-from shopsmart_etl._core.sql import positions, quote
+from shopsmart_etl._core.sql import field_of, positions
 from shopsmart_etl.errors import InvalidArgumentError, KeyNotUniqueError
 from shopsmart_etl.nested.rebuild import rebuild_documents
 from shopsmart_etl.nested.relational_model import RelationalModel, Table
@@ -205,12 +205,12 @@ def _sql_path(rows: StructType, path: Sequence[str]) -> str | None:
     """
     if len(path) > _MAX_PATH_LENGTH:
         return None
-    parts: list[str] = []
+    sql = ""
     data_type: DataType = rows
     for name in path:
         assert isinstance(data_type, StructType)  # noqa: S101 - narrows the type; all fields but the last are structs
         if sum(other.lower() == name.lower() for other in data_type.names) > 1:
             return None
-        parts.append(quote(name) if parts else f"`{data_type.names.index(name)}`")
+        sql = field_of(sql, name) if sql else f"`{data_type.names.index(name)}`"
         data_type = data_type[name].dataType
-    return ".".join(parts)
+    return sql

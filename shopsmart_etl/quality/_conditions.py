@@ -29,6 +29,29 @@ class ReadySql(str):
 
 
 @dataclass(frozen=True)
+class IsNotNull:
+    """The condition that a column is not null."""
+
+    column: str
+
+    def __call__(self) -> Column:
+        """Make the Column."""
+        return F.col(quote(self.column)).isNotNull()
+
+
+@dataclass(frozen=True)
+class IsMatch:
+    """The condition that a column has a match of a regular expression."""
+
+    column: str
+    pattern: str
+
+    def __call__(self) -> Column:
+        """Make the Column."""
+        return F.col(quote(self.column)).rlike(self.pattern)
+
+
+@dataclass(frozen=True)
 class IsInRange:
     """The condition that a column is within bounds which cannot be written as SQL text."""
 
@@ -69,7 +92,7 @@ class IsUnique:
         return ~is_complete | (F.count(F.lit(1)).over(Window.partitionBy(*names)) == 1)
 
 
-READY_CONDITIONS = (ReadySql, IsInRange, IsOneOf, IsUnique)
+READY_CONDITIONS = (ReadySql, IsNotNull, IsMatch, IsInRange, IsOneOf, IsUnique)
 
 
 def comparable(condition: object) -> object:

@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from shopsmart_etl._core.session import is_connect
-from shopsmart_etl._core.sql import positions, quote
+from shopsmart_etl._core.sql import VARIABLE, positions, quote
 from shopsmart_etl.errors import AuditIncompleteError
 
 Metrics: TypeAlias = Callable[[Callable[[int], str]], Sequence[str]]
@@ -29,8 +29,9 @@ class ObservationPoint:
     def __init__(self, df: DataFrame, *, use_observation: bool) -> None:
         """Start without metrics."""
         self._names = df.schema.names
-        self._has_unique_names = len({name.lower() for name in self._names}) == len(self._names)
-        self._rows = df if self._has_unique_names else df.toDF(*positions(len(self._names)))
+        is_unique = len({name.lower() for name in self._names}) == len(self._names)
+        self._is_by_name = is_unique and not any(VARIABLE in name for name in self._names)
+        self._rows = df if self._is_by_name else df.toDF(*positions(len(self._names)))
         self._use_observation = use_observation
         self._metrics: list[Column] = []
         self._observation: Observation | None = None
@@ -50,7 +51,7 @@ class ObservationPoint:
         if self._use_observation:
             self._observation = observation = Observation()
             observed = self._rows.observe(observation, *self._metrics)
-            self._result = observed if self._has_unique_names else observed.toDF(*self._names)
+            self._result = observed if self._is_by_name else observed.toDF(*self._names)
         return self._result, range(start, len(self._metrics))
 
     def values(self, call: str) -> list[int]:
@@ -71,7 +72,7 @@ class ObservationPoint:
         return self._values
 
     def _column(self, index: int) -> str:
-        return quote(self._names[index] if self._has_unique_names else str(index))
+        return quote(self._names[index] if self._is_by_name else str(index))
 
 
 def _arrived(observation: Observation, call: str) -> dict[str, int]:

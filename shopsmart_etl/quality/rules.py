@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,10 +10,12 @@ from pyspark.sql import Column
 from typing_extensions import override
 
 from shopsmart_etl._core.checks import check_column, check_columns, check_text, is_column
-from shopsmart_etl._core.sql import literal, quote
+from shopsmart_etl._core.sql import VARIABLE, literal, quote
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.quality._conditions import (
     IsInRange,
+    IsMatch,
+    IsNotNull,
     IsOneOf,
     IsUnique,
     ReadySql,
@@ -97,7 +100,7 @@ def not_null(column: str) -> Rule:
         [Row(paid=1, tags=['x'])]
     """
     check_column("column", column)
-    return Rule(f"{column} is not null", ReadySql(f"{quote(column)} IS NOT NULL"), (column,))
+    return Rule(f"{column} is not null", _on(column, f"{quote(column)} IS NOT NULL", IsNotNull(column)), (column,))
 
 
 def in_range(column: str, *, min_value: object = None, max_value: object = None) -> Rule:
@@ -135,7 +138,7 @@ def in_range(column: str, *, min_value: object = None, max_value: object = None)
     name = f"{column} {' and '.join(f'{signs[argument]} {value}' for argument, value in bounds.items())}"
     if all(map(has_literal, bounds.values())):
         written = (f"{quote(column)} {signs[argument]} {scalar_sql(value)}" for argument, value in bounds.items())
-        return Rule(name, ReadySql(" AND ".join(written)), (column,))
+        return Rule(name, _on(column, " AND ".join(written), IsInRange(column, lower, upper)), (column,))
     return Rule(name, IsInRange(column, lower, upper), (column,))
 
 
@@ -164,7 +167,8 @@ def one_of(column: str, *values: object) -> Rule:
     scalars = tuple(check_scalar("values", value, expected=expected, boolean=True) for value in values)
     name = f"{column} is one of {', '.join(map(str, scalars))}"
     if all(map(has_literal, scalars)):
-        return Rule(name, ReadySql(f"{quote(column)} IN ({', '.join(map(scalar_sql, scalars))})"), (column,))
+        listed = ", ".join(map(scalar_sql, scalars))
+        return Rule(name, _on(column, f"{quote(column)} IN ({listed})", IsOneOf(column, scalars)), (column,))
     return Rule(name, IsOneOf(column, scalars), (column,))
 
 
@@ -182,8 +186,12 @@ def matches(column: str, pattern: str) -> Rule:
     """
     check_column("column", column)
     check_text("pattern", pattern, expected="a regular expression", empty=True)
-    whole = literal(rf"\A(?:{pattern})\z")
-    return Rule(f"{column} matches {pattern}", ReadySql(f"{quote(column)} RLIKE {whole}"), (column,))
+    whole = rf"\A(?:{_closed(pattern)})\z"
+    return Rule(
+        f"{column} matches {pattern}",
+        _on(column, f"{quote(column)} RLIKE {literal(whole)}", IsMatch(column, whole)),
+        (column,),
+    )
 
 
 def unique(*columns: str) -> Rule:
@@ -225,8 +233,25 @@ def country_code(column: str) -> Rule:
         [Row(country='IE', tags=['x'])]
     """
     check_column("column", column)
-    codes = ", ".join(map(literal, _COUNTRIES.split()))
-    return Rule(f"{column} is an ISO 3166 country code", ReadySql(f"{quote(column)} IN ({codes})"), (column,))
+    codes = _COUNTRIES.split()
+    sql = f"{quote(column)} IN ({', '.join(map(literal, codes))})"
+    return Rule(f"{column} is an ISO 3166 country code", _on(column, sql, IsOneOf(column, tuple(codes))), (column,))
+
+
+def _on(column: str, sql: str, as_column: Callable[[], Column]) -> ReadySql | Callable[[], Column]:
+    """Return a condition on a column as SQL text, or as a Column where Spark would replace a part of the name."""
+    return as_column if VARIABLE in column else ReadySql(sql)
+
+
+def _closed(pattern: str) -> str:
+    """End a quotation and a comment with which a regular expression would swallow what follows it."""
+    rest = pattern
+    while quotation := re.match(r"(?:[^\\]|\\[^Q])*\\Q(.*)", rest, flags=re.DOTALL):
+        _, is_closed, rest = quotation[1].partition(r"\E")
+        if not is_closed:
+            return pattern + r"\E"
+    # With the flag x, a comment ends with the line, and blanks mean nothing.
+    return f"{pattern}\n" if re.search(r"\(\?[a-zA-Z]*x", pattern) else pattern
 
 
 def _is_above(lower: object, upper: object) -> bool:

@@ -11,7 +11,7 @@ from shopsmart_etl._core._sail import refuse_writing_on_sail
 from shopsmart_etl._core.checks import check_column, check_step
 from shopsmart_etl._core.frame import Frame, Plan
 from shopsmart_etl._core.session import is_connect
-from shopsmart_etl._core.sql import path_text, quote, type_text
+from shopsmart_etl._core.sql import VARIABLE, path_text, quote, type_text
 from shopsmart_etl._core.step import Planner, Step, is_planning_ahead, step, step_that_writes
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
 from shopsmart_etl.quality._conditions import READY_CONDITIONS
@@ -260,7 +260,7 @@ def _plan_invalid(frame: Frame, index: int) -> Plan:
     def keep(column: str) -> Callable[[DataFrame], DataFrame]:
         return lambda df: df.where(f"NOT {_is_valid(column)}")
 
-    if [other.lower() for other in names].count(name.lower()) > 1:
+    if [other.lower() for other in names].count(name.lower()) > 1 or VARIABLE in name:
         return frame.by_position(keep(str(index)))
     # By name, so that Columns of the DataFrame, and those of its files' metadata, can still be used after it.
     return frame.unchanged(keep(name))
