@@ -76,7 +76,7 @@ class JsonColumns:
 
     def of(self, rows: DataFrame) -> DataFrame:
         """Return the columns of the schema, of envelopes, those that the settings add, and those of other folders."""
-        is_whole = "coalesce(NOT exact.b, false)"
+        is_whole = "coalesce(exact.v IS NOT NULL AND NOT exact.b, false)"
         kept = [*self._origins, *self._folders]
         if self._has_envelope:
             is_whole = f"({is_whole} AND NOT coalesce(exact_envelope.b, false))"
@@ -132,7 +132,7 @@ class JsonColumns:
 
 
 def is_named(frame: Frame, name: str, names: list[str]) -> bool:
-    """Return whether the session takes one of the names for a name."""
+    """Return whether a name equals one of the names, as the session compares them."""
     if frame.ignores_case:
         return name.lower() in (other.lower() for other in names)
     return name in names

@@ -54,6 +54,7 @@ class ExactParser:
     def __init__(self, schema: StructType, formats: Formats, *, mark: str, ignores_case: bool) -> None:
         """Take the schema, the forms of values, a text that no document contains, and how names are compared."""
         self._schema, self._formats, self._ignores_case = schema, formats, ignores_case
+        self._renames = ignores_case and bool(schema.fields) and can_rename(schema)
         self._string, self._number = f"{mark}s", f"{mark}n"
         self._variables = (f"v{number}" for number in count())
 
@@ -64,19 +65,12 @@ class ExactParser:
             SQL of a struct: ``v``, the document in the types of ``parsed_type``, and ``b``, whether part of it had
             another type. Fields that the schema lacks are ignored.
         """
-        renames = self._ignores_case and bool(self._schema.fields)
-        if not renames:
-            return self._let(self.marked(text), lambda x: self._node(x, self._schema))
-        is_renamed = f"{text} RLIKE {literal(other_case_risk(self._schema))}"
-        if can_rename(self._schema):
-            parsed = self._let(self.marked(self._named(text)), lambda x: self._node(x, self._schema))
-            objects = text_of_objects(self._schema)
-            if objects is None:
-                return parsed
-            # The keys of an object that is kept as text would be renamed as well.
-            is_renamed = f"({is_renamed} AND {text} RLIKE {literal(objects)})"
-            return self._let(parsed, lambda y: f"struct({y}.v AS v, ({y}.b OR {is_renamed}) AS b)")
-        parsed = self._let(self.marked(text), lambda x: self._node(x, self._schema))
+        parsed = self._let(self.marked(self._named(text)), lambda x: self._node(x, self._schema))
+        objects = text_of_objects(self._schema)
+        if not self._renames or objects is None:
+            return parsed
+        # The keys of an object that is kept as text would be renamed as well.
+        is_renamed = f"({text} RLIKE {literal(other_case_risk(self._schema))} AND {text} RLIKE {literal(objects)})"
         return self._let(parsed, lambda y: f"struct({y}.v AS v, ({y}.b OR {is_renamed}) AS b)")
 
     def marked(self, text: str) -> str:
@@ -91,7 +85,7 @@ class ExactParser:
 
     def extra_fields(self, text: str) -> str:
         """Write the fields that the schema lacks, as JSON text; null if there are none."""
-        return self._let(self.marked(self._named(text)), lambda x: self._extra(x, self._schema))
+        return self._let(self.marked(text), lambda x: self._extra(x, self._schema))
 
     # --- Values -----------------------------------------------------------------------------------------------------
     def _node(self, x: str, target: DataType) -> str:
@@ -142,12 +136,26 @@ class ExactParser:
             values = struct_of((name, f"{nodes[at]}.v") for at, name in enumerate(target.names))
             value = if_(_is_object(x), values)
             in_groups = [call("exists", f"{f}.`g{number}`", lambda_("e", "e.b")) for number in range(len(groups))]
-            bad = any_of([is_other, *(f"{nodes[at]}.b" for at in others), *in_groups])
+            bad = any_of([is_other, *self._other_keys(x, target), *(f"{nodes[at]}.b" for at in others), *in_groups])
             return f"struct({value} AS v, {bad} AS b)"
 
         if not target.fields:
             return f"struct({if_(_is_object(x), 'named_struct()')} AS v, {is_other} AS b)"
         return self._let(self._from_json(if_(_is_object(x), x), texts), body)
+
+    def _other_keys(self, x: str, target: StructType) -> list[str]:
+        """Write the condition that an object has a key that is a name in another case, and was not renamed."""
+        if not self._ignores_case:
+            return []
+        keys = call("map_keys", self._from_json(if_(_is_object(x), x), MapType(StringType(), StringType())))
+        is_other = lambda_("k", f"{self._is_one_of('k', target.names)} AND k NOT IN {_listed(target.names)}")
+        return [f"coalesce(exists({keys}, {is_other}), false)"]
+
+    def _is_one_of(self, key: str, names: list[str]) -> str:
+        """Write the condition that a key is one of some names, as the session compares them."""
+        if not self._ignores_case:
+            return f"{key} IN {_listed(names)}"
+        return f"lower({key}) IN {_listed([name.lower() for name in names])}"
 
     def _array(self, x: str, target: ArrayType) -> str:
         texts = self._from_json(if_(_is_array(x), x), ArrayType(StringType()))
@@ -180,7 +188,7 @@ class ExactParser:
 
     # --- Names ------------------------------------------------------------------------------------------------------
     def _named(self, text: str) -> str:
-        if not self._ignores_case or not self._schema.fields or not can_rename(self._schema):
+        if not self._renames:
             return text
         return if_(f"{text} RLIKE {literal(other_case_risk(self._schema))}", self._renamed(text), text)
 
@@ -198,13 +206,14 @@ class ExactParser:
     def _extra(self, x: str, target: StructType) -> str:
         """Write the members that a struct lacks, as JSON text; null if there are none."""
         m = next(self._variables)
-        known = f"({', '.join(map(literal, target.names))})" if target.names else "('')"
-        is_known = f"e.key IN {known}" if target.names else "false"
+        is_known = self._is_one_of("e.key", target.names) if target.names else "false"
         entries = f"filter(map_entries({m}), e -> NOT {is_known})"
         members = [call("transform", entries, lambda_("e", self._member("e.key", self._raw("e.value"))))]
         for field in target.fields:
             inner, name = field.dataType, literal(field.name)
-            value = call("try_element_at", m, name)
+            # Of a key that occurs twice, the last value is read.
+            named = f"filter(map_entries({m}), e -> {self._is_one_of('e.key', [field.name])})"
+            value = f"try_element_at({named}, -1).value"
             if isinstance(inner, StructType):
                 members.append(self._optional_member(name, self._let(value, lambda v, of=inner: self._extra(v, of))))
             elif isinstance(inner, ArrayType) and isinstance(inner.elementType, StructType):
@@ -239,6 +248,10 @@ class ExactParser:
         """Use a value several times and compute it once."""
         name = next(self._variables)
         return f"get(transform(array({value}), {name} -> {body(name)}), 0)"  # type: ignore[operator]
+
+
+def _listed(texts: list[str]) -> str:
+    return f"({', '.join(map(literal, texts))})"
 
 
 def _array_of_extras(found: str) -> str:

@@ -1,8 +1,8 @@
 """Find the documents whose values Spark's JSON parser would change, by a regular expression over their text.
 
 The parser takes a number with decimals through a double, where its field is text: ``1.10`` becomes ``"1.1"``, and
-digits after the sixteenth are lost. It compares names with case, and takes ``1e-400`` for zero. Such documents are
-rare, and are parsed by ``_json_exact``, which takes several times as long.
+digits after the sixteenth are lost. It compares names by case, even where the session ignores case, and takes
+``1e-400`` for zero. Such documents are rare, and are parsed by ``_json_exact``, which takes several times as long.
 """
 
 from __future__ import annotations
@@ -35,18 +35,23 @@ from shopsmart_etl.io._leaf_groups import group_leaves
 
 _STRING = r'"(?:[^"\\]++|\\.)*+"'
 _WORD = "(?:true|false|null)"
-# A number, an object or an array, where text is expected.
-_NO_STRING = r"[-0-9{\[]"
+# A number, an object or an array, where text is expected; and true, which is the text of bytes as well.
+_NO_STRING, _NO_BYTES = r"[-0-9{\[]", r"[-0-9{\[t]"
 _FLOATING = FloatType, DoubleType
 _TIMES = DateType, TimestampType, TimestampNTZType
-# More digits than a float has room for.
-_HUGE = "[0-9]{39}"
-_ESCAPED_KEY = r'\\[^"]*+"\s*+:'
+# What a double may hold as zero, and a decimal as another number.
+_MAY_BE_ZERO = "(?:[0-9.]++[eE]|0[.][0-9]{38})"
+_MAY_BE_ROUNDED = "(?:(?=[0-9.]{17})|[0-9.]++[eE])"
+_ESCAPED_KEY = r'(?s)\\.[^"\\]*+"\s*+:'
+# The escape of half a character: Java has no bytes for it. The text is read once, from its beginning on.
+LONE_SURROGATE = (
+    r"(?i)\A(?:[^\\]++|\\[^u]|\\u(?!d[89a-f])[0-9a-f]{4}|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2})*+\\ud[89a-f]"
+)
 # Each letter is looked at once.
-_CAPITAL_IN_KEY = r'[A-Z\u212a][^"A-Z\u212a]*+"\s*+:'
-_FIRST_SIGNS = ", ".join(f"'{sign}'" for sign in "-0123456789{[")
-# How the parser writes numbers with decimals as text, and the start of objects and arrays.
-_WRITTEN_BY_PARSER = r"^(-?[0-9]+[.][0-9.E-]+$|-0$|[{\[])"
+_CAPITAL_IN_KEY = r'[A-Z][^"A-Z]*+"\s*+:'
+_FIRST_SIGNS = ", ".join(f"'{sign}'" for sign in '-0123456789{["')
+# How the parser writes numbers with decimals, -0 and infinity as text, and the start of objects and arrays.
+_WRITTEN_BY_PARSER = r'^(-?[0-9]+[.][0-9.E-]+$|0$|"-?Infinity"$|[{\[])'
 _Conditions = Callable[[str, DataType, int], list[str]]
 _TO_COLON = r'"\s*+:\s*+'
 
@@ -67,10 +72,13 @@ def is_risky(text: str, documents: str, schema: StructType, *, ignores_case: boo
     reasons.append(_is_found(text, _risky_fields(schema, is_decimal=True)))
     reasons.append(is_changed(documents, schema))
     names = sorted(set(_names(schema)))
+    if ignores_case and len({name.lower() for name in names}) < len(names):
+        return "true"  # a key may be the name of one struct, and another spelling of the name in a second one
     if ignores_case and names:
         reasons.append(_has_other_case(text, names))
     # A key with an escaped character may be a name.
-    reasons.append(f"(contains({text}, {literal(chr(92))}) AND {text} RLIKE {literal(_ESCAPED_KEY)})")
+    escapes = any_of(f"{text} RLIKE {literal(pattern)}" for pattern in (_ESCAPED_KEY, LONE_SURROGATE))
+    reasons.append(f"(contains({text}, {literal(chr(92))}) AND {escapes})")
     return any_of(reasons)
 
 
@@ -86,6 +94,9 @@ def _changes(sql: str, target: DataType, depth: int) -> list[str]:
         return [f"{sql} < 0"]
     if isinstance(target, _FLOATING):
         return [f"abs({sql}) = double('Infinity')"]
+    if isinstance(target, _TIMES):
+        # Text of a number with decimals. One without is unchanged; objects and arrays are no times.
+        return [f"(contains({sql}, '.') AND NOT contains({sql}, ':'))"]
     return _inside(_changes, sql, target, depth)
 
 
@@ -93,13 +104,8 @@ def _signs(sql: str, target: DataType, depth: int) -> list[str]:
     """Write the conditions on a parsed value that the parser may have changed it."""
     if isinstance(target, _FLOATING):
         return [f"{sql} = 0"]
-    if isinstance(target, _TIMES):
-        # Text of a number with decimals. Any other that is no string is either unchanged, or no time.
-        return [f"(contains({sql}, '.') AND NOT contains({sql}, ':'))"]
-    if isinstance(target, DecimalType):
-        return []
     if isinstance(target, BinaryType):
-        return [f"substring({sql}, 1, 1) IN ({_FIRST_SIGNS})"]
+        return [f"(substring({sql}, 1, 1) IN ({_FIRST_SIGNS}) OR {sql} = 'true')"]
     if isinstance(target, StringType):
         # The first character is compared first, which is quicker.
         first = f"substring({sql}, 1, 1) IN ({_FIRST_SIGNS})"
@@ -194,9 +200,9 @@ def _risky_fields(schema: StructType, *, is_decimal: bool) -> dict[str, list[str
 
 
 def _text_risk(data_type: DataType) -> str:
-    if isinstance(data_type, _FLOATING):
-        return f"-?(?:[0-9.]++[eE][-+]?[0-9]{{2}}|{_HUGE})"
-    return "-?(?:(?=[0-9.]{17})|[0-9.]++[eE]-[0-9]{3})" if isinstance(data_type, NumericType) else _NO_STRING
+    if isinstance(data_type, NumericType):
+        return f"-?{_MAY_BE_ZERO if isinstance(data_type, _FLOATING) else _MAY_BE_ROUNDED}"
+    return _NO_BYTES if isinstance(data_type, BinaryType) else _NO_STRING
 
 
 def _is_decimal(data_type: DataType) -> bool:
@@ -213,17 +219,19 @@ def _container_risk(data_type: DataType) -> str | None:
         innermost = innermost.elementType if isinstance(innermost, ArrayType) else innermost.valueType
     if isinstance(innermost, _FLOATING):
         is_flat = isinstance(data_type, ArrayType) and not _has_map(data_type)
-        between = r"[-+0-9.eE,\s\[\]]" if is_flat else "."
-        return rf"[\[{{]{between}*?(?:[0-9.][eE][-+]?[0-9]{{2}}|{_HUGE})"
+        between = r"[-+0-9.eEnul,\s\[\]]" if is_flat else "."
+        return rf"[\[{{]{between}*?{_MAY_BE_ZERO}"
     if isinstance(inner, (ArrayType, MapType)):
         # Of nested ones, the first that is not empty may already be risky.
         return r"[\[{]\s*+[^\s\]}]" if _has_text(inner) else None
     if parsed_type(inner).typeName() != "string":
         return None
     risk = _text_risk(inner)
+    harmless = rf"(?!{risk})(?:{_STRING}|{_WORD}|[-+0-9.eE]++)\s*+,?+"
     if isinstance(data_type, ArrayType):
-        return rf"\[(?:\s*+(?:{_STRING}|{_WORD})\s*+,?+)*+\s*+{risk}"
-    return rf"\{{(?:\s*+{_STRING}\s*+:\s*+(?:{_STRING}|{_WORD})\s*+,?+)*+\s*+{_STRING}\s*+:\s*+{risk}"
+        return rf"\[(?:\s*+{harmless})*+\s*+{risk}"
+    key = rf"\s*+{_STRING}\s*+:\s*+"
+    return rf"\{{(?:{key}{harmless})*+{key}{risk}"
 
 
 def _has_text(data_type: DataType) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -10,11 +12,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from shopsmart_etl._core.frame import Frame
-from shopsmart_etl._core.sql import compiled_apart, if_, literal, positions, quote
+from shopsmart_etl._core.sql import any_of, compiled_apart, if_, literal, positions, quote
 from shopsmart_etl.io._json_columns import JsonColumns, is_named
 from shopsmart_etl.io._json_documents import BLANK, JsonDocuments, is_array, null_markers_pattern
 from shopsmart_etl.io._json_exact import ExactParser
-from shopsmart_etl.io._json_risks import is_changed, is_risky
+from shopsmart_etl.io._json_risks import LONE_SURROGATE, is_changed, is_risky
 from shopsmart_etl.io._json_types import cast_parsed, count_values
 from shopsmart_etl.io._source import find_folders, is_not_utf8, load, origin
 from shopsmart_etl.io.read_options import JsonSettings
@@ -109,9 +111,14 @@ class _Documents:
     def of(self, files: _Files) -> DataFrame:
         """Return a row for each document.
 
-        Its columns are ``text`` of the document; ``by_spark``, whether Spark's parser read it, and then ``document``;
-        otherwise ``exact``, what ``ExactParser`` returns, null where the text is not valid, and ``exact_envelope``, the
-        same of the envelope; ``extra``, the fields that the schema lacks; and those of the files.
+        Its columns:
+
+        - ``text``: the document's text.
+        - ``by_spark``: whether Spark's parser read it; ``document`` is then its value.
+        - ``exact``: otherwise, what ``ExactParser`` returns; null if the text is not valid.
+        - ``exact_envelope``: the same of the envelope.
+        - ``extra``: the fields that the schema lacks.
+        - Then the columns of the files.
         """
         rest = files.rest
         # Where another character set is decoded, the sign stands for bytes that are not valid in it.
@@ -124,9 +131,25 @@ class _Documents:
         # Each by itself where one of them is not exact.
         separated = found.withColumn("texts", F.when(self._needs_texts(), self._texts()))
         separated = separated.withColumn("text", F.expr(compiled_apart("text")))
-        documents = "if(texts IS NULL, found, transform(texts, x -> if(x IS NULL, found[0], NULL)))"
-        each = separated.selectExpr(f"posexplode({documents}) AS (at, document)", "text", "texts", "invalid", *rest)
-        return self._exactly(each, rest)
+        # Without the text of all documents, which each row would carry.
+        each = separated.select(self._each().alias("each"), self._text_of_one().alias("text"), "invalid", *rest)
+        exploded = each.selectExpr("explode(each) AS each", "text", "invalid", *rest)
+        parts = exploded.selectExpr("each.document", "each.own", "text", "invalid", *rest)
+        return self._exactly(parts, rest)
+
+    def _each(self) -> Column:
+        """Return an array of what Spark's parser has read, or else of the texts of documents."""
+        own = "CAST(NULL AS STRUCT<text: STRING, envelope: STRING>)"
+        by_spark = F.expr(f"transform(found, x -> struct(x AS document, {own} AS own))")
+        by_tokens = F.expr("transform(texts, x -> struct(get(found, -1) AS document, x AS own))")
+        return F.when(F.col("texts").isNull(), by_spark).otherwise(by_tokens)
+
+    def _text_of_one(self) -> Column:
+        """Return text that is one document; of several, each that is not whole has its own."""
+        return F.when(F.col("texts").isNull() & ~self._is_several(), F.col("text"))
+
+    def _is_several(self) -> Column:
+        return F.lit(bool(self._path)) | is_array(F.col("text"))
 
     def _is_parsed_by_spark(self) -> Column:
         # Each of these options asks for what Spark's parser does not tell.
@@ -147,12 +170,16 @@ class _Documents:
         return without_null_markers(text, self._settings)
 
     def _needs_texts(self) -> Column:
-        needed = F.col("found").isNull() | F.expr(self._risk)
+        needed = F.col("found").isNull() | F.expr(any_of([self._risk, *self._has_path_twice()]))
         before, after = self._counts("found", ArrayType(self._columns))
         if not before:
             return needed
-        several = F.lit(bool(self._path)) | is_array(F.col("text"))
-        return needed | (several & F.expr(f"{before} <> {after}"))
+        return needed | (self._is_several() & F.expr(f"{before} <> {after}"))
+
+    def _has_path_twice(self) -> list[str]:
+        """Write the conditions that a key of the path may occur twice: the parser keeps the last array alone."""
+        keys = (rf"{re.escape(json.dumps(name, ensure_ascii=False))}\s*+:" for name in self._path)
+        return [f"text RLIKE {literal(f'(?s){key}.*{key}')}" for key in keys]
 
     def _counts(self, sql: str, target: ArrayType) -> tuple[str, str]:
         """Write how many values there are before the cast of documents, and after it."""
@@ -162,11 +189,12 @@ class _Documents:
 
     def _exactly(self, each: DataFrame, rest: list[str]) -> DataFrame:
         """Parse those documents by their tokens that Spark's parser does not read exactly."""
-        own, envelope = "get(texts, at).text", "get(texts, at).envelope"
+        own, envelope = "own.text", "own.envelope"
         valid = self._documents.is_valid(self._normal(F.expr(own)))
         if self._path:  # without an envelope, the text is none of a document
             valid = F.expr(f"{envelope} IS NOT NULL") & valid
-        valid = F.expr("texts IS NOT NULL AND NOT invalid") & valid
+        lone = f"contains({own}, {literal(chr(92))}) AND {own} RLIKE {literal(LONE_SURROGATE)}"
+        valid = F.expr(f"own IS NOT NULL AND NOT invalid AND NOT ({lone})") & valid
         # Trimmed for the test of its first character.
         text = self._sql_normal(f"btrim({own}, ' \t\r\n\ufeff')")
         columns = [F.when(valid, F.expr(self._exact.parse(text))).alias("exact")]
@@ -175,8 +203,8 @@ class _Documents:
         if self._envelope is not None:
             by_text = if_(f"{envelope} IS NOT NULL", self._exact_envelope.parse(self._sql_normal(envelope)))
             columns.append(F.expr(by_text).alias("exact_envelope"))
-        kept = [F.expr(f"if(texts IS NULL, text, {own})").alias("text"), F.col("document"), *map(F.col, rest)]
-        added = [F.expr("texts IS NULL").alias("by_spark"), *columns]
+        kept = [F.expr(f"if(own IS NULL, text, {own})").alias("text"), F.col("document"), *map(F.col, rest)]
+        added = [F.expr("own IS NULL").alias("by_spark"), *columns]
         return each.select(*kept, *added)
 
     def _sql_normal(self, text: str) -> str:

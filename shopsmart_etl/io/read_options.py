@@ -106,9 +106,10 @@ class JsonOptions(ReadOptions, total=False):
         envelope_schema: The fields of the envelope to keep on every row, as a StructType or as DDL text; None, the
             default, keeps none.
         assume_canonical: True declares that the names of fields are spelled as in the schema, that no number has more
-            than 15 digits or an exponent, and that text columns have no numbers with decimals. Values are then not
-            compared with the text of their document, which is faster; where the declaration is wrong, they are as
-            Spark's parser changes them: ``1.10`` is the text ``"1.1"``. False by default.
+            than 15 digits or an exponent, that columns of text and bytes have only strings, and that no key occurs
+            twice. Values are then not compared with the text of their document, which is faster. If the declaration is
+            wrong, values may be changed without a corrupt record: the number ``1.10`` in a text column becomes
+            ``"1.1"``. False by default.
     """
 
     record_path: str | None

@@ -159,7 +159,7 @@ def test_readers_keep_hostile_names_and_values(spark: SparkSession, tmp_path: Pa
     quoted = [name.replace('"', '""') for name in names]
     line = ",".join(f'"{name}"' for name in quoted)
     (tmp_path / "a.csv").write_text(f"{line}\n{line}\n", encoding="utf-8")
-    columns = StructType([StructField(name, schema[name].dataType[name].dataType) for name in names])
+    columns = StructType([StructField(name, StringType()) for name in names])
     (row,) = etl.read_csv_logs(spark, tmp_path / "a.csv", schema=columns, **plain).collect()  # type: ignore[arg-type]
     assert list(row[:-1]) == names
 

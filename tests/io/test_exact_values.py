@@ -418,6 +418,67 @@ def test_names_are_compared_as_the_session_compares_them(spark: SparkSession, tm
             rows_of_csv(spark, tmp_path, ["ID,b", "1,x"], schema="id INT, B STRING")
 
 
+FLAGGED = object()
+# Values that Spark's parser changes, so that only the text of the document shows what they were.
+HIDDEN: list[tuple[str, list[tuple[str, Any]]]] = [
+    ("ARRAY<DECIMAL(38, 2)>", [("[1.5,12345678901234567.12]", [Decimal("1.50"), Decimal("12345678901234567.12")])]),
+    (
+        "MAP<STRING, DECIMAL(38, 2)>",
+        [('{"b":1.5,"a":12345678901234567.12}', {"b": 1.5, "a": Decimal("12345678901234567.12")})],
+    ),
+    ("DECIMAL(38, 0)", [("2e23", Decimal("2e23")), ("9007199254740993e0", Decimal(9007199254740993))]),
+    ("STRING", [("1e400", "1e400"), ("-0", "-0"), ('"0"', "0"), ('"Infinity"', "Infinity")]),
+    (
+        "STRING",
+        [
+            (r'"caf\ud83d"', FLAGGED),
+            (r'"\n\ude00"', FLAGGED),
+            (r'"\ud83d\ud83d\ude00"', FLAGGED),
+            (r'"\ud83d\ude00"', "\U0001f600"),
+            (r'"\\ud83d"', r"\ud83d"),
+        ],
+    ),
+    ("BINARY", [("true", FLAGGED), ("1234", FLAGGED), ('"AQI="', bytearray(b"\x01\x02"))]),
+    ("ARRAY<FLOAT>", [("[null,1e-400]", FLAGGED), (f"[0.{'0' * 50}1]", FLAGGED), ("[0.0,1]", [0.0, 1.0])]),
+    ("FLOAT", [(f"0.{'0' * 50}1", FLAGGED), (f"0.{'0' * 38}1e-9", FLAGGED), ("0", 0.0)]),
+]
+
+
+@pytest.mark.parametrize(("of", "cases"), HIDDEN)
+def test_values_that_only_the_text_shows(
+    spark: SparkSession, tmp_path: Path, of: str, cases: list[tuple[str, Any]]
+) -> None:
+    lines = [f'{{"v": {text}}}' for text, _ in cases]
+    rows = rows_of_json(spark, tmp_path, lines, schema=f"v {of}")
+    for line, (_, expected), (value, corrupt) in zip(lines, cases, rows, strict=True):
+        assert (FLAGGED if corrupt == line else value) == expected, line
+
+
+def test_keys_that_are_escaped_or_spelled_twice(spark: SparkSession, tmp_path: Path) -> None:
+    escaped = [r'{"\u00fcber": "x"}', r'{"\u00dcber": "x"}', r'{"\u0061\"b": 1}']
+    rows = rows_of_json(spark, tmp_path, escaped, schema='`über` STRING, `a"b` INT')
+    assert rows == [("x", None, None), (None, None, escaped[1]), (None, 1, None)]
+    two_spellings = ['{"id": 1, "s": {"id": 2}}', '{"id": 1, "s": {"ID": 2}}']
+    rows = rows_of_json(spark, tmp_path, two_spellings, schema="id INT, s STRUCT<ID: INT>")
+    assert [row[-1] for row in rows] == [two_spellings[0], None]
+    pages = ['{"data": [{"id": 1}], "data": [{"id": 2}]}', '{"data": [{"id": 3}]}', "[]"]
+    assert rows_of_json(spark, tmp_path, pages, schema="id INT", record_path="data")[:2] == [
+        (None, pages[0]),
+        (3, None),
+    ]
+    assert rows_of_json(spark, tmp_path, ['[{"id": 1}, []]'], schema="id INT") == [(1, None), (None, "[]")]
+
+
+def test_extra_fields_keep_their_names(spark: SparkSession, tmp_path: Path) -> None:
+    lines = [
+        '{"Name": "a", "ID": 4, "S": {"NAME": "q", "Z": 1}}',
+        '{"s": {"name": "a", "y": 1}, "s": {"name": "b", "z": 3}}',
+    ]
+    rows = rows_of_json(spark, tmp_path, lines, schema="id INT, s STRUCT<name: STRING>", on_extra="rescue")
+    assert [row[1] for row in rows] == [("q",), ("b",)]
+    assert [json.loads(row[-1]) for row in rows] == [{"Name": "a", "s": {"Z": 1}}, {"s": {"z": 3}}]
+
+
 # --- Shapes -------------------------------------------------------------------------------------------------------
 @NARROW_AND_WIDE
 def test_shapes_are_read_as_the_schema_has_them(
