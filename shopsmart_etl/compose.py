@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from functools import reduce
-from operator import and_
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
+from pyspark.sql.types import DataType, StructType
 
 from shopsmart_etl._core.checks import check_step, is_dataframe
 from shopsmart_etl._core.frame import Frame, Plan
-from shopsmart_etl._core.sql import quote
+from shopsmart_etl._core.sql import VARIABLE, literal, positions, quote, struct_of, type_sql
 from shopsmart_etl._core.step import Chain, Planner, Step, planning, step
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.typing import Transform
@@ -100,8 +99,9 @@ def plan_ahead(*steps: Transform, like: DataFrame) -> Planner:
     parts = [part for transform in steps for part in (transform.parts if isinstance(transform, Step) else [transform])]
     if not parts:
         raise InvalidArgumentError("steps", expected="at least one step", got=steps)
-    nulls = {field.name: F.lit(None).cast(field.dataType) for field in like.schema}
-    model = like.sparkSession.range(0).select(*(null.alias(name) for name, null in nulls.items()))
+    names, nulls = like.schema.names, [_null(field.dataType) for field in like.schema]
+    by_position = [f"{null} AS `{index}`" for index, null in enumerate(nulls)]
+    model = like.sparkSession.range(0).selectExpr(*by_position).toDF(*names)
     has_types = _has_types(nulls, model.schema)
     planned: list[Transform] = []
     with planning():
@@ -111,7 +111,8 @@ def plan_ahead(*steps: Transform, like: DataFrame) -> Planner:
     schema = model.schema
 
     def apply(df: DataFrame) -> DataFrame:
-        table = df.select(*(F.col(quote(name)) for name in nulls)).where(has_types)
+        table = df.select(*(F.col(quote(name)) for name in names)).toDF(*positions(len(names)))
+        table = table.where(has_types).toDF(*names)
         return reduce(lambda result, transform: transform(result), planned, table)
 
     return lambda _: Plan(schema, apply, tuple(map(quote, schema.names)))
@@ -124,13 +125,23 @@ def _planned(part: Transform, model: DataFrame, like: DataFrame) -> Transform:
     return part.plan(Frame(model.schema, session=like.sparkSession, is_streaming=lambda: like.isStreaming)).apply
 
 
-def _has_types(nulls: dict[str, Column], schema: StructType) -> Column:
-    """Make a condition that fails the query if a column has another type than planned.
+def _null(data_type: DataType) -> str:
+    """Write a null of a type."""
+    type_name = type_sql(data_type)
+    # Within a literal, Spark replaces nothing in the names of fields.
+    return (
+        f"from_json(CAST(NULL AS STRING), {literal(type_name)})"
+        if VARIABLE in type_name
+        else f"CAST(NULL AS {type_name})"
+    )
+
+
+def _has_types(nulls: list[str], schema: StructType) -> str:
+    """Write a condition that fails the query if a column, named by position, has another type than planned.
 
     Spark evaluates the condition when it optimizes the query, and removes it if the types are equal.
     """
-    columns = [F.col(quote(name)) for name in nulls]
-    are_equal = (F.typeof(one) == F.typeof(null) for one, null in zip(columns, nulls.values(), strict=True))
-    expected = f"plan_ahead: expected a table with columns {schema.simpleString()}; got "
-    got = F.typeof(F.struct(*columns))
-    return F.assert_true(reduce(and_, are_equal), F.concat(F.lit(expected), got)).isNull()
+    are_equal = " AND ".join(f"typeof(`{index}`) = typeof({null})" for index, null in enumerate(nulls))
+    got = struct_of((name, f"`{index}`") for index, name in enumerate(schema.names))
+    expected = literal(f"plan_ahead: expected a table with columns {schema.simpleString()}; got ")
+    return f"assert_true({are_equal}, concat({expected}, typeof({got}))) IS NULL"

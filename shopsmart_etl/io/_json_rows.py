@@ -9,17 +9,21 @@ from uuid import uuid4
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, StringType, StructField, StructType
+from pyspark.sql.types import ArrayType, BooleanType, StringType, StructField, StructType
 
 from shopsmart_etl._core.frame import Frame
-from shopsmart_etl._core.sql import any_of, compiled_apart, if_, literal, positions, quote
+from shopsmart_etl._core.sql import any_of, compiled_apart, if_, literal, positions, quote, type_sql
+from shopsmart_etl.errors import UnsupportedError
 from shopsmart_etl.io._json_columns import JsonColumns, is_named
 from shopsmart_etl.io._json_documents import BLANK, JsonDocuments, is_array, null_markers_pattern
 from shopsmart_etl.io._json_exact import ExactParser
 from shopsmart_etl.io._json_risks import LONE_SURROGATE, is_changed, is_risky
-from shopsmart_etl.io._json_types import cast_parsed, count_values
+from shopsmart_etl.io._json_types import cast_parsed, count_values, depth_of
 from shopsmart_etl.io._source import find_folders, is_not_utf8, load, origin
 from shopsmart_etl.io.read_options import JsonSettings
+
+# Structs, arrays and maps inside one another, below a column.
+_DEEPEST = 8
 
 
 class _Files(NamedTuple):
@@ -95,6 +99,22 @@ class _Documents:
         self._columns, self._envelope, self._settings = columns, envelope, settings
         self._path = settings.record_names
         mark = uuid4().hex
+        # Each of these options asks for what Spark's parser does not tell.
+        options_of_tokens = {
+            "on_extra": settings.on_extra != "drop",
+            "decimal_mark": settings.decimal_mark != ".",
+            "envelope_schema": envelope is not None,
+        }
+        self._is_parsed_by_tokens = any(options_of_tokens.values())
+        # Spark resolves a limited number of functions inside one another. Deeper documents that it does not read
+        # exactly are corrupt records.
+        self._is_deep = max(map(depth_of, (columns, envelope or StructType()))) > _DEEPEST
+        if self._is_deep and self._is_parsed_by_tokens:
+            option = next(name for name, is_given in options_of_tokens.items() if is_given)
+            raise UnsupportedError(
+                f"{option}= with a schema that is nested more than {_DEEPEST} types deep is not supported: read the "
+                "deepest fields as STRING, and parse them in a second step"
+            )
         self._documents = JsonDocuments(columns, self._path, mark=mark)
         # A short mark: it is in front of each value.
         options = {"mark": mark[:12], "ignores_case": frame.ignores_case}
@@ -152,10 +172,7 @@ class _Documents:
         return F.lit(bool(self._path)) | is_array(F.col("text"))
 
     def _is_parsed_by_spark(self) -> Column:
-        # Each of these options asks for what Spark's parser does not tell.
-        settings = self._settings
-        always_by_tokens = settings.on_extra != "drop" or settings.decimal_mark != "." or self._envelope is not None
-        return F.expr("false" if always_by_tokens else "NOT invalid")
+        return F.expr("false" if self._is_parsed_by_tokens else "NOT invalid")
 
     def _texts(self) -> Column:
         whole = F.array(
@@ -198,6 +215,9 @@ class _Documents:
         # Trimmed for the test of its first character.
         text = self._sql_normal(f"btrim({own}, ' \t\r\n\ufeff')")
         columns = [F.when(valid, F.expr(self._exact.parse(text))).alias("exact")]
+        if self._is_deep:
+            nothing = StructType([StructField("v", self._documents.type), StructField("b", BooleanType())])
+            columns = [F.expr(f"from_json(CAST(NULL AS STRING), {literal(type_sql(nothing))}) AS exact")]
         if self._settings.on_extra != "drop":
             columns.append(F.when(valid, F.expr(self._exact.extra_fields(text))).alias("extra"))
         if self._envelope is not None:

@@ -40,6 +40,17 @@ def parsed_type(target: DataType) -> DataType:
     return StringType() if isinstance(target, (*_CAST, BinaryType)) else target
 
 
+def depth_of(data_type: DataType) -> int:
+    """Return how many structs, arrays and maps are inside one another, below the outermost."""
+    if isinstance(data_type, StructType):
+        inner = [field.dataType for field in data_type.fields]
+    elif isinstance(data_type, (ArrayType, MapType)):
+        inner = [data_type.elementType if isinstance(data_type, ArrayType) else data_type.valueType]
+    else:
+        return -1
+    return 1 + max(map(depth_of, inner), default=-1)
+
+
 def cast_parsed(sql: str, target: DataType, formats: Formats, depth: int = 0) -> str:
     """Write the cast of a parsed value to its type; null where it has no exact value."""
     if not _has_casts(target):

@@ -469,6 +469,24 @@ def test_keys_that_are_escaped_or_spelled_twice(spark: SparkSession, tmp_path: P
     assert rows_of_json(spark, tmp_path, ['[{"id": 1}, []]'], schema="id INT") == [(1, None), (None, "[]")]
 
 
+def test_deep_schemas(spark: SparkSession, tmp_path: Path) -> None:
+    schema, before, after = "INT", "", ""
+    for _ in range(30):
+        schema, before, after = (
+            f"STRUCT<d: {schema}, price: DECIMAL(10, 2)>",
+            f'{before}{{"d": ',
+            f', "price": 1.5}}{after}',
+        )
+    lines = [f'{{"s": {before}{value}{after}}}' for value in ("1", '"x"', "1")]
+    lines[2] = lines[2].replace("1.5", "12345678901234567.5")
+    lines.append('{"s": {"d": ')
+    rows = rows_of_json(spark, tmp_path, lines, schema=f"s {schema}")
+    assert [row[-1] for row in rows] == [None, *lines[1:]]
+    assert rows[0][0]["price"] == Decimal("1.50")
+    with pytest.raises(UnsupportedError, match="on_extra= with a schema that is nested more than 8 types deep"):
+        rows_of_json(spark, tmp_path, lines, schema=f"s {schema}", on_extra="rescue")
+
+
 def test_extra_fields_keep_their_names(spark: SparkSession, tmp_path: Path) -> None:
     lines = [
         '{"Name": "a", "ID": 4, "S": {"NAME": "q", "Z": 1}}',

@@ -43,7 +43,9 @@ def field(of: DataType) -> StructType:
 
 
 def expanded(spark: SparkSession, *cases: tuple[str, StructType]) -> list[tuple[Any, Any]]:
-    """Expand JSON texts by schemas in one job, and return the struct and the rescued JSON of each."""
+    """Expand JSON texts by schemas, some in each job, and return the struct and the rescued JSON of each."""
+    if len(cases) > 6:  # Spark resolves no more steps at once
+        return [*expanded(spark, *cases[:6]), *expanded(spark, *cases[6:])]
     names = [f"v{number}" for number in range(len(cases))]
     df = spark.createDataFrame([tuple(text for text, _ in cases)], ", ".join(f"{name} STRING" for name in names))
     df = df.selectExpr(*(f"parse_json({name}) AS {name}" for name in names))
