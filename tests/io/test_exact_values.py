@@ -471,7 +471,7 @@ def test_keys_that_are_escaped_or_spelled_twice(spark: SparkSession, tmp_path: P
 
 def test_deep_schemas(spark: SparkSession, tmp_path: Path) -> None:
     schema, before, after = "INT", "", ""
-    for _ in range(30):
+    for _ in range(9):
         schema, before, after = (
             f"STRUCT<d: {schema}, price: DECIMAL(10, 2)>",
             f'{before}{{"d": ',
