@@ -151,8 +151,13 @@ class _Documents:
         # Each by itself where one of them is not exact.
         separated = found.withColumn("texts", F.when(self._needs_texts(), self._texts()))
         separated = separated.withColumn("text", F.expr(compiled_apart("text")))
-        # Without the text of all documents, which each row would carry.
-        each = separated.select(self._each().alias("each"), self._text_of_one().alias("text"), "invalid", *rest)
+        # Without the text of all documents, which each row would carry. The text of a folder may be no value.
+        each = separated.select(
+            self._each().alias("each"),
+            (F.col("text") if files.folders else self._text_of_one()).alias("text"),
+            "invalid",
+            *rest,
+        )
         exploded = each.selectExpr("explode(each) AS each", "text", "invalid", *rest)
         parts = exploded.selectExpr("each.document", "each.own", "text", "invalid", *rest)
         return self._exactly(parts, rest)
