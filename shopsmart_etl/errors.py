@@ -334,19 +334,23 @@ class PartitionError(TableError, ValueError):
 
 
 class WriteConflictError(TableError, RuntimeError):
-    """A concurrent writer changed the table during the write.
+    """Another writer changed the table during the write, or was killed while it did.
 
     Attributes:
         target: The table's path or name.
+        reason: What happened, and what to do.
     """
 
-    def __init__(self, target: str) -> None:
-        """Build the message from the table."""
+    def __init__(
+        self,
+        target: str,
+        reason: str = "was changed by another writer meanwhile; nothing was written. Retry the write, or let the "
+        "writers write different partitions",
+    ) -> None:
+        """Build the message from the table and the reason."""
         self.target = target
-        super().__init__(
-            f"{target!r} was changed by another writer meanwhile; nothing was written. Retry the write, or let the "
-            "writers write different partitions"
-        )
+        self.reason = reason
+        super().__init__(f"{target!r} {reason}")
 
 
 class UnsupportedError(ShopSmartError, NotImplementedError):

@@ -31,9 +31,10 @@ for if_exists in ("error", "append", "replace_partitions"):
 rows.transform(etl.write_table(f"{folder}/plain")).count()
 with suppress(etl.TargetExistsError):
     rows.transform(etl.write_partitioned(f"{folder}/t", by="country"))
-etl.compact_partitions(spark, f"{folder}/t", by="country")
+with suppress(etl.UnsupportedError):
+    etl.compact_table(spark, f"{folder}/t")
 with suppress(etl.SourceNotFoundError):
-    etl.compact_partitions(spark, f"{folder}/none", by="country")
+    etl.compact_table(spark, f"{folder}/none")
 flagged = rows.transform(etl.flag_violations(etl.rules.in_range("id", max_value=9)))
 flagged.transform(etl.quarantine(into=etl.write_partitioned(f"{folder}/quarantine", by="country"))).count()
 etl.read_csv_logs(spark, f"{folder}/logs.csv", schema="id INT").count()

@@ -1,6 +1,6 @@
 """Read raw files, and write and maintain tables."""
 
-from shopsmart_etl.io.compact import Compaction, compact_partitions
+from shopsmart_etl.io.compact import Compaction, compact_table
 from shopsmart_etl.io.file_options import FileOptions
 from shopsmart_etl.io.inference import infer_schema
 from shopsmart_etl.io.read_csv import read_csv_logs
@@ -15,7 +15,7 @@ __all__ = [
     "InferOptions",
     "JsonOptions",
     "ReadOptions",
-    "compact_partitions",
+    "compact_table",
     "infer_schema",
     "read_csv_logs",
     "read_json_payloads",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from typing import TypeVar
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -16,6 +16,8 @@ from shopsmart_etl._core.session import has_files, path_exists
 from shopsmart_etl._core.spark_errors import has_condition, has_no_files, translate_read_errors
 from shopsmart_etl._core.sql import literal, quote
 from shopsmart_etl.errors import UnsupportedError
+from shopsmart_etl.io._commits import clear, recover, replacement_options
+from shopsmart_etl.io._folders import Folder, partition_folders
 from shopsmart_etl.io._layout import rows_per_file
 from shopsmart_etl.io._targets import NULL_FOLDER, ExistingTable, WriteJob
 from shopsmart_etl.typing import IfExists
@@ -27,6 +29,8 @@ DELTA_LOG = "_delta_log"
 # As many values go into the text of a query; more go to Spark as rows, which is a job.
 _VALUES_IN_QUERY = 1000
 
+_T = TypeVar("_T")
+
 
 class ParquetFolder:
     """A folder with a folder inside for each value of a partition column."""
@@ -37,29 +41,29 @@ class ParquetFolder:
         self._spark = spark
 
     def find(self) -> ExistingTable | None:
-        """Look the table up; a folder without files, such as a killed first write leaves, is no table."""
+        """Look the table up; a folder without files, such as a killed first write leaves, is no table.
+
+        What a write left that was killed in its commit is finished or undone first.
+        """
         if not self.contains(""):
             return None
         if self.contains(DELTA_LOG):
             raise UnsupportedError(f"{self.name!r} is a Delta table, whose log would not list added Parquet files")
         with translate_read_errors(self.name):
-            return self._find_files() or ExistingTable(StructType(), [], is_empty_folder=True)
+            is_recovered = recover(self._spark, self.name)
+            found = _while_others_write(self._find_files) or ExistingTable(StructType(), [], is_empty_folder=True)
+            return found._replace(is_recovered=is_recovered)
 
-    def _find_files(self, tries: int = 3) -> ExistingTable | None:
+    def _find_files(self) -> ExistingTable | None:
         try:
             # One job, which reads the footers of all files, since older files may lack a column.
             table = self._spark.read.option("mergeSchema", value=True).parquet(self.name)
-            folders = _folders(self.name, table.inputFiles())
+            files = [unquote(file) for file in table.inputFiles()]
         except Exception as error:
             if has_no_files(error):
                 return None
-            # Another writer has replaced a file since Spark listed it. The condition is in no Spark before 4; there
-            # the text has the exception of the file system.
-            replaced = has_condition(error, "FAILED_READ_FILE.FILE_NOT_EXIST") or "FileNotFoundException" in str(error)
-            if tries > 1 and replaced:
-                return self._find_files(tries - 1)
             raise
-        return _existing(table.schema, folders)
+        return _existing(table.schema, partition_folders(self.name, files))
 
     def contains(self, entry: str) -> bool:
         """Tell whether a file or folder exists inside, or for an empty name the folder itself."""
@@ -94,13 +98,19 @@ class ParquetFolder:
                 f"{self.name!r} was written by a stream, whose log lists the files that Spark reads: rows added by a "
                 "batch would not be read. Read a stream and append it with write_stream, or write to another path"
             )
+        writer = job.rows.write.partitionBy(*job.by).options(**_options(job))
         if if_exists == "replace_partitions":
-            writer = job.rows.write.mode("overwrite").option("partitionOverwriteMode", "dynamic")
-        else:
+            writer.mode("overwrite").options(**replacement_options()).parquet(self.name)
+            return
+        attempt = 1 + uuid4().int % (2**31 - 2)
+        try:
             # "error" where nothing was found, so that a table created since is not appended to. Spark Connect knows
             # the mode by no other name.
-            writer = job.rows.write.mode("append" if existing else "error").options(**_own_attempt())
-        writer.partitionBy(*job.by).options(**_options(job)).parquet(self.name)
+            writer.mode("append" if existing else "error").options(**_own_attempt(attempt)).parquet(self.name)
+        finally:
+            # The rows are written, or the job has failed: no other error may hide that.
+            with suppress(Exception):
+                clear(self._spark, f"{self.name}/_temporary/{attempt}")
 
     def append_stream(self, job: WriteJob, checkpoint: str, existing: ExistingTable | None) -> None:
         """Append what is new of a stream; its files are in the table when the log of the stream lists them."""
@@ -123,40 +133,11 @@ class ParquetFolder:
 
     def read(self, schema: StructType) -> DataFrame:
         """Read the table back; with its schema, or Spark would infer the partition columns' types from the folders."""
-        table = self._spark.read.schema(schema).parquet(self.name)
+        table = _while_others_write(lambda: self._spark.read.schema(schema).parquet(self.name))
         return table if table.columns == schema.names else table.select(*(F.col(quote(name)) for name in schema.names))
 
 
-def _folders(table: str, files: Sequence[str]) -> list[tuple[tuple[str, str], ...]]:
-    """List the different partition folders of a table's files, each as its keys and values."""
-    root = _segments(re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:/+", "/", posixpath.normpath(table)))
-    different = {file.rpartition("/")[0] for file in files}
-    return [tuple(map(_key_and_value, _below(root, [unquote(name) for name in _segments(one)]))) for one in different]
-
-
-def _segments(path: str) -> list[str]:
-    return [name for name in path.split("/") if name not in ("", ".", "..")]
-
-
-def _below(root: Sequence[str], folder: Sequence[str]) -> Sequence[str]:
-    """Return the folders below the table's own, which may itself be named like a partition."""
-    for start in range(len(folder) - len(root) + 1):
-        below = folder[start + len(root) :]
-        if list(folder[start : start + len(root)]) == list(root) and all("=" in name for name in below):
-            return below
-    raise UnsupportedError(
-        f"{'/'.join(root)!r}: the table's folder is not found in the paths of its files, such as {'/'.join(folder)!r}: "
-        "give the table's absolute path"
-    )
-
-
-def _key_and_value(name: str) -> tuple[str, str]:
-    # Spark escapes both in the folder's name.
-    key, _, value = name.partition("=")
-    return unquote(key), unquote(value)
-
-
-def _existing(schema: StructType, folders: Sequence[tuple[tuple[str, str], ...]]) -> ExistingTable:
+def _existing(schema: StructType, folders: Sequence[Folder]) -> ExistingTable:
     """Find the partition columns, which Spark adds after those of the files, by the names of the folders."""
     names = schema.names
     keys = {tuple(key for key, _ in folder) for folder in folders}
@@ -178,13 +159,26 @@ def _options(job: WriteJob) -> dict[str, str]:
     }
 
 
-def _own_attempt() -> dict[str, str]:
-    """Keep a job from the files of one that was killed: Hadoop's committer commits all files in its folder.
+def _own_attempt(number: int) -> dict[str, str]:
+    """Keep a job from the files of others: Hadoop's committer commits all files of an attempt, which is a folder.
 
-    An attempt's number names a folder. Version 1 of the committer, since in version 2 the files of a task are in the
-    table before the job has succeeded.
+    By default the committer then deletes the folders of all attempts, those of other writers included. Version 1 of the
+    committer, since in version 2 the files of a task are in the table before the job has succeeded.
     """
     return {
-        "mapreduce.job.application.attempt.id": str(1 + uuid4().int % (2**31 - 2)),
+        "mapreduce.job.application.attempt.id": str(number),
+        "mapreduce.fileoutputcommitter.cleanup.skipped": "true",
         "mapreduce.fileoutputcommitter.algorithm.version": "1",
     }
+
+
+def _while_others_write(look: Callable[[], _T], tries: int = 10) -> _T:
+    """Look at a table, and again where another writer has replaced a file since Spark listed it."""
+    try:
+        return look()
+    except Exception as error:
+        # The condition is in no Spark before 4; there the text has the exception of the file system.
+        replaced = has_condition(error, "FAILED_READ_FILE.FILE_NOT_EXIST") or "FileNotFoundException" in str(error)
+        if tries > 1 and replaced:
+            return _while_others_write(look, tries - 1)
+        raise

@@ -28,12 +28,14 @@ class ExistingTable(NamedTuple):
         partitions: The names of its partition columns.
         partition_values: For Parquet, the values of each partition column as text, without null.
         is_empty_folder: Whether it is a folder without files, as a killed first write leaves it, and so no table.
+        is_recovered: Whether what a killed write left was finished or undone now.
     """
 
     columns: StructType
     partitions: Sequence[str]
     partition_values: Sequence[frozenset[str]] = ()
     is_empty_folder: bool = False
+    is_recovered: bool = False
 
 
 class WriteJob(NamedTuple):

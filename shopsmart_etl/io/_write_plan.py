@@ -28,9 +28,11 @@ from shopsmart_etl.errors import (
     TargetExistsError,
     TargetMismatchError,
     UnsupportedError,
+    WriteConflictError,
 )
 from shopsmart_etl.io._catalog import CatalogTable, provider
 from shopsmart_etl.io._delta import DeltaFolder, DeltaTable
+from shopsmart_etl.io._folders import reads_from
 from shopsmart_etl.io._iceberg import IcebergTable
 from shopsmart_etl.io._layout import Layout
 from shopsmart_etl.io._parquet import ParquetFolder
@@ -38,6 +40,10 @@ from shopsmart_etl.io._targets import WriteJob, WriteTarget, check_no_pattern, d
 from shopsmart_etl.io.file_options import FileOptions
 from shopsmart_etl.typing import IfExists, OnNewColumns
 
+_RECOVERED = (
+    "had a write that was killed in its commit, which is now finished or undone; these rows were read from the table "
+    "before, and nothing was written. Build the DataFrame again, and retry"
+)
 _FORMATS = ("parquet", "delta", "iceberg")
 _TABLES: dict[str | None, type[CatalogTable]] = {"delta": DeltaTable, "iceberg": IcebergTable}
 
@@ -173,6 +179,8 @@ class Write(NamedTuple):
         with translate_write_errors(self.target.name, is_stream=self.checkpoint_folder is not None):
             target = self.target.open(df.sparkSession)
             existing = target.find()
+            if existing is not None and existing.is_recovered and reads_from(df, target.name):
+                raise WriteConflictError(target.name, _RECOVERED)
             if existing is not None and not existing.is_empty_folder:
                 if self.if_exists == "error":
                     raise TargetExistsError(target.name, hint=self._hint())

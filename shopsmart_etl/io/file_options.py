@@ -19,7 +19,7 @@ class FileOptions:
             session's ``spark.sql.adaptive.advisoryPartitionSizeInBytes`` is (64 MB of shuffled rows by default). The
             cap is a number of rows, estimated from the types of the columns.
         max_partitions: How many partitions the rows of one write may have; a write with more, as with
-            ``by="order_id"``, fails before it writes. None skips the count. Streams and compactions are not counted.
+            ``by="order_id"``, fails before it writes. None skips the count. Streams are not counted.
 
     Raises:
         InvalidArgumentError: A value is of the wrong type, or less than 1.

@@ -3,8 +3,9 @@
 from shopsmart_etl.quality import rules
 from shopsmart_etl.quality.audit import Audit
 from shopsmart_etl.quality.audit_report import AuditReport
+from shopsmart_etl.quality.quarantining import quarantine
 from shopsmart_etl.quality.rules import Rule
-from shopsmart_etl.quality.violations import flag_violations, keep_invalid, keep_valid, quarantine
+from shopsmart_etl.quality.violations import flag_violations, keep_invalid, keep_valid
 
 __all__ = [
     "Audit",

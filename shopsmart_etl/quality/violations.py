@@ -1,4 +1,4 @@
-"""Flag the rows that violate rules, keep either side, or quarantine the invalid ones."""
+"""Flag the rows that violate rules, and keep either side."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from collections.abc import Callable, Sequence
 from pyspark.sql import DataFrame
 from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
-from shopsmart_etl._core._sail import refuse_writing_on_sail
-from shopsmart_etl._core.checks import check_column, check_step
+from shopsmart_etl._core.checks import check_column
 from shopsmart_etl._core.frame import Frame, Plan
 from shopsmart_etl._core.session import is_connect
 from shopsmart_etl._core.sql import VARIABLE, path_text, quote, type_text
-from shopsmart_etl._core.step import Planner, Step, is_planning_ahead, step, step_that_writes
-from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
+from shopsmart_etl._core.step import Planner, is_planning_ahead, step
+from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 from shopsmart_etl.quality._conditions import READY_CONDITIONS
 from shopsmart_etl.quality._flagging import flag
 from shopsmart_etl.quality.rules import Rule
-from shopsmart_etl.typing import Transform
 
 
 @step
@@ -114,7 +112,7 @@ def keep_valid(*, violations_column: str = "_violations") -> Planner:
         <BLANKLINE>
     """
     check_column("violations_column", violations_column)
-    return lambda frame: _plan_valid(frame, find_violations(frame, violations_column))
+    return lambda frame: plan_valid(frame, find_violations(frame, violations_column))
 
 
 @step
@@ -142,78 +140,7 @@ def keep_invalid(*, violations_column: str = "_violations") -> Planner:
         <BLANKLINE>
     """
     check_column("violations_column", violations_column)
-    return lambda frame: _plan_invalid(frame, find_violations(frame, violations_column))
-
-
-@step_that_writes
-def quarantine(*, into: Transform, violations_column: str = "_violations") -> Planner:
-    """Write the rows that violate a rule elsewhere, and return the valid ones. Runs a Spark job.
-
-    The rows are computed once for the quarantine and once more for what follows. Where that is expensive, or where
-    computing twice may give different rows, as with ``rand()``, write the flagged rows first (``write_partitioned``)
-    and quarantine from the table that it returns.
-
-    Args:
-        into: The step that writes the invalid rows, with the violations column: such as ``write_partitioned(...)``,
-            ``pipeline(audit.count("quarantined"), write_partitioned(...))``, or any function of a DataFrame. Its
-            result is not used.
-        violations_column: The column that ``flag_violations`` added.
-
-    Returns:
-        A Transform whose result has the valid rows, without the violations column.
-
-    Raises:
-        InvalidArgumentError: ``into`` is a step that writes nothing.
-        ColumnNotFoundError: The column does not exist.
-        ColumnTypeError: It is not an array of strings.
-        UnsupportedError: The DataFrame is a stream, or the session is on Sail.
-        ShopSmartError: What ``into`` raises. Nothing is written if its columns are wrong.
-
-    Example:
-        >>> path = new_path()
-        >>> logs = spark.createDataFrame(
-        ...     [(1, "IE", ["x"]), (None, "GB", [])], "paid int, country string, tags array<string>")
-        >>> checked = logs.transform(flag_violations(rules.not_null("paid")))
-        >>> checked.transform(quarantine(into=write_partitioned(path, by="country"))).show()
-        +----+-------+----+
-        |paid|country|tags|
-        +----+-------+----+
-        |   1|     IE| [x]|
-        +----+-------+----+
-        <BLANKLINE>
-        >>> spark.read.parquet(path).show(truncate=False)
-        +----+----+------------------+-------+
-        |paid|tags|_violations       |country|
-        +----+----+------------------+-------+
-        |NULL|[]  |[paid is not null]|GB     |
-        +----+----+------------------+-------+
-        <BLANKLINE>
-    """
-    check_step("into", into)
-    check_column("violations_column", violations_column)
-    parts: list[Transform] = into.parts if isinstance(into, Step) else [into]
-    if all(isinstance(part, Step) and not part.writes for part in parts):
-        raise InvalidArgumentError("into", expected="a step that writes, such as write_partitioned(...)", got=into)
-
-    def plan(frame: Frame) -> Plan:
-        if frame.is_streaming:
-            raise UnsupportedError(
-                "quarantine writes one batch; on a stream, write keep_invalid() and keep_valid() as two queries"
-            )
-        index = find_violations(frame, violations_column)
-        valid, invalid = _plan_valid(frame, index), _plan_invalid(frame, index)
-        if isinstance(into, Step) and all(isinstance(part, Step) for part in parts):
-            # Columns that a later part of it refuses, before an earlier one writes.
-            into.plan(frame.with_schema(invalid.schema))
-
-        def apply(df: DataFrame) -> DataFrame:
-            refuse_writing_on_sail(df.sparkSession, "quarantine")
-            into(invalid.apply(df))
-            return valid.apply(df)
-
-        return Plan(valid.schema, apply, valid.sources)
-
-    return plan
+    return lambda frame: plan_invalid(frame, find_violations(frame, violations_column))
 
 
 def check_rules(argument: str, rules: Sequence[object]) -> None:
@@ -248,12 +175,14 @@ def find_violations(frame: Frame, column: str) -> int:
     return index
 
 
-def _plan_valid(frame: Frame, index: int) -> Plan:
+def plan_valid(frame: Frame, index: int) -> Plan:
+    """Keep the rows that violate no rule, without the violations, which are at an index."""
     others = [frame.column(other) for other in range(len(frame.names)) if other != index]
     return frame.select(others, after=lambda df: df.where(_is_valid(str(index))))
 
 
-def _plan_invalid(frame: Frame, index: int) -> Plan:
+def plan_invalid(frame: Frame, index: int) -> Plan:
+    """Keep the rows that violate a rule, or were never checked."""
     names = frame.names
     name = names[index]
 

@@ -13,17 +13,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import duckdb
 import pytest
 from cluster import cluster
 from engines import failure_text
 from processes import LIMIT, end_group, started, surroundings
 from pyspark.errors import StreamingQueryException
 from repository import SUPPORT
-from writer import COUNTRIES, ROWS, rows
+from writer import COUNTRIES, ROWS, rows, write
 
-from shopsmart_etl import write_partitioned, write_stream
+from shopsmart_etl import TargetExistsError, write_partitioned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,24 +35,44 @@ pytestmark = pytest.mark.faults
 
 KILLS = int(os.environ.get("SHOPSMART_KILLS", "2"))
 MOUNT, UMOUNT = shutil.which("mount") or "", shutil.which("umount") or ""
+# Chosen anew for each run; give it to repeat a run.
+SEED = os.environ.get("SHOPSMART_SEED") or str(random.randrange(10**6))  # noqa: S311 - no secret
 SLOWEST = 4.0  # seconds from ready to done, about
+COMMIT = 0.03  # seconds of a commit, about
 
 
-def killed(kind: str, path: Path, after: float) -> bool:
-    """Start a writer and kill it, with all that it started, some time after it is ready; tell whether it was done."""
-    script = str(SUPPORT / "writer.py")
-    command = [sys.executable, script, kind, str(path)]
+class Moment(NamedTuple):
+    """When a writer is killed: some seconds after it is ready, or after its commit begins."""
+
+    seconds: float
+    in_commit: bool
+
+
+def moments(test: str) -> Iterator[Moment]:
+    """Draw half of the moments from the whole write, and half from its commit, which takes milliseconds."""
+    draw = random.Random(f"{SEED} {test}")  # noqa: S311 - a moment, no secret
+    for number in range(KILLS):
+        in_commit = number % 2 == 1
+        yield Moment(draw.uniform(0, COMMIT if in_commit else SLOWEST), in_commit)
+
+
+def killed(kind: str, path: Path, moment: Moment, *, committing: Path | None = None) -> bool:
+    """Start a writer and kill it, with all that it started, at a moment; tell whether it was done."""
+    command = [sys.executable, str(SUPPORT / "writer.py"), kind, str(path)]
+    table = committing or path
+    before = set(table.glob("*/*.parquet"))
     with started(command, env=surroundings(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as writer:
         assert writer.stdout
         assert writer.stdout.readline() == "ready\n"
-        time.sleep(after)  # the fault itself: a moment that nobody chose
+        while moment.in_commit and writer.poll() is None and not commit_has_begun(table, before):
+            time.sleep(0.0005)
+        time.sleep(moment.seconds)  # the fault itself: a moment that nobody chose
         end_group(writer.pid)
         return "done" in writer.stdout.read()
 
 
-def moments(seed: int) -> Iterator[float]:
-    draw = random.Random(seed)  # noqa: S311 - a moment, no secret
-    return (draw.uniform(0, SLOWEST) for _ in range(KILLS))
+def commit_has_begun(path: Path, before: set[Path]) -> bool:
+    return bool(list(path.glob(".spark-staging-*/_SUCCESS")) or set(path.glob("*/*.parquet")) - before)
 
 
 def versions(table: DataFrame) -> dict[tuple[str, int], int]:
@@ -60,66 +81,90 @@ def versions(table: DataFrame) -> dict[tuple[str, int], int]:
     }
 
 
-def all_of(version: int) -> dict[tuple[str, int], int]:
-    return {(f"c{country}", version): ROWS // COUNTRIES for country in range(COUNTRIES)}
+def all_of(version: int, count: int = ROWS) -> dict[tuple[str, int], int]:
+    return {(f"c{country}", version): count // COUNTRIES for country in range(COUNTRIES)}
 
 
 def read(spark: SparkSession, path: Path) -> DataFrame:
     return spark.read.schema(rows(spark, 1).schema).parquet(str(path))
 
 
-def test_a_replace_killed_at_any_moment_leaves_each_partition_old_or_new(spark: SparkSession, tmp_path: Path) -> None:
+def check_ids(table: DataFrame, path: Path, count: int = ROWS) -> None:
+    """Check that each row of each version is there once, for Spark and for DuckDB."""
+    versions = table.select("version").distinct().count()
+    spark_ids = table.selectExpr("count(DISTINCT id, version)", "count(1)").collect()
+    assert list(map(tuple, spark_ids)) == [(count * versions,) * 2]
+    files = f"read_parquet('{path}/country=*/*.parquet', hive_partitioning = true)"
+    with duckdb.connect() as other:
+        found = other.sql(f"SELECT count(DISTINCT (id, version)), count(*) FROM {files}").fetchall()
+    assert found == [(count * versions,) * 2]
+
+
+def test_a_killed_replacement_is_finished_or_has_changed_nothing(spark: SparkSession, tmp_path: Path) -> None:
     path = tmp_path / "t"
-    replace = write_partitioned(str(path), by="country", if_exists="replace_partitions")
-    for after in moments(1):
-        rows(spark, 1).transform(replace)
-        done = killed("replace", path, after)
+    for moment in moments("replace"):
+        write("replace", str(path), rows(spark, 1))
+        done = killed("replace", path, moment)
         found = versions(read(spark, path))
         for country in {f"c{number}" for number in range(COUNTRIES)}:
             old, new = found.get((country, 1), 0), found.get((country, 2), 0)
-            # Killed while the files were moved: between the removal of the old folder and the move of the new one, all
+            # Killed while the folders were moved: between the removal of the old one and the move of the new one, all
             # of the new rows are in the folder that they were written to first.
             between = not old and not new and list(path.glob(f".spark-staging-*/country={country}/*.parquet"))
             assert (old, new) in {(ROWS // COUNTRIES, 0), (0, ROWS // COUNTRIES)} or between
         assert found == all_of(2) or not done
-        rows(spark, 2).transform(replace)
-        assert versions(read(spark, path)) == all_of(2)
+        table = write("append", str(path), rows(spark, 3))  # the next run, whatever it writes
+        found = versions(table)
+        assert found in (all_of(1) | all_of(3), all_of(2) | all_of(3)), moment
+        check_ids(table, path)
         shutil.rmtree(path)
 
 
-def test_an_append_killed_at_any_moment_leaves_what_was_there(spark: SparkSession, tmp_path: Path) -> None:
-    path = tmp_path / "t"
-    for after in moments(2):
-        rows(spark, 1).transform(write_partitioned(str(path), by="country"))
-        done = killed("append", path, after)
-        found = versions(read(spark, path))
-        assert {key: count for key, count in found.items() if key[1] == 1} == all_of(1)
-        new = {key: count for key, count in found.items() if key[1] == 2}
-        # Killed while the files were moved: some of the new ones are there, and the folder of the others still is.
-        assert new in ({}, all_of(2)) or (path / "_temporary").exists()
-        assert new == all_of(2) or not done
-        if not new:  # run again, it writes each row once, whatever the killed run had in its own folder
-            rows(spark, 2).transform(write_partitioned(str(path), by="country", if_exists="append"))
-            assert versions(read(spark, path)) == all_of(1) | all_of(2)
+@pytest.mark.parametrize("kind", ["append", "first"])
+def test_a_killed_append_or_first_write_is_undone_and_run_again(spark: SparkSession, tmp_path: Path, kind: str) -> None:
+    path, old = tmp_path / "t", all_of(1) if kind == "append" else {}
+    for moment in moments(kind):
+        if old:
+            write("append", str(path), rows(spark, 1))
+        done = killed(kind, path, moment)
+        found = versions(read(spark, path)) if list(path.glob("*/*.parquet")) else {}
+        assert {key: count for key, count in found.items() if key[1] == 1} == old
+        assert found == old | all_of(2) or not done
+        if found != old | all_of(2):
+            assert versions(write(kind, str(path), rows(spark, 2))) == old | all_of(2), moment
+        elif kind == "first":
+            with pytest.raises(TargetExistsError):
+                write(kind, str(path), rows(spark, 2))
+        check_ids(read(spark, path), path)
         shutil.rmtree(path)
+
+
+def test_a_run_killed_after_or_in_its_quarantine_is_run_again(spark: SparkSession, tmp_path: Path) -> None:
+    path, aside = tmp_path / "t", tmp_path / "t-aside"
+    for number, moment in enumerate(moments("quarantine")):
+        killed("quarantine", path, moment, committing=aside if number % 4 == 1 else path)
+        table = write("quarantine", str(path), rows(spark, 2))
+        assert table.count() == table.select("id").distinct().count() == ROWS - 600, moment
+        quarantined = spark.read.schema("id LONG, _run_id STRING").parquet(str(aside)).collect()
+        assert sorted(row["id"] for row in quarantined) == list(range(ROWS - 600, ROWS)), moment
+        for folder in (path, aside):
+            shutil.rmtree(folder)
 
 
 def test_a_stream_killed_at_any_moment_and_run_again_writes_each_row_once(spark: SparkSession, tmp_path: Path) -> None:
     path = tmp_path / "t"
     rows(spark, 2).write.parquet(f"{path}-source")
-    for after in moments(3):
-        if killed("stream", path, after):
+    for moment in moments("stream"):
+        if killed("stream", path, moment):
             break
-    stream = spark.readStream.schema(rows(spark, 2).schema).parquet(f"{path}-source")
-    step = write_stream(path, by="country", checkpoint=f"{path}-checkpoint")
     try:
-        table = stream.transform(step)
+        table = write("stream", str(path), rows(spark, 2))
     except StreamingQueryException as error:
         # Killed while it noted its first offsets: Spark 4.3 wants the checkpoint, which knows of none, deleted.
         assert "should be empty on batch 0" in str(error)  # noqa: PT017 - most kills end in no error
         assert not list(Path(f"{path}-checkpoint/offsets").glob("[0-9]*"))
         shutil.rmtree(f"{path}-checkpoint")
-        table = stream.transform(step)
+        table = write("stream", str(path), rows(spark, 2))
     assert versions(table) == all_of(2)
     assert table.select("id").distinct().count() == ROWS
 

@@ -20,11 +20,12 @@ from pyspark.sql import functions as F
 from shopsmart_etl import (
     FileOptions,
     RowRefusedError,
+    SourceNotFoundError,
     TargetExistsError,
     TargetMismatchError,
     UnsupportedError,
     WriteConflictError,
-    compact_partitions,
+    compact_table,
     write_partitioned,
     write_stream,
     write_table,
@@ -256,10 +257,41 @@ def test_a_filter_reads_one_partition(logs: DataFrame, write: Callable[..., Tran
     assert len(table.select(F.input_file_name()).distinct().collect()) == 5
 
 
-def test_a_delta_table_is_left_to_its_own_compaction(lake: SparkSession, logs: DataFrame, tmp_path: Path) -> None:
-    logs.transform(write_partitioned(str(tmp_path / "t"), by="country", format="delta"))
-    with pytest.raises(UnsupportedError, match=r"run OPTIMIZE delta\."):
-        compact_partitions(lake, str(tmp_path / "t"), by="country")
+COMPACTED: list[dict[str, Any]] = [
+    {"format": "delta"},
+    {"table": "default.`small files`", "format": "delta"},
+    {"table": "ice.shop.`small'files`", "format": "iceberg"},
+]
+
+
+@pytest.mark.parametrize("place", COMPACTED, ids=["delta folder", "delta table", "iceberg table"])
+def test_a_compaction_leaves_each_row_once_beside_a_writer(
+    lake: SparkSession, logs: DataFrame, tmp_path: Path, place: dict[str, Any]
+) -> None:
+    where = place if "table" in place else {**place, "path": str(tmp_path / "t")}
+    target = {key: value for key, value in where.items() if key != "format"}
+    append = write_partitioned(**where, by="country", if_exists="append")
+    for _ in range(3):
+        table = logs.transform(append)
+    with ThreadPoolExecutor(2) as pool:
+        appended, done = pool.submit(logs.transform, append), pool.submit(compact_table, lake, **target)
+        assert appended.result().columns == logs.columns
+        assert done.result().files_removed >= 15
+    again = compact_table(lake, **target)
+    assert again.files_removed in {0, 10}  # the files of the append, if they came after the first one
+    table = lake.table(where["table"]) if "table" in where else lake.read.format("delta").load(where["path"])
+    assert ids(table) == sorted(ids(logs) * 4)
+    assert repr(compact_table(lake, **target)) == f"{where.get('table') or where['path']}: 0 files are now 0"
+
+
+def test_what_cannot_be_compacted_in_one_commit_is_refused(lake: SparkSession, tmp_path: Path) -> None:
+    lake.sql("CREATE TABLE default.of_parquet (id INT) USING parquet")
+    with pytest.raises(UnsupportedError, match="is a table of parquet; only Delta Lake and Iceberg"):
+        compact_table(lake, table="default.of_parquet")
+    with pytest.raises(SourceNotFoundError, match="there is no such table"):
+        compact_table(lake, table="default.nothing")
+    with pytest.raises(SourceNotFoundError, match="there is no table"):
+        compact_table(lake, tmp_path / "nothing")
 
 
 def test_parquet_files_are_not_hidden_by_a_delta_log(logs: DataFrame, tmp_path: Path) -> None:

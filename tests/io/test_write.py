@@ -23,7 +23,7 @@ from shopsmart_etl import (
     TargetExistsError,
     TargetMismatchError,
     UnsupportedError,
-    compact_partitions,
+    compact_table,
     write_partitioned,
     write_stream,
 )
@@ -390,7 +390,7 @@ def test_a_path_that_is_a_pattern_is_refused(spark: SparkSession, path: str) -> 
     with pytest.raises(InvalidArgumentError, match="path: expected a folder's name without"):
         write_partitioned(path, by="country")
     with pytest.raises(InvalidArgumentError, match="path: expected a folder's name without"):
-        compact_partitions(spark, path, by="country")
+        compact_table(spark, path)
 
 
 def test_a_partition_column_is_named_once(logs: DataFrame, tmp_path: Path) -> None:

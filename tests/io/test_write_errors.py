@@ -12,7 +12,6 @@ from pyspark.errors import PySparkException, StreamingQueryException
 from pyspark.sql import functions as F
 
 from shopsmart_etl import (
-    FileOptions,
     PartitionError,
     RowRefusedError,
     SourceError,
@@ -20,7 +19,6 @@ from shopsmart_etl import (
     TargetExistsError,
     UnsupportedError,
     WriteConflictError,
-    compact_partitions,
     infer_schema,
     read_csv_logs,
     write_partitioned,
@@ -161,8 +159,6 @@ def test_a_table_with_a_file_that_cannot_be_read_is_one_line(spark: SparkSession
     (tmp_path / "t" / "country=GB" / "a.parquet").write_bytes(b"no parquet")
     with pytest.raises(SourceError, match="a file cannot be read"):
         rows(spark).transform(write_partitioned(tmp_path / "t", by="country", if_exists="append"))
-    with pytest.raises(SourceError, match="a file cannot be read"):
-        compact_partitions(spark, tmp_path / "t", by="country", files=FileOptions())
 
 
 def test_text_of_the_data_is_not_taken_for_a_condition(spark: SparkSession, tmp_path: Path) -> None:

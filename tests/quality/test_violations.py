@@ -26,6 +26,7 @@ from shopsmart_etl import (
     Step,
     TargetExistsError,
     UnsupportedError,
+    WriteConflictError,
     filter_affected,
     flag_violations,
     keep_invalid,
@@ -163,6 +164,39 @@ def test_rows_that_are_written_first_are_read_from_the_source_once(spark: SparkS
     assert [row["user"] for row in kept.collect()] == ["ada"]
     aside = spark.read.parquet(str(tmp_path / "quarantine")).collect()
     assert [(row["country"], row["_violations"]) for row in aside] == [("IE", ["user is not null"])]
+
+
+def test_a_run_that_failed_after_its_quarantine_is_run_again(spark: SparkSession, tmp_path: Path) -> None:
+    path, columns = tmp_path / "quarantine", "id INT, paid INT, country STRING"
+    write = write_partitioned(path, by=["_run_id", "country"], if_exists="replace_partitions")
+
+    def run(run_id: str, data: list[tuple[int, int | None, str]]) -> list[tuple[str, int]]:
+        checked = spark.createDataFrame(data, columns).transform(flag_violations(rules.not_null("paid")))
+        valid = checked.transform(quarantine(into=write, run_id=run_id))
+        assert valid.schema == spark.createDataFrame([], columns).schema
+        assert [row["id"] for row in valid.collect()] == [one for one, paid, _ in data if paid is not None]
+        found = spark.read.schema("id INT, _run_id STRING").parquet(str(path)).collect()
+        return sorted((row["_run_id"], row["id"]) for row in found)
+
+    assert run("07", [(1, None, "IE"), (2, 2, "GB")]) == [("07", 1)]
+    assert run("7", [(3, None, "IE"), (4, None, "IE")]) == [("07", 1), ("7", 3), ("7", 4)]
+    assert run("7", [(3, 3, "IE"), (4, None, "IE")]) == [("07", 1), ("7", 4)]
+    message = r"'quarantine' has rows of an earlier attempt of run '7' that this attempt did not replace"
+    others: list[list[tuple[int, int | None, str]]] = [[(3, 3, "IE"), (4, 4, "IE")], [(5, None, "GB")]]
+    for data in others:
+        with pytest.raises(WriteConflictError, match=message):
+            run("7", data)
+
+
+def test_a_run_has_an_identifier_and_columns_of_its_own(spark: SparkSession, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgumentError, match="run_id: expected the identifier of the run"):
+        quarantine(into=keep_on_disk, run_id="")
+    checked = spark.createDataFrame([(1, "x")], "id INT, _RUN_ID STRING").transform(
+        flag_violations(rules.not_null("id"))
+    )
+    with pytest.raises(ColumnClashError, match="the run"):
+        checked.transform(quarantine(into=write_to(str(tmp_path / "aside")), run_id="x"))
+    assert not (tmp_path / "aside").exists()
 
 
 def test_what_can_be_refused_is_refused_before_the_quarantine_is_written(

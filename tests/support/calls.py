@@ -52,7 +52,7 @@ def other_calls(df: DataFrame, path: Path) -> dict[str, tuple[tuple[Any, ...], d
     spark = df.sparkSession
     tables = relationalize(df, root="orders", key="id")
     return {
-        "compact_partitions": ((spark, path), {"by": "country"}),
+        "compact_table": ((spark, path), {}),
         "expand_variant": (("payload",), {"schema": "id INT"}),
         "filter_affected": ((df,), {"by": "country"}),
         "infer_schema": ((spark, path), {"format": "json"}),

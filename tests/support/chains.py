@@ -21,7 +21,7 @@ from shopsmart_etl import (
     ShopSmartError,
     active_users,
     cohort_retention,
-    compact_partitions,
+    compact_table,
     conform,
     daily_active_users,
     daily_revenue,
@@ -181,7 +181,7 @@ REFUSED_ON_SAIL: dict[str, Callable[[SparkSession], object]] = {
     "write_stream": lambda spark: (
         spark.readStream.format("rate").load().transform(write_stream("ticks", checkpoint="checkpoint"))
     ),
-    "compact_partitions": lambda spark: compact_partitions(spark, "orders", by="total"),
+    "compact_table": lambda spark: compact_table(spark, "orders"),
     "quarantine": lambda spark: (
         orders(spark)
         .transform(flag_violations(rules.not_null("id")))

@@ -15,7 +15,7 @@ ON_ENGINES: dict[str, dict[str, str]] = {
         "Spark Connect": "equal from 4.2 on; see below",
         "Sail 0.7": "refused; `Audit(use_observation=False)` is equal",
     },
-    "compact_partitions": _NO_FILES,
+    "compact_table": _NO_FILES,
     "conform": {"Sail 0.7": 'equal; `on_extra="rescue"` is refused; a map whose values change fails'},
     "daily_revenue": _LARGE_SUMS,
     "deduplicate": {"Sail 0.7": "equal; a stream fails"},

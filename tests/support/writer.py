@@ -6,10 +6,14 @@ import sys
 
 from pyspark.sql import DataFrame, SparkSession
 
-from shopsmart_etl import write_partitioned, write_stream
+from shopsmart_etl import FileOptions, flag_violations, quarantine, rules, write_partitioned, write_stream
 
 COUNTRIES = 6
 ROWS = 60_000
+# Several files in a partition, so that a commit moves many.
+FILES = FileOptions(target_file_size=8_000)
+IF_EXISTS = {"append": "append", "replace": "replace_partitions", "first": "error"}
+RUN = "2026-01-02"
 
 
 def rows(spark: SparkSession, version: int, count: int = ROWS) -> DataFrame:
@@ -28,20 +32,27 @@ def report(state: str) -> None:
     sys.stdout.flush()
 
 
+def write(kind: str, path: str, source: DataFrame) -> DataFrame:
+    """Write rows in the requested way, and return the table."""
+    if kind == "stream":
+        stream = source.sparkSession.readStream.schema(source.schema).option("maxFilesPerTrigger", 1)
+        step = write_stream(path, by="country", checkpoint=f"{path}-checkpoint", files=FILES)
+        return stream.parquet(f"{path}-source").transform(step)
+    if kind == "quarantine":
+        aside = write_partitioned(f"{path}-aside", by="_run_id", if_exists="replace_partitions", files=FILES)
+        source = source.transform(flag_violations(rules.in_range("id", max_value=ROWS - 601)))
+        source = source.transform(quarantine(into=aside, run_id=RUN))
+        kind = "replace"
+    return source.transform(write_partitioned(path, by="country", if_exists=IF_EXISTS[kind], files=FILES))  # type: ignore[arg-type]
+
+
 def main(kind: str, path: str, master: str = "local[2]") -> None:
-    """Write rows in the requested way."""
+    """Write rows in the requested way, in a session of its own."""
     builder = SparkSession.builder.master(master).config("spark.sql.shuffle.partitions", "2")
     spark = builder.config("spark.ui.enabled", "false").config("spark.log.level", "OFF").getOrCreate()
     rows(spark, 0, 10).write.format("noop").mode("overwrite").save()  # warm up the session
-    source = rows(spark, 2)
-    step = write_partitioned(path, by="country", if_exists="append")
-    if kind == "replace":
-        step = write_partitioned(path, by="country", if_exists="replace_partitions")
-    if kind == "stream":
-        step = write_stream(path, by="country", checkpoint=f"{path}-checkpoint")
-        source = spark.readStream.schema(source.schema).option("maxFilesPerTrigger", 1).parquet(f"{path}-source")
     report("ready")
-    source.transform(step)
+    write(kind, path, rows(spark, 2))
     report("done")
     spark.stop()
 

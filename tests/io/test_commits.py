@@ -1,0 +1,170 @@
+"""Commits that were killed half-way, put together by hand: the next write finishes or undoes them.
+
+What a kill leaves depends on its moment; ``test_faults`` kills writers at moments that nobody chose.
+"""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import sleep
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shopsmart_etl import WriteConflictError, write_partitioned, write_table
+from shopsmart_etl.io import _commits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from shopsmart_etl.typing import IfExists
+
+SCHEMA = "id LONG, version INT, country STRING"
+# Names of folders that Spark escapes or gives a meaning.
+COUNTRIES = ["007", "a/b=c %", "null"]
+HALF = 6
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_commits, "_SECONDS_WITHOUT_MOVES", 2.0)
+    monkeypatch.setattr(_commits, "_SECONDS_BETWEEN_LOOKS", 0.2)
+
+
+def rows(spark: SparkSession, version: int, countries: Iterable[str] = COUNTRIES) -> DataFrame:
+    """Return two tasks of rows in each country."""
+    data = [(n, version, None if country == "null" else country) for country in countries for n in range(HALF)]
+    return spark.createDataFrame(data, SCHEMA).repartition(2, "id")
+
+
+def written(table: DataFrame) -> dict[tuple[str, int], int]:
+    counts = table.groupBy("country", "version").count().collect()
+    return {(row["country"] or "null", row["version"]): row["count"] for row in counts}
+
+
+def all_of(*versions: int, countries: Iterable[str] = COUNTRIES) -> dict[tuple[str, int], int]:
+    return {(country, version): HALF for country in countries for version in versions}
+
+
+def new_files(path: Path, write: Callable[[], object]) -> list[Path]:
+    """Return the files that a write adds, in the order of their partitions and tasks."""
+    before = set(path.rglob("part-*"))
+    write()
+    return sorted(set(path.rglob("part-*")) - before)
+
+
+def appended(df: DataFrame, path: Path, *by: str) -> list[Path]:
+    """Append by Spark itself, so that nothing is looked at before, and return the new files."""
+    return new_files(path, lambda: df.write.mode("append").partitionBy(*by).parquet(str(path)))
+
+
+def move_back(path: Path, files: Iterable[Path], attempt: str = "7") -> None:
+    """Move files to where they were before the commit."""
+    for number, file in enumerate(files):
+        folder = path / "_temporary" / attempt / f"task_{number}" / file.parent.relative_to(path)
+        folder.mkdir(parents=True)
+        file.rename(folder / file.name)
+        if file.parent != path and not list(file.parent.glob("part-*")):
+            shutil.rmtree(file.parent)
+
+
+def test_a_killed_append_is_undone_and_run_again(spark: SparkSession, tmp_path: Path) -> None:
+    append = write_partitioned(tmp_path / "t", by="country", if_exists="append")
+    rows(spark, 1).transform(append)
+    more = [*COUNTRIES, "new"]
+    for version, chosen in enumerate((slice(0, 1), slice(-1, None), slice(1, None), slice(None, None, 2)), start=2):
+        files = appended(rows(spark, version, more), tmp_path / "t", "country")
+        assert len(files) > len(more)
+        move_back(tmp_path / "t", files[chosen])
+        table = rows(spark, 10 + version).transform(append)
+        assert written(table) == all_of(1, *range(12, 11 + version), 10 + version)
+        assert not list((tmp_path / "t" / "_temporary").rglob("*.parquet"))
+
+
+@pytest.mark.parametrize("if_exists", ["error", "append", "replace_partitions"])
+def test_a_killed_first_write_is_undone_and_run_again(spark: SparkSession, tmp_path: Path, if_exists: IfExists) -> None:
+    files = appended(rows(spark, 1), tmp_path / "t", "country")
+    (tmp_path / "t" / "_SUCCESS").unlink()
+    move_back(tmp_path / "t", files[2:])
+    retry = write_partitioned(tmp_path / "t", by="country", if_exists=if_exists)
+    assert written(rows(spark, 2).transform(retry)) == all_of(2)
+
+
+def test_a_killed_write_without_partitions_is_undone_where_it_was_the_first(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    move_back(tmp_path / "t", appended(rows(spark, 1), tmp_path / "t")[1:])
+    table = rows(spark, 2).transform(write_table(tmp_path / "t"))
+    assert written(table) == all_of(2)
+    move_back(tmp_path / "t", appended(rows(spark, 3), tmp_path / "t")[1:])
+    for if_exists in ("append", "error"):
+        with pytest.raises(WriteConflictError, match=r"killed while it moved.*Delete the files with [0-9a-f-]{36} in"):
+            rows(spark, 4).transform(write_table(tmp_path / "t", if_exists=if_exists))
+
+
+def test_a_killed_replacement_is_finished(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    append = write_partitioned(path, by="country", if_exists="append")
+    for moved in range(len(COUNTRIES)):
+        rows(spark, 1, [*COUNTRIES, "other"]).transform(write_partitioned(path, by="country"))
+        staging = path / f".spark-staging-{moved}"
+        rows(spark, 2).write.partitionBy("country").parquet(str(staging))
+        folders = sorted(folder.name for folder in staging.iterdir() if folder.is_dir())
+        for folder in folders[:moved]:
+            shutil.rmtree(path / folder)
+            (staging / folder).rename(path / folder)
+        if moved < 2:  # killed after the removal of the next folder, and before
+            shutil.rmtree(path / folders[moved])
+        with pytest.raises(WriteConflictError, match="finished or undone; these rows were read from the table before"):
+            spark.read.schema(SCHEMA).parquet(str(path)).transform(append)
+        table = rows(spark, 3).transform(append)
+        assert written(table) == all_of(2, 3) | all_of(1, countries=["other"])
+        shutil.rmtree(path)
+
+
+def test_writers_that_have_not_committed_yet_are_left_alone(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    rows(spark, 1).transform(write_partitioned(path, by="country"))
+    move_back(path, appended(rows(spark, 2), path, "country"))
+    rows(spark, 3).write.partitionBy("country").parquet(str(path / ".spark-staging-3"))
+    (path / ".spark-staging-3" / "_SUCCESS").unlink()
+    waiting = sorted([*path.rglob("_temporary/**/part-*"), *path.rglob(".spark-staging-3/**/part-*")])
+    for if_exists in ("append", "replace_partitions"):
+        table = rows(spark, 4).transform(write_partitioned(path, by="country", if_exists=if_exists))
+        assert written(table) == all_of(4) | (all_of(1) if if_exists == "append" else {})
+        assert sorted([*path.rglob("_temporary/**/part-*"), *path.rglob(".spark-staging-3/**/part-*")]) == waiting
+
+
+def test_a_commit_that_goes_on_is_waited_for(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    append = write_partitioned(path, by="country", if_exists="append")
+    rows(spark, 1).transform(append)
+    files = appended(rows(spark, 2), path, "country")
+    assert len(files) == 6
+    move_back(path, files[3:])
+
+    def finish() -> None:
+        for file in sorted(path.rglob("_temporary/7/*/*/part-*")):
+            sleep(1)
+            file.rename(path / file.parent.name / file.name)
+
+    with ThreadPoolExecutor(1) as pool:
+        finished = pool.submit(finish)
+        assert written(rows(spark, 3).transform(append)) == all_of(1, 2, 3)
+        finished.result()
+
+
+def test_an_append_leaves_no_file_of_its_own_behind(spark: SparkSession, tmp_path: Path) -> None:
+    append = write_partitioned(tmp_path / "t", by="country", if_exists="append")
+    rows(spark, 1).transform(append)
+    failing = rows(spark, 2).selectExpr("if(id = 5, raise_error('half-way'), id) AS id", "version", "country")
+    with pytest.raises(Exception, match="half-way"):
+        failing.transform(append)
+    assert written(rows(spark, 3).transform(append)) == all_of(1, 3)
+    left = list((tmp_path / "t" / "_temporary").rglob("*"))
+    assert len(left) == 3
+    assert not any(map(Path.is_file, left))
