@@ -44,6 +44,7 @@ _TIME = "[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?"
 _OFFSET = "(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 # The letters of Spark's datetime patterns for a zone or an offset.
 _ZONE_LETTERS = re.compile("[VzOXxZ]")
+_TIME_LETTERS = re.compile("[ahkKHmsS]")
 _QUOTED = re.compile("'[^']*'")
 _SECTION = re.compile(r"\[([^\[\]']*)\]")
 _PATTERN_LETTERS = frozenset("GyuQqMLdDEFahkKHmsSVzOXxZ")
@@ -170,16 +171,26 @@ def _parse_double(sql: str, target: DataType) -> str:
 def _parse_date(sql: str, target: DataType, pattern: str) -> str:
     if pattern == ISO_8601:
         return if_(f"{sql} RLIKE '^ *{_DATE} *$'", try_cast(sql, target))
-    day = cast(_parse_pattern(sql, pattern), target)
+    days = (_parse_day(sql, target, one) for one in _without_optional_sections(pattern))
+    return call("coalesce", *days, "NULL")
+
+
+def _parse_day(sql: str, target: DataType, pattern: str) -> str:
+    # The day of an offset that is not the session's could be another one there.
+    value = _parse_variant(sql, pattern, any_zone=False)
+    day = cast(value, target)
+    if not _TIME_LETTERS.search(_QUOTED.sub("", pattern)):
+        return day
     # A time of day would be lost.
-    return if_(f"{cast(day, TimestampType())} = {_parse_pattern(sql, pattern)}", day)
+    return if_(f"date_format({value}, 'HH:mm:ss.SSSSSS') = '00:00:00.000000'", day)
 
 
 def _parse_timestamp(sql: str, target: DataType, pattern: str) -> str:
     if pattern in EPOCH_UNITS:
         return cast(_parse_epoch(sql, EPOCH_UNITS[pattern]), target)
     if pattern != ISO_8601:
-        return cast(_parse_pattern(sql, pattern), target)
+        # Without a time zone, a time with another offset than the session's would be shifted by it.
+        return cast(_parse_pattern(sql, pattern, any_zone=isinstance(target, TimestampType)), target)
     is_local = f"t RLIKE '^ *{_DATE}[T ]{_TIME} *$'"
     local = try_cast("t", TimestampNTZType())
     if isinstance(target, TimestampNTZType):
@@ -200,15 +211,16 @@ def _parse_epoch(sql: str, units: int) -> str:
     return if_(all_of([f"{whole} = {micros}", f"{whole} {_EPOCH_MICROS}"]), call("timestamp_micros", whole))
 
 
-def _parse_pattern(sql: str, pattern: str) -> str:
+def _parse_pattern(sql: str, pattern: str, *, any_zone: bool) -> str:
     """Write a parse by one of Spark's datetime patterns, as a timestamp."""
-    parsed = (_parse_variant(sql, one) for one in _without_optional_sections(pattern))
+    parsed = (_parse_variant(sql, one, any_zone=any_zone) for one in _without_optional_sections(pattern))
     return call("coalesce", *parsed, "NULL")
 
 
-def _parse_variant(sql: str, pattern: str) -> str:
+def _parse_variant(sql: str, pattern: str, *, any_zone: bool) -> str:
+    """Write a parse by a pattern without optional sections; ``any_zone`` reads other offsets than the session's."""
     value = call("try_to_timestamp", sql, literal(pattern))
-    if _ZONE_LETTERS.search(_QUOTED.sub("", pattern)):
+    if any_zone and _ZONE_LETTERS.search(_QUOTED.sub("", pattern)):
         return value
     # A time that a change to summer time leaves out is formatted as another one. Case and leading zeros may differ.
     written = f"date_format({value}, {literal(pattern)})"

@@ -48,7 +48,8 @@ def conform(
             fails the job at other mismatches. ``"null"`` replaces the value by null and adds its path to
             ``mismatched_column``; with ``on_extra="rescue"`` the value is kept in the JSON.
         date_formats: The formats of dates in text: ``"iso8601"`` (``2026-01-31``) or Spark's datetime patterns; the
-            first that matches is used. Text with a time of day is no date.
+            first that matches is used. Text with a time of day is no date, nor is text with another offset than that of
+            the session's time zone, in which its day may be another one.
         timestamp_formats: The formats of timestamps: ``"iso8601"`` (``2026-01-31T10:00``, with ``T`` or a space,
             seconds, at most six decimals and an offset where they are needed), Spark's datetime patterns, or
             ``"epoch_seconds"``, ``"epoch_millis"``, ``"epoch_micros"``, ``"epoch_nanos"``. Text without an offset is in

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import and_
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from shopsmart_etl._core.checks import is_column
-from shopsmart_etl._core.spark_errors import error_summary
+from shopsmart_etl._core.spark_errors import error_summary, has_condition
+from shopsmart_etl._core.sql import call, literal
 from shopsmart_etl.errors import InvalidArgumentError
+from shopsmart_etl.quality._conditions import IsMatch
 from shopsmart_etl.quality.rules import Rule
 
 
@@ -36,6 +38,39 @@ def flag(df: DataFrame, rules: Sequence[Rule], violations_column: str, *, analyz
         _refuse_rule(df, rules)
         raise
     return flagged
+
+
+def check_patterns(spark: SparkSession, rules: Sequence[Rule]) -> None:
+    """Check the regular expressions of rules, which an executor would refuse at the first row. Runs no job.
+
+    Raises:
+        InvalidArgumentError: Java does not compile the pattern of a rule.
+    """
+    patterns = {rule.name: rule.condition.pattern for rule in rules if isinstance(rule.condition, IsMatch)}
+    if not patterns or _compile(spark, patterns.values()):
+        return
+    for name, pattern in patterns.items():
+        if not _compile(spark, [pattern]):
+            raise InvalidArgumentError(
+                f"pattern of rule {name!r}",
+                expected="a regular expression of Java, whose syntax differs from Python's",
+                got=pattern,
+            )
+
+
+def _compile(spark: SparkSession, patterns: Iterable[str]) -> bool:
+    """Return whether Java compiles all patterns: Spark computes the values of an inline table when it analyzes it.
+
+    Each pattern is compiled as it was written, so that one such as ``a)|(b`` does not close the group of the rule.
+    """
+    values = (f"'' RLIKE {literal(pattern)}" for pattern in patterns)
+    try:
+        _ = spark.sql(f"VALUES {call('', *values)}").schema
+    except AnalysisException as error:
+        if has_condition(error, "INVALID_INLINE_TABLE"):
+            return False
+        raise
+    return True
 
 
 def _violations(rules: Sequence[Rule]) -> Column:

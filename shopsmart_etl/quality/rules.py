@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ from shopsmart_etl.quality._conditions import (
     check_scalar,
     comparable,
     has_literal,
+    have_one_type,
     scalar_sql,
 )
 
@@ -115,7 +115,8 @@ def in_range(column: str, *, min_value: object = None, max_value: object = None)
         The rule.
 
     Raises:
-        InvalidArgumentError: There is no bound, a bound is no such value, or ``min_value`` is above ``max_value``.
+        InvalidArgumentError: There is no bound, a bound is no such value, the bounds are of two types, such as a number
+            and text, or ``min_value`` is above ``max_value``.
 
     Example:
         >>> df = spark.createDataFrame([(1, ["x"]), (-1, []), (None, [])], "paid int, tags array<string>")
@@ -132,8 +133,11 @@ def in_range(column: str, *, min_value: object = None, max_value: object = None)
         if value is not None
     }
     lower, upper = bounds.get("min_value"), bounds.get("max_value")
-    if len(bounds) == 2 and _is_above(lower, upper):  # noqa: PLR2004 - both
-        raise InvalidArgumentError("max_value", expected=f"at least min_value, {min_value!r}", got=max_value)
+    if len(bounds) == 2:  # noqa: PLR2004 - both
+        if not have_one_type([lower, upper]):
+            raise InvalidArgumentError("max_value", expected=f"the type of min_value, {min_value!r}", got=max_value)
+        if lower > upper:  # type: ignore[operator]
+            raise InvalidArgumentError("max_value", expected=f"at least min_value, {min_value!r}", got=max_value)
     signs = {"min_value": ">=", "max_value": "<="}
     name = f"{column} {' and '.join(f'{signs[argument]} {value}' for argument, value in bounds.items())}"
     if all(map(has_literal, bounds.values())):
@@ -147,13 +151,15 @@ def one_of(column: str, *values: object) -> Rule:
 
     Args:
         column: The column's name, taken literally.
-        *values: The values allowed, at least one: numbers, text, bytes, booleans, dates or times.
+        *values: The values allowed, at least one, all of one type: numbers, text, bytes, booleans, dates or times.
+            Null is never allowed by a value; write ``Rule(...)`` with ``IS NULL`` for that.
 
     Returns:
         The rule.
 
     Raises:
-        InvalidArgumentError: There is no value, or one is no such value.
+        InvalidArgumentError: There is no value, one is no such value, or they are of several types, such as numbers and
+            text, which Spark would cast to each other.
 
     Example:
         >>> df = spark.createDataFrame([("new", ["x"]), ("old", []), (None, [])], "state string, tags array<string>")
@@ -165,6 +171,8 @@ def one_of(column: str, *values: object) -> Rule:
         raise InvalidArgumentError("values", expected="at least one value", got=values)
     expected = "numbers, text, bytes, booleans, dates or times, one argument each"
     scalars = tuple(check_scalar("values", value, expected=expected, boolean=True) for value in values)
+    if not have_one_type(scalars):
+        raise InvalidArgumentError("values", expected="values of one type, such as numbers or text", got=values)
     name = f"{column} is one of {', '.join(map(str, scalars))}"
     if all(map(has_literal, scalars)):
         listed = ", ".join(map(scalar_sql, scalars))
@@ -177,7 +185,15 @@ def matches(column: str, pattern: str) -> Rule:
 
     Args:
         column: The column's name, taken literally.
-        pattern: The regular expression.
+        pattern: The regular expression, in Java's syntax, which differs from Python's. It is checked when the rule is
+            applied to a DataFrame.
+
+    Returns:
+        The rule.
+
+    Raises:
+        InvalidArgumentError: The pattern is no text, such as a ``re.Pattern``; or, when the rule is applied, Java does
+            not compile it.
 
     Example:
         >>> df = spark.createDataFrame([("A1", ["x"]), ("A12", []), (None, [])], "sku string, tags array<string>")
@@ -185,13 +201,8 @@ def matches(column: str, pattern: str) -> Rule:
         [Row(sku='A1', tags=['x'])]
     """
     check_column("column", column)
-    check_text("pattern", pattern, expected="a regular expression", empty=True)
-    whole = rf"\A(?:{_closed(pattern)})\z"
-    return Rule(
-        f"{column} matches {pattern}",
-        _on(column, f"{quote(column)} RLIKE {literal(whole)}", IsMatch(column, whole)),
-        (column,),
-    )
+    check_text("pattern", pattern, expected="a regular expression of Java, as text", empty=True)
+    return Rule(f"{column} matches {pattern}", IsMatch(column, pattern), (column,))
 
 
 def unique(*columns: str) -> Rule:
@@ -241,24 +252,6 @@ def country_code(column: str) -> Rule:
 def _on(column: str, sql: str, as_column: Callable[[], Column]) -> ReadySql | Callable[[], Column]:
     """Return a condition on a column as SQL text, or as a Column where Spark would replace a part of the name."""
     return as_column if VARIABLE in column else ReadySql(sql)
-
-
-def _closed(pattern: str) -> str:
-    """End a quotation and a comment with which a regular expression would swallow what follows it."""
-    rest = pattern
-    while quotation := re.match(r"(?:[^\\]|\\[^Q])*\\Q(.*)", rest, flags=re.DOTALL):
-        _, is_closed, rest = quotation[1].partition(r"\E")
-        if not is_closed:
-            return pattern + r"\E"
-    # With the flag x, a comment ends with the line, and blanks mean nothing.
-    return f"{pattern}\n" if re.search(r"\(\?[a-zA-Z]*x", pattern) else pattern
-
-
-def _is_above(lower: object, upper: object) -> bool:
-    try:
-        return bool(lower > upper)  # type: ignore[operator]
-    except TypeError:  # such as a date and a timestamp, which only Spark can compare
-        return False
 
 
 # ISO 3166-1 alpha-2, the 249 codes assigned.

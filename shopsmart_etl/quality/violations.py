@@ -14,7 +14,7 @@ from shopsmart_etl._core.sql import VARIABLE, path_text, quote, type_text
 from shopsmart_etl._core.step import Planner, is_planning_ahead, step
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 from shopsmart_etl.quality._conditions import READY_CONDITIONS
-from shopsmart_etl.quality._flagging import flag
+from shopsmart_etl.quality._flagging import check_patterns, flag
 from shopsmart_etl.quality.rules import Rule
 
 
@@ -32,7 +32,8 @@ def flag_violations(*rules: Rule, violations_column: str = "_violations") -> Pla
 
     Raises:
         InvalidArgumentError: There is no rule, or two have the same name; or, when the step is applied, the condition
-            of a rule does not parse, is not boolean, or names a column that does not exist.
+            of a rule does not parse, is not boolean, or names a column that does not exist, or a pattern of
+            ``rules.matches`` does not compile.
         ColumnNotFoundError: A column of a ready-made rule does not exist.
         ColumnClashError: The name of the new column is taken.
 
@@ -75,8 +76,11 @@ def flag_violations(*rules: Rule, violations_column: str = "_violations") -> Pla
         is_planned_ahead = is_planning_ahead()
 
         def apply(df: DataFrame) -> DataFrame:
+            may_ask = is_planning_ahead() or not is_planned_ahead
+            if may_ask:
+                check_patterns(df.sparkSession, rules)
             is_lazy = has_user_conditions and is_connect(df.sparkSession)
-            return flag(df, rules, violations_column, analyze=is_lazy and (is_planning_ahead() or not is_planned_ahead))
+            return flag(df, rules, violations_column, analyze=is_lazy and may_ask)
 
         new = StructField(violations_column, ArrayType(StringType()), nullable=False)
         sources = (*(path_text([name]) for name in frame.names), "")

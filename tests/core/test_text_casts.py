@@ -147,3 +147,42 @@ def test_formats_are_checked() -> None:
             check_formats("f", [wrong])
     with pytest.raises(InvalidArgumentError):
         check_formats("f", "iso8601")
+
+
+@pytest.mark.parametrize(("zone", "offset"), [("UTC", "Z"), ("Asia/Tokyo", "+09:00"), ("America/New_York", "-05:00")])
+def test_a_day_loses_no_time_and_is_shifted_by_no_offset(spark: SparkSession, zone: str, offset: str) -> None:
+    """Text with a time or an offset is a day only at midnight in the session's zone: there it can be undone."""
+    with_offset = "yyyy-MM-dd HH:mm[:ss]XXX"
+    formats = Formats(date=[with_offset, "yyyy-MM-dd HH[:mm]", "dd/MM/yyyy", "yyyy-MM-ddXXX"], timestamp=[with_offset])
+    day, midnight = date(2026, 1, 31), datetime(2026, 1, 31)
+    cases: list[tuple[str, DataType, Any]] = [
+        ("31/01/2026", DateType(), day),
+        ("2026-01-31 00", DateType(), day),
+        ("2026-01-31 00:00", DateType(), day),
+        ("2026-01-31 01", DateType(), None),
+        ("2026-01-31 00:01", DateType(), None),
+    ]
+    for one in ("Z", "+09:00", "-05:00", "+02:00", "-11:00", "+14:00"):
+        cases += [
+            (f"2026-01-31{one}", DateType(), day if one == offset else None),
+            (f"2026-01-31 00:00{one}", DateType(), day if one == offset else None),
+            (f"2026-01-31 00:00:00{one}", TimestampNTZType(), midnight if one == offset else None),
+        ]
+        cases += [(f"2026-01-31 {hour:02}:00:01{one}", DateType(), None) for hour in (0, 9, 19)]
+        cases += [(f"2026-01-31 {hour:02}:00{one}", DateType(), None) for hour in (2, 5, 9, 14, 19)]
+    with configured(spark, {"spark.sql.session.timeZone": zone}):
+        got = parsed(spark, [(text, of, formats) for text, of, _ in cases])
+    assert list(zip(cases, got, strict=True)) == [(case, case[2]) for case in cases]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize("of", ["TIMESTAMP", "TIMESTAMP_NTZ"])
+def test_a_timestamp_is_a_day_only_at_midnight(spark: SparkSession, zone: str, of: str) -> None:
+    times = ["00:00:00", "00:00:00.000001", "05:00:00", "09:00:00", "15:00:00", "23:59:59.999999"]
+    with configured(spark, {"spark.sql.session.timeZone": zone}):
+        rows = spark.createDataFrame([(f"2026-01-31 {time}",) for time in times], "text STRING")
+        stamps = rows.selectExpr("text", f"CAST(text AS {of}) AS day", f"array(CAST(text AS {of})) AS days")
+        conformed = stamps.transform(conform("text STRING, day DATE, days ARRAY<DATE>", on_mismatch="null"))
+        found = [tuple(row) for row in conformed.orderBy("text").collect()]
+    other = [(f"2026-01-31 {time}", None, [None], ["day", "days"]) for time in times[1:]]
+    assert found == [("2026-01-31 00:00:00", date(2026, 1, 31), [date(2026, 1, 31)], []), *other]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import pickle
+import re
 import shutil
-from datetime import date
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -232,6 +235,138 @@ def test_a_quarantine_that_writes_nothing_is_refused(spark: SparkSession) -> Non
 def test_a_pattern_matches_from_start_to_end(logs: DataFrame) -> None:
     flagged = logs.transform(flag_violations(rules.matches("user.name", "a|b"), rules.matches("state", "x|y")))
     assert flagged.collect()[0]["_violations"] == ["user.name matches a|b"]
+
+
+# Each matches the text "ab" from start to end, and nothing else, however it ends.
+SAME_PATTERNS = [
+    "ab",
+    "ab|ab",
+    "ab # end",
+    "(?x)a b # end",
+    "(?x)a b#",
+    "(?x)a b # end\n",
+    "(?x: a b # end\n)",
+    "(?x:a )b",
+    "(?x)a(?-x)b",
+    "(?x)a(?-x:b)",
+    "(?ix-m)a b # \\Q",
+    "(?x)a b # \\Qend\\E",
+    r"\Qab",
+    r"\Qab\E",
+    r"\Qa\Eb",
+    r"\Qa\E\Qb",
+    "(?s)ab",
+    "(?m)^ab$",
+    "[a#]b",
+    r"a\x62",
+    "(ab)",
+    "(?<n>ab)",
+    "(?:ab)(?:#)?",
+    "(?x)[a #\n]b",
+    "(?<!#)ab",
+    "(?d)ab",
+    "ab(?x) # end",
+]
+
+
+def test_a_pattern_ends_where_it_was_written_to_end(spark: SparkSession) -> None:
+    texts = ["ab", "ab\n", "\nab", "ab)", "abz", "a b", "ab # end", "", "a", "b"]
+    only = [pattern for pattern in SAME_PATTERNS if pattern not in ("ab # end", "[a#]b", "(?:ab)(?:#)?")]
+    df = spark.createDataFrame([(text,) for text in texts], "text string")
+    for patterns, matching in ((only, ["ab"]), (["ab # end"], ["ab # end"]), (["[a#]b", "(?:ab)(?:#)?"], ["ab"])):
+        flag = flag_violations(*(rules.matches("text", pattern) for pattern in patterns))
+        found = {row["text"]: row["_violations"] for row in df.transform(flag).collect()}
+        names = [f"text matches {pattern}" for pattern in patterns]
+        assert found == {text: [] if text in matching else names for text in texts}
+
+
+# The last ones would close the group of the rule and open another: Java compiles them only inside it.
+BAD_PATTERNS = [
+    "(",
+    "[a",
+    "a{2",
+    "(?P<n>a)",
+    "(?i",
+    "*",
+    r"\k<n>",
+    "(?x)( # )",
+    r"(\Qab)",
+    ")",
+    "a)|(b",
+    "(?x)a)|(b #",
+    "a)(?:b",
+]
+
+
+@pytest.mark.parametrize("pattern", BAD_PATTERNS)
+def test_a_pattern_that_java_does_not_compile_is_refused_before_a_job(spark: SparkSession, pattern: str) -> None:
+    flag = flag_violations(rules.matches("id", "[0-9]"), rules.matches("id", pattern))
+    with pytest.raises(InvalidArgumentError, match="expected a regular expression of Java, whose syntax") as caught:
+        spark.range(1).transform(flag)
+    name = f"pattern of rule {f'id matches {pattern}'!r}"
+    assert str(caught.value) == (
+        f"{name}: expected a regular expression of Java, whose syntax differs from Python's; got {pattern!r}"
+    )
+
+
+MATCHES: Any = rules.matches  # of any argument
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (
+            lambda: MATCHES("a", re.compile("x")),
+            "pattern: expected a regular expression of Java, as text; got re",
+        ),
+        (lambda: MATCHES("a", None), "pattern: expected a regular expression of Java, as text; got None"),
+        (lambda: MATCHES("a", b"x"), "pattern: expected a regular expression of Java, as text; got b'x'"),
+        (lambda: rules.in_range("a", min_value=2, max_value=1), "max_value: expected at least min_value, 2; got 1"),
+        (lambda: rules.in_range("a", min_value=math.nan), "min_value: expected a number, text, .*; got nan"),
+        (lambda: rules.in_range("a", max_value=Decimal("NaN")), "max_value: expected a number, text, .*; got Decimal"),
+        (lambda: rules.in_range("a", min_value=True), "min_value: expected a number, text, .*; got True"),
+        (lambda: rules.in_range("a", max_value=[1]), r"max_value: expected a number, text, .*; got \[1\]"),
+        (lambda: rules.in_range("a", max_value=10**38), "max_value: expected a number of at most 38 digits; got 1000"),
+        (lambda: rules.one_of("a"), r"values: expected at least one value; got \(\)"),
+        (lambda: rules.one_of("a", None), "values: expected numbers, text, .*, one argument each; got None"),
+        (lambda: rules.one_of("a", "x", None), "values: expected numbers, text, .*, one argument each; got None"),
+        (lambda: rules.one_of("a", ["x"]), r"values: expected numbers, text, .*, one argument each; got \['x'\]"),
+        (lambda: rules.one_of("a", math.nan), "values: expected numbers, text, .*; got nan"),
+        (lambda: rules.one_of("a", Decimal("1E-39")), "values: expected a number of at most 38 digits; got Decimal"),
+    ],
+)
+def test_an_argument_that_would_decide_wrongly_is_refused(build: Callable[[], Rule], message: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"^{message}") as caught:
+        build()
+    assert len(str(caught.value).splitlines()) == 1
+
+
+NOW = datetime(2026, 1, 31, 10)  # noqa: DTZ001 - one without a zone
+OF_ONE_TYPE: list[tuple[Any, ...]] = [
+    (1, 2, 2.5, Decimal("3.5"), 10**38 - 1),
+    ("a", "b"),
+    (b"a", b"b"),
+    (date(2026, 1, 31), date(2026, 2, 1)),
+    (NOW, NOW + timedelta(1)),
+    (NOW.astimezone(timezone.utc), NOW.astimezone(timezone.utc) + timedelta(1)),
+    (timedelta(1), timedelta(2)),
+    (time(1), time(2)),
+]
+
+
+@pytest.mark.parametrize(("left", "right"), list(itertools.product(range(len(OF_ONE_TYPE)), repeat=2)))
+def test_values_and_bounds_of_several_types_are_refused(left: int, right: int) -> None:
+    for lower, upper in itertools.product(OF_ONE_TYPE[left][:1], OF_ONE_TYPE[right][1:]):
+        if left == right:
+            assert rules.one_of("a", lower, upper).columns == ("a",)
+            assert rules.in_range("a", min_value=lower, max_value=upper).columns == ("a",)
+        else:
+            with pytest.raises(InvalidArgumentError, match="values: expected values of one type, such as numbers or"):
+                rules.one_of("a", lower, upper)
+            with pytest.raises(InvalidArgumentError, match="max_value: expected the type of min_value, "):
+                rules.in_range("a", min_value=lower, max_value=upper)
+        with pytest.raises(InvalidArgumentError, match="values: expected values of one type"):
+            rules.one_of("a", lower, False)  # noqa: FBT003 - a value
 
 
 def test_rules_print_so_that_a_step_can_be_read() -> None:
