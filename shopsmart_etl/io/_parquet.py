@@ -16,6 +16,7 @@ from shopsmart_etl._core.session import has_files, path_exists
 from shopsmart_etl._core.spark_errors import has_condition, has_no_files, translate_read_errors
 from shopsmart_etl._core.sql import literal, quote
 from shopsmart_etl.errors import UnsupportedError
+from shopsmart_etl.io._inner_folders import check_no_inner_folder, explain_directory_conflict
 from shopsmart_etl.io._layout import rows_per_file
 from shopsmart_etl.io._targets import NULL_FOLDER, ExistingTable, WriteJob
 from shopsmart_etl.typing import IfExists
@@ -38,12 +39,16 @@ class ParquetFolder:
 
     def find(self) -> ExistingTable | None:
         """Look the table up; a folder without files, such as a killed first write leaves, is no table."""
-        if not self.contains(""):
-            return None
+        with explain_directory_conflict(self._spark, self.name):
+            if not self.contains(""):
+                return None
         if self.contains(DELTA_LOG):
             raise UnsupportedError(f"{self.name!r} is a Delta table, whose log would not list added Parquet files")
-        with translate_read_errors(self.name):
-            return self._find_files() or ExistingTable(StructType(), [], is_empty_folder=True)
+        with translate_read_errors(self.name), explain_directory_conflict(self._spark, self.name):
+            existing = self._find_files()
+        if existing is None:
+            check_no_inner_folder(self._spark, self.name)
+        return existing or ExistingTable(StructType(), [], is_empty_folder=True)
 
     def _find_files(self, tries: int = 3) -> ExistingTable | None:
         try:
