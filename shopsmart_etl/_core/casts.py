@@ -15,6 +15,8 @@ from pyspark.sql.types import (
     FloatType,
     IntegerType,
     LongType,
+    MapType,
+    NullType,
     ShortType,
     StringType,
     TimestampNTZType,
@@ -50,7 +52,7 @@ def find_cast(sql: str, source: DataType, target: DataType, formats: Formats) ->
 
     Args:
         sql: The SQL of the value.
-        source: The value's type; not a struct, array or map.
+        source: The value's type; not a struct or array, nor a map other than ``map()``.
         target: The type to cast to; not equal to ``source``.
         formats: The formats of dates and timestamps in text.
 
@@ -62,7 +64,7 @@ def find_cast(sql: str, source: DataType, target: DataType, formats: Formats) ->
             return None
         value = parse_text(sql, target, formats)
         return Cast(value, all_of([f"{sql} IS NOT NULL", f"{value} IS NULL"]))
-    if _is_widening(source, target):
+    if _has_only_nulls(source, target) or _is_widening(source, target):
         return Cast(cast(sql, target), None)
     if _is_number(source) and _is_number(target):
         # Compare integers as decimals: Spark casts a double outside the range of longs to the nearest long.
@@ -73,6 +75,13 @@ def find_cast(sql: str, source: DataType, target: DataType, formats: Formats) ->
     if isinstance(source, (TimestampType, TimestampNTZType)) and isinstance(target, DateType):
         return _round_trip(sql, target, source)
     return None
+
+
+def _has_only_nulls(source: DataType, target: DataType) -> bool:
+    """Return whether the source is void, the type of null, or has the type of ``map()`` and the target is a map."""
+    if isinstance(source, MapType) and isinstance(target, MapType):
+        return isinstance(source.keyType, NullType) and isinstance(source.valueType, NullType)
+    return isinstance(source, NullType)
 
 
 def _round_trip(sql: str, target: DataType, compared: DataType, in_range: str | None = None) -> Cast:

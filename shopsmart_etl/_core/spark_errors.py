@@ -69,6 +69,12 @@ def has_no_files(error: BaseException) -> bool:
     return has_condition(error, "UNABLE_TO_INFER_SCHEMA") or str(error).startswith("Unable to infer schema for ")
 
 
+def is_directory_conflict(error: BaseException) -> bool:
+    """Return whether Spark found files in folders that are no partitions of one table. Spark 3.5 has no condition."""
+    text = "Conflicting directory structures detected"
+    return has_condition(error, "CONFLICTING_DIRECTORY_STRUCTURES") or text in str(error)
+
+
 def fail_sql(*parts: str) -> str:
     """Write SQL that fails the job at a row.
 

@@ -34,10 +34,10 @@ def conform(
     """Conform columns and nested fields to a schema, by lossless casts.
 
     Columns and fields are matched by name, in any order. A cast is lossless if it can be undone. These always are:
-    ``int`` to ``bigint``, and numbers, booleans and dates to text. These are for some values: ``bigint`` to ``int``,
-    ``double`` to ``decimal``, and text to a number, boolean, date or timestamp. Other values (``"1.005"`` for two
-    decimals, ``3000000000`` for an ``int``) are mismatches, and so is every value of a type without such a cast. Nulls
-    and empty arrays stay.
+    ``int`` to ``bigint``, numbers, booleans and dates to text, and void to every type. These are for some values:
+    ``bigint`` to ``int``, ``double`` to ``decimal``, and text to a number, boolean, date or timestamp. Other values
+    (``"1.005"`` for two decimals, ``3000000000`` for an ``int``) are mismatches, and so is every value of a type
+    without such a cast. Nulls and empty arrays stay.
 
     Args:
         schema: The target columns: a StructType, or DDL text. Its nullability is ignored; use ``rules.not_null``.

@@ -16,16 +16,13 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
-from urllib.parse import unquote
 
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StringType, StructField, StructType
 
 from shopsmart_etl._core.session import path_exists
-from shopsmart_etl._core.spark_errors import error_condition
 from shopsmart_etl.errors import WriteConflictError
-from shopsmart_etl.io._folders import partition_folders
+from shopsmart_etl.io._folders import list_files, partition_folders
 
 # Where nothing moves for so long, the writer is taken for dead: a driver moves a file in a second or two.
 _SECONDS_WITHOUT_MOVES = 30.0
@@ -82,17 +79,6 @@ def clear(spark: SparkSession, folder: str) -> None:
 def replacement_options() -> dict[str, str]:
     """Return the options of a write that replaces partitions."""
     return {"partitionOverwriteMode": "dynamic", "mapreduce.fileoutputcommitter.marksuccessfuljobs": "true"}
-
-
-def list_files(spark: SparkSession, pattern: str) -> list[str]:
-    """List the files below a folder or a pattern; none where nothing is there."""
-    try:
-        found = spark.read.format("binaryFile").option("recursiveFileLookup", value=True).load(pattern).inputFiles()
-    except AnalysisException as error:
-        if error_condition(error) != "PATH_NOT_FOUND":
-            raise
-        return []
-    return [unquote(file) for file in found]
 
 
 def _look(spark: SparkSession, table: str) -> _HalfWay | None:

@@ -1,4 +1,4 @@
-"""The folders of a Parquet table's partitions, as Spark names them."""
+"""The files and folders of a Parquet table, as Spark names them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,24 @@ import re
 from collections.abc import Collection, Sequence
 from urllib.parse import unquote
 
-from pyspark.sql import DataFrame
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
 
+from shopsmart_etl._core.spark_errors import error_condition
 from shopsmart_etl.errors import UnsupportedError
 
 Folder = tuple[tuple[str, str], ...]
+
+
+def list_files(spark: SparkSession, pattern: str) -> list[str]:
+    """List the files below a folder or a pattern; none where nothing is there."""
+    try:
+        found = spark.read.format("binaryFile").option("recursiveFileLookup", value=True).load(pattern).inputFiles()
+    except AnalysisException as error:
+        if error_condition(error) != "PATH_NOT_FOUND":
+            raise
+        return []
+    return [unquote(file) for file in found]
 
 
 def partition_folders(table: str, files: Collection[str]) -> list[Folder]:
@@ -23,13 +36,18 @@ def partition_folders(table: str, files: Collection[str]) -> list[Folder]:
 
 def reads_from(df: DataFrame, table: str) -> bool:
     """Return whether a DataFrame reads files below a folder. Lists the files that it reads."""
-    root = _root(table)
+    return any(names_below(table, unquote(file)) for file in df.inputFiles())
 
-    def is_below(file: str) -> bool:
-        names = _segments(unquote(file))
-        return any(names[start : start + len(root)] == root for start in range(len(names)))
 
-    return any(map(is_below, df.inputFiles()))
+def names_below(table: str, file: str) -> list[str]:
+    """Return the names of the folders and the file below the table's folder; none if it is not below."""
+    root, names = _root(table), _segments(file)
+    starts = [start for start in range(len(names)) if names[start : start + len(root)] == root]
+    if not starts:
+        return []
+    # Spark makes a relative path absolute, so that its own names are the last that match.
+    is_absolute = table.startswith("/") or ":/" in table
+    return names[(starts[0] if is_absolute else starts[-1]) + len(root) :]
 
 
 def _root(table: str) -> list[str]:

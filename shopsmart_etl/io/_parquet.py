@@ -18,6 +18,7 @@ from shopsmart_etl._core.sql import literal, quote
 from shopsmart_etl.errors import UnsupportedError
 from shopsmart_etl.io._commits import clear, recover, replacement_options
 from shopsmart_etl.io._folders import Folder, partition_folders
+from shopsmart_etl.io._inner_folders import check_no_inner_folder, explain_directory_conflict
 from shopsmart_etl.io._layout import rows_per_file
 from shopsmart_etl.io._targets import NULL_FOLDER, ExistingTable, WriteJob
 from shopsmart_etl.typing import IfExists
@@ -45,14 +46,18 @@ class ParquetFolder:
 
         What a write left that was killed in its commit is finished or undone first.
         """
-        if not self.contains(""):
-            return None
+        with explain_directory_conflict(self._spark, self.name):
+            if not self.contains(""):
+                return None
         if self.contains(DELTA_LOG):
             raise UnsupportedError(f"{self.name!r} is a Delta table, whose log would not list added Parquet files")
-        with translate_read_errors(self.name):
+        with translate_read_errors(self.name), explain_directory_conflict(self._spark, self.name):
             is_recovered = recover(self._spark, self.name)
-            found = _while_others_write(self._find_files) or ExistingTable(StructType(), [], is_empty_folder=True)
-            return found._replace(is_recovered=is_recovered)
+            existing = _while_others_write(self._find_files)
+        if existing is None:
+            check_no_inner_folder(self._spark, self.name)
+            existing = ExistingTable(StructType(), [], is_empty_folder=True)
+        return existing._replace(is_recovered=is_recovered)
 
     def _find_files(self) -> ExistingTable | None:
         try:

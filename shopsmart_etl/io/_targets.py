@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import StructField, StructType
+from pyspark.sql.types import ArrayType, DataType, MapType, NullType, StructField, StructType
 
 from shopsmart_etl._core.session import has_files
-from shopsmart_etl._core.sql import type_text
-from shopsmart_etl.errors import InvalidArgumentError, UnsupportedError
+from shopsmart_etl._core.sql import path_text, type_text
+from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
 from shopsmart_etl.typing import IfExists
 
 # Spark's name for the folder of null. As a value it would be read back as null, and so would the empty string.
@@ -78,6 +78,42 @@ class WriteTarget(Protocol):
     def read(self, schema: StructType) -> DataFrame:
         """Read the table back with these columns and types."""
         ...
+
+
+def check_storable(schema: StructType) -> None:
+    """Refuse columns and nested fields of type void, the type of ``lit(None)``.
+
+    Delta Lake commits such a column and does not read it back; Iceberg, and Parquet before Spark 4.3, have no
+    such type.
+
+    Raises:
+        ColumnTypeError: There is one, at any depth.
+    """
+    if found := _find_void(schema, ()):
+        path, data_type = found
+        raise ColumnTypeError(
+            path_text(path),
+            expected="a type that tables store, which void is not",
+            got=type_text(data_type),
+            hint="Nothing was written: give it a type first, with conform or a cast such as lit(None).cast('string')",
+        )
+
+
+def _find_void(schema: StructType, path: tuple[str, ...]) -> tuple[tuple[str, ...], DataType] | None:
+    """Return the path and type of the first field that is void, or an array or map of void."""
+    for field in schema.fields:
+        field_path = (*path, field.name)
+        parts = [field.dataType]
+        for part in parts:  # the loop appends to the list
+            if isinstance(part, NullType):
+                return field_path, field.dataType
+            if isinstance(part, ArrayType):
+                parts.append(part.elementType)
+            elif isinstance(part, MapType):
+                parts += [part.keyType, part.valueType]
+            elif isinstance(part, StructType) and (found := _find_void(part, field_path)):
+                return found
+    return None
 
 
 def check_no_pattern(path: str) -> str:

@@ -36,7 +36,7 @@ from shopsmart_etl.io._folders import reads_from
 from shopsmart_etl.io._iceberg import IcebergTable
 from shopsmart_etl.io._layout import Layout
 from shopsmart_etl.io._parquet import ParquetFolder
-from shopsmart_etl.io._targets import WriteJob, WriteTarget, check_no_pattern, differences
+from shopsmart_etl.io._targets import WriteJob, WriteTarget, check_no_pattern, check_storable, differences
 from shopsmart_etl.io.file_options import FileOptions
 from shopsmart_etl.typing import IfExists, OnNewColumns
 
@@ -156,6 +156,7 @@ class Write(NamedTuple):
 
     def plan(self, frame: Frame) -> Plan:
         """Check the columns, and plan the write."""
+        check_storable(frame.schema)
         layout = self._layout(frame)
         fields = [StructField(field.name, _as_nullable(field.dataType), True, field.metadata) for field in frame.schema]  # noqa: FBT003 - Spark's order
         sources = tuple(path_text([name]) for name in frame.names)

@@ -50,8 +50,10 @@ def write_table(
 
     Raises:
         InvalidArgumentError: Arguments are wrong or do not go together.
-        UnsupportedError: The format, or the session, cannot do this safely; or the DataFrame is a stream.
+        UnsupportedError: The format, or the session, cannot do this safely; the DataFrame is a stream; or the folder
+            has another table in it.
         ColumnNotFoundError: A column to sort by does not exist.
+        ColumnTypeError: A column or nested field is void, the type of ``lit(None)``.
         TargetExistsError: The table exists, and ``if_exists`` is ``"error"``.
         TargetMismatchError: The table has other columns, types or order than the rows, or has partitions.
         RowRefusedError: A step of the chain, or a column of the table that is NOT NULL, refused a value.
@@ -125,9 +127,10 @@ def write_partitioned(
 
     Raises:
         InvalidArgumentError: ``by`` is empty or names every column, or arguments are wrong or do not go together.
-        UnsupportedError: The format, or the session, cannot do this safely; or the DataFrame is a stream.
+        UnsupportedError: The format, or the session, cannot do this safely; the DataFrame is a stream; or the folder
+            has another table in it.
         ColumnNotFoundError: A column does not exist.
-        ColumnTypeError: A partition column is nested, binary or a timestamp.
+        ColumnTypeError: A partition column is nested, binary or a timestamp, or a column or nested field is void.
         TargetExistsError: The table exists, and ``if_exists`` is ``"error"``.
         TargetMismatchError: The table has other columns, types, order or partition columns than the rows.
         PartitionError: Partition values are blank, too long or too many.
@@ -193,7 +196,7 @@ def write_stream(
         UnsupportedError: The DataFrame is no stream, or the checkpoint has batches of another table: on Parquet of any
             other, on Delta Lake and Iceberg of one other than a table that exists.
         ColumnNotFoundError: A column does not exist.
-        ColumnTypeError: A partition column is nested, binary or a timestamp.
+        ColumnTypeError: A partition column is nested, binary or a timestamp, or a column or nested field is void.
         TargetMismatchError: The table has other columns, types, order or partition columns than the rows.
         PartitionError: Partition values are blank or too long.
         RowRefusedError: A step of the chain, or a column of the table that is NOT NULL, refused a value.

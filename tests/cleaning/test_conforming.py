@@ -476,3 +476,29 @@ def test_a_job_that_fails_at_a_mismatch_raises_the_whole_reason(spark: SparkSess
         with pytest.raises(RowRefusedError) as caught, translate_errors():
             action()
         assert caught.value.reason == str(caught.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("void", "target", "expected"),
+    [
+        ("NULL", "INT", None),
+        ("NULL", "STRUCT<a: INT, b: ARRAY<DATE>>", None),
+        ("NULL", "MAP<STRING, DECIMAL(9, 2)>", None),
+        ("array()", "ARRAY<STRUCT<a: INT>>", []),
+        ("array(NULL)", "ARRAY<TIMESTAMP>", [None]),
+        ("map()", "MAP<STRING, ARRAY<INT>>", {}),
+        ("map('k', NULL)", "MAP<STRING, BOOLEAN>", {"k": None}),
+        ("named_struct('a', NULL, 'b', array(array()))", "STRUCT<b: ARRAY<ARRAY<BINARY>>, a: STRING>", ([[]], None)),
+    ],
+)
+@pytest.mark.parametrize("on_mismatch", ["error", "null"])
+def test_a_column_without_a_type_gets_one(
+    spark: SparkSession, void: str, target: str, expected: Any, on_mismatch: Any
+) -> None:
+    result = spark.sql(f"SELECT {void} AS v").transform(conform(f"v {target}", on_mismatch=on_mismatch))
+    assert result.schema["v"].dataType.simpleString() == spark.createDataFrame([], f"v {target}").dtypes[0][1]
+    row = result.first()
+    assert row is not None
+    assert row["v"] == expected
+    if on_mismatch == "null":
+        assert row["_mismatched"] == []

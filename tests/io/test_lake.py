@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from shopsmart_etl import (
+    ColumnTypeError,
     FileOptions,
     RowRefusedError,
     SourceNotFoundError,
@@ -118,6 +119,28 @@ def test_append_adds_rows_and_columns_where_the_call_says_so(logs: DataFrame, wr
         wider.transform(write(if_exists="append"))
     table = wider.transform(write(if_exists="append", on_new_columns="add"))
     assert (table.count(), table.where("text IS NULL").count()) == (15, 10)
+
+
+@pytest.mark.parametrize("void", ["NULL", "array()", "struct(1 AS a, NULL AS b)", "map('k', array(NULL))"])
+def test_a_column_without_a_type_is_refused_before_the_commit(
+    logs: DataFrame, write: Callable[..., Transform], void: str
+) -> None:
+    with pytest.raises(ColumnTypeError, match="Nothing was written"):
+        logs.selectExpr("*", f"{void} AS v").transform(write())
+    # Nothing exists: a default write is not refused.
+    logs.transform(write())
+    with pytest.raises(ColumnTypeError, match="Nothing was written"):
+        logs.selectExpr("*", f"{void} AS v").transform(write(if_exists="append", on_new_columns="add"))
+    assert ids(logs.limit(0).transform(write(if_exists="append"))) == ids(logs)
+
+
+@pytest.mark.parametrize("inner_format", ["parquet", "delta"])
+def test_a_folder_with_another_table_inside_is_refused(logs: DataFrame, tmp_path: Path, inner_format: str) -> None:
+    logs.write.format(inner_format).save(f"{tmp_path}/lake/orders")
+    for own_format in ("parquet", "delta"):
+        with pytest.raises(UnsupportedError, match="lake/orders', which is no partition; nothing was written"):
+            logs.transform(write_partitioned(tmp_path / "lake", by="country", format=own_format))
+    assert [entry.name for entry in (tmp_path / "lake").iterdir()] == ["orders"]
 
 
 def test_columns_are_added_by_a_replacement_and_by_a_stream(

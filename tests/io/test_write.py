@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,13 +26,14 @@ from shopsmart_etl import (
     TargetMismatchError,
     UnsupportedError,
     compact_table,
+    conform,
     write_partitioned,
     write_stream,
+    write_table,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pyspark.sql import DataFrame, SparkSession
 
@@ -517,3 +520,82 @@ def test_arguments_that_do_not_go_together_fail_where_the_step_is_built(
 ) -> None:
     with pytest.raises(error, match=message):
         write_partitioned(**{"path": "t", "by": "a", **arguments})
+
+
+@pytest.mark.parametrize("inner", ["plain", "partitioned", "deep", "with an empty log", "with metadata", "other files"])
+@pytest.mark.parametrize("step", ["write_partitioned", "write_table"])
+def test_a_folder_with_another_table_inside_is_refused_before_the_write(
+    logs: DataFrame, tmp_path: Path, inner: str, step: str
+) -> None:
+    lake = tmp_path / "my lake"
+    orders = lake / "orders"
+    orders.mkdir(parents=True)
+    if inner == "plain":
+        logs.write.mode("overwrite").parquet(str(orders))
+    elif inner == "partitioned":
+        logs.write.mode("overwrite").partitionBy("id").parquet(str(orders))
+    elif inner == "deep":
+        logs.write.parquet(str(orders / "2026" / "raw"))
+    else:
+        entries = {"with an empty log": "_delta_log/0.json", "with metadata": "metadata/v1.metadata.json"}
+        file = entries.get(inner, "a.csv")
+        (orders / file).parent.mkdir(exist_ok=True)
+        (orders / file).write_text("{}")
+    before = files(lake)
+    write = write_partitioned(lake, by="country") if step == "write_partitioned" else write_table(lake)
+    with pytest.raises(UnsupportedError) as caught:
+        logs.transform(write)
+    assert f"{str(orders)!r}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert files(lake) == before
+
+
+def test_a_folder_beside_the_partitions_is_named(logs: DataFrame, path: str) -> None:
+    logs.write.parquet(f"{path}/orders")
+    before = files(Path(path))
+    with pytest.raises(UnsupportedError, match="/orders', which is no partition; nothing was written"):
+        logs.transform(write_partitioned(path, by="country", if_exists="append"))
+    assert files(Path(path)) == before
+
+
+def test_a_relative_path_finds_the_folder_inside(logs: DataFrame, tmp_path: Path) -> None:
+    relative = os.path.relpath(tmp_path)
+    logs.write.parquet(f"{tmp_path}/lake/orders")
+    with pytest.raises(UnsupportedError, match=r"lake/orders', which is no partition"):
+        logs.transform(write_table(f"{relative}/lake"))
+
+
+def test_a_checkpoint_in_the_folder_of_the_table_is_no_other_table(logs: DataFrame, tmp_path: Path) -> None:
+    lake = tmp_path / "t"
+    for file in ("checkpoint/metadata", "checkpoint/offsets/0", "checkpoint/commits/0"):
+        (lake / file).parent.mkdir(parents=True, exist_ok=True)
+        (lake / file).write_text("{}")
+    assert logs.transform(write_table(lake, if_exists="append")).count() == 5
+
+
+@pytest.mark.parametrize("step", ["write_partitioned", "write_table"])
+@pytest.mark.parametrize(
+    ("void", "path", "got"),
+    [
+        ("NULL", "v", "void"),
+        ("array()", "v", "array<void>"),
+        ("map()", "v", "map<void,void>"),
+        ("struct(1 AS a, struct(NULL AS c) AS b)", "v.b.c", "void"),
+        ("array(map('k', struct(array(NULL) AS `a b`)))", "v.`a b`", "array<void>"),
+        ("map('k', array(NULL))", "v", "map<string,array<void>>"),
+    ],
+)
+def test_a_column_without_a_type_is_refused_before_the_write(
+    spark: SparkSession, tmp_path: Path, step: str, void: str, path: str, got: str
+) -> None:
+    rows = spark.sql(f"SELECT 'EIRE' AS country, {void} AS v")
+    path_to = tmp_path / "t"
+    write = write_partitioned(path_to, by="country") if step == "write_partitioned" else write_table(path_to)
+    with pytest.raises(ColumnTypeError, match="Nothing was written") as caught:
+        rows.transform(write)
+    assert (caught.value.column, caught.value.got) == (path, got)
+    assert not path_to.exists()
+    typed = {"v": "INT", "v.b.c": "STRUCT<a: INT, b: STRUCT<c: DATE>>"}
+    if got == "void":
+        typed_rows = rows.transform(conform(f"country STRING, v {typed[path]}"))
+        assert_df_equality(typed_rows.transform(write), typed_rows, ignore_nullable=True)
