@@ -5,6 +5,9 @@ SPARK = export JAVA_HOME="$$(cat .venv/java_home)" SPARK_LOCAL_IP=127.0.0.1 \
 	SPARK_CONF_DIR="$(CURDIR)/examples/conf";
 DEMO := demo-output
 CASES := 200
+KILLS := 20
+PAIRS := 100
+SEED := $(shell echo $$RANDOM)
 # Test processes, each with a Spark session of about 2 GB that keeps one core busy.
 PROCESSES := 2
 # Another Spark, or options for another, that a user's shell may name: .venv has its own.
@@ -29,7 +32,7 @@ help:
 	@echo "  test-pythons     the oldest Python and the newest"
 	@echo "make test-properties  the generated tests with more cases; CASES=200 sets how many"
 	@echo "make test-engines  of the slow tests, those on Spark Connect, Sail and older Sparks alone"
-	@echo "make test-faults  writers killed at thirty moments, executors too; full disks"
+	@echo "make test-faults  writers killed at a hundred moments, pairs of writers, full disks: SEED=1 repeats a run"
 	@echo "make test-matrix  the tests on PySpark 3.5 to 4.3, classic and Connect: hours"
 	@echo "make bench-nested  nested data against other ways, side by side; BENCH=\"--orders 1000000\" sets the size"
 	@echo "make bench-quality  rules and audit against none, and against another library"
@@ -87,8 +90,8 @@ test-heavy: setup
 	@$(SPARK) JAVA_TOOL_OPTIONS=-XX:-UsePerfData $(RUN) -m heavy
 
 test-faults: setup
-	@echo "== Writers killed: ten times each of an append, a replacement and a stream"
-	@$(SPARK) SHOPSMART_KILLS=10 $(RUN) -m faults
+	@echo "== Writers killed, $(KILLS) of each of five kinds, and $(PAIRS) pairs of each two kinds: SHOPSMART_SEED=$(SEED)"
+	@$(SPARK) SHOPSMART_SEED=$(SEED) SHOPSMART_KILLS=$(KILLS) SHOPSMART_PAIRS=$(PAIRS) $(RUN) -m faults
 
 test-lake: environment-lake
 	@.ci/lake

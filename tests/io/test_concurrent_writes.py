@@ -1,0 +1,108 @@
+"""Two writers of one Parquet table at the same time: each row is there once, and partitions are replaced as a whole.
+
+
+Each pair starts at another distance. ``SHOPSMART_SEED`` repeats a run, ``SHOPSMART_PAIRS`` is the number of pairs.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from threading import Barrier
+from typing import TYPE_CHECKING
+
+import pytest
+from writer import FILES, IF_EXISTS
+
+from shopsmart_etl import write_partitioned
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.faults
+
+PAIRS = int(os.environ.get("SHOPSMART_PAIRS", "2"))
+SEED = os.environ.get("SHOPSMART_SEED") or str(random.randrange(10**6))  # noqa: S311 - no secret
+# In a partition.
+ROWS = 300
+COUNTRIES = ["c0", "c1", "c2"]
+SECONDS_BETWEEN = 0.3
+# The kinds of two writers, and the partitions that the table has.
+CASES = [(kinds, existing) for kinds in product(("append", "replace"), repeat=2) for existing in (COUNTRIES, ["other"])]
+CASES.append((("first", "first"), []))
+
+
+def rows(spark: SparkSession, version: int, countries: list[str] = COUNTRIES) -> DataFrame:
+    names = ", ".join(f"'{country}'" for country in countries)
+    country = f"element_at(array({names}), CAST(id % {len(countries)} AS INT) + 1) AS country"
+    return spark.range(0, ROWS * len(countries), 1, 2).selectExpr("id", f"{version} AS version", country)
+
+
+def write(kind: str, path: Path, df: DataFrame) -> None:
+    df.transform(write_partitioned(path, by="country", if_exists=IF_EXISTS[kind], files=FILES))  # type: ignore[arg-type]
+
+
+def written(spark: SparkSession, path: Path) -> dict[str, dict[int, int]]:
+    """Count the rows of each version in each partition, and check that none is there twice."""
+    table = spark.read.schema("id LONG, version INT, country STRING").parquet(str(path))
+    found: dict[str, dict[int, int]] = {}
+    for row in table.groupBy("country", "version").agg({"id": "count", "*": "count"}).collect():
+        found.setdefault(row["country"], {})[row["version"]] = row["count(1)"]
+    assert table.count() == table.distinct().count()
+    return found
+
+
+def write_at_once(spark: SparkSession, path: Path, kinds: tuple[str, str], distance: float) -> list[bool]:
+    """Write versions 2 and 3 at the same time, and return which of them succeeded."""
+    start = Barrier(2)
+
+    def run(number: int) -> bool:
+        session = spark.newSession()
+        start.wait()
+        time.sleep(distance * number)
+        try:
+            write(kinds[number], path, rows(session, 2 + number))
+        except Exception:  # noqa: BLE001 - a writer that fails has the error of any of its parts
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(run, range(2)))
+
+
+@pytest.mark.parametrize(("kinds", "existing"), CASES, ids=[f"{'+'.join(kinds)} {len(old)}" for kinds, old in CASES])
+def test_two_writers_at_once(spark: SparkSession, tmp_path: Path, kinds: tuple[str, str], existing: list[str]) -> None:
+    path = tmp_path / "t"
+    draw = random.Random(f"{SEED} {kinds} {existing}")  # noqa: S311 - no secret
+    for _ in range(PAIRS):
+        if existing:
+            write("first", path, rows(spark, 1, existing))
+        distance = draw.uniform(0, SECONDS_BETWEEN)
+        done = write_at_once(spark, path, kinds, distance)
+        assert any(done), (SEED, distance)
+        if not all(done):  # the next write finishes or undoes what the one that failed has left
+            write("append", path, rows(spark, 4, ["next"]))
+        found = written(spark, path)
+        for country in COUNTRIES:
+            counts = found.get(country, {})
+            assert set(counts.values()) == {ROWS}, (SEED, distance, done, country, counts)
+            check(kinds, done, set(counts))
+        shutil.rmtree(path)
+
+
+def check(kinds: tuple[str, str], done: list[bool], versions: set[int]) -> None:
+    """Check which versions a partition has."""
+    succeeded = {2 + number for number in range(2) if done[number]}
+    replaced = {2 + number for number in range(2) if done[number] and kinds[number] == "replace"}
+    if not replaced:
+        # Nothing removes the rows of an append.
+        assert succeeded <= versions
+        return
+    assert 1 not in versions
+    assert len(versions & replaced) == 1
