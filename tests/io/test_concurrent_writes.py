@@ -1,6 +1,5 @@
 """Two writers of one Parquet table at the same time: each row is there once, and partitions are replaced as a whole.
 
-
 Each pair starts at another distance. ``SHOPSMART_SEED`` repeats a run, ``SHOPSMART_PAIRS`` is the number of pairs.
 """
 
