@@ -207,7 +207,8 @@ def audit_of(path: Path) -> Mapping[str, Any]:
         audit = None
     if not (isinstance(audit, dict) and audit.keys() >= AUDIT):
         raise ReportError(f"{path}: expected the JSON of an audit's report, found {text[:40]!r}")
-    return audit
+    # By the counts on the page, which a reader can compare.
+    return {**audit, "reconciled": None if audit["rows_in"] is None else audit["rows_in"] == audit["rows_out"]}
 
 
 def make(gold: Path, audit: Path | None, title: str) -> str:

@@ -106,7 +106,7 @@ class DataError(ShopSmartError):
 
 
 class AuditIncompleteError(ShopSmartError, RuntimeError):
-    """An audit report is requested before an action has counted its metrics.
+    """An audit report is requested before its steps were applied.
 
     Attributes:
         step: The call of the step without metrics; ``the audit`` if none of its steps was applied.
@@ -115,7 +115,7 @@ class AuditIncompleteError(ShopSmartError, RuntimeError):
     def __init__(self, step: str) -> None:
         """Build the message from the step."""
         self.step = step
-        super().__init__(f"{step} has no metrics yet: run an action on the whole chain first, such as a write")
+        super().__init__(f"{step} has no metrics: apply the whole chain to a DataFrame before the report")
 
 
 class ColumnNotFoundError(SchemaError, LookupError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from pyspark.sql.types import (
 
 from shopsmart_etl._core._sail import refuse_writing_on_sail
 from shopsmart_etl._core.checks import check_choice, check_path, check_table_name
+from shopsmart_etl._core.completed_writes import complete_write
 from shopsmart_etl._core.frame import Frame, Plan
 from shopsmart_etl._core.spark_errors import translate_write_errors
 from shopsmart_etl._core.sql import VARIABLE, path_text, type_text
@@ -190,11 +192,12 @@ class Write(NamedTuple):
                     lines = lines or target.incompatible_partition_values(existing, layout.partitions)
                     if lines:
                         raise TargetMismatchError(target.name, lines)
-            job = WriteJob(layout.arrange(df), schema, layout.names, self.files.target_file_size)
-            if self.checkpoint_folder is None:
-                target.write(job, self.if_exists, existing)
-            else:
-                target.append_stream(job, self.checkpoint_folder, existing)
+            with nullcontext(df) if self.checkpoint_folder is not None else complete_write(df) as rows:
+                job = WriteJob(layout.arrange(rows), schema, layout.names, self.files.target_file_size)
+                if self.checkpoint_folder is None:
+                    target.write(job, self.if_exists, existing)
+                else:
+                    target.append_stream(job, self.checkpoint_folder, existing)
         return target.read(schema)
 
     def _hint(self) -> str:

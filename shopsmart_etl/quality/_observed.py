@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from threading import Thread
 from typing import TypeAlias
 
-from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
+from shopsmart_etl._core.completed_writes import (
+    QUERY_SQL,
+    CompletedWrite,
+    add_write_observer,
+    arrived_metrics,
+    remove_write_observer,
+)
 from shopsmart_etl._core.session import is_connect
 from shopsmart_etl._core.sql import VARIABLE, positions, quote
-from shopsmart_etl.errors import AuditIncompleteError
 
 Metrics: TypeAlias = Callable[[Callable[[int], str]], Sequence[str]]
 """Writes metrics in SQL, given a function that writes a column by its position."""
 
-# Spark delivers the metrics a moment after the action has ended.
-_SECONDS_TO_ARRIVE = 30
+# The metrics of one query arrive together, and those of a completed write have arrived before these are read.
+_SECONDS_TO_ARRIVE = 1
 
 
 class ObservationPoint:
@@ -35,6 +40,7 @@ class ObservationPoint:
         self._use_observation = use_observation
         self._metrics: list[Column] = []
         self._observation: Observation | None = None
+        self._writes: list[CompletedWrite] = []
         self._values: list[int] = []
         self._result = df
 
@@ -47,47 +53,45 @@ class ObservationPoint:
         start = len(self._metrics)
         # By position, since the report's names may be any text.
         self._metrics += [F.expr(f"{sql} AS metric{index}") for index, sql in enumerate(metrics(self._column), start)]
-        self._values = []
+        self._values, self._writes = [], []
         if self._use_observation:
             self._observation = observation = Observation()
-            observed = self._rows.observe(observation, *self._metrics)
+            observed = self._rows.observe(observation, *self._metrics, F.expr(QUERY_SQL))
+            add_write_observer(self)
             self._result = observed if self._is_by_name else observed.toDF(*self._names)
         return self._result, range(start, len(self._metrics))
 
-    def values(self, call: str) -> list[int]:
-        """Return all metrics of this point. Waits for them, but not for an action that was never run.
+    def observes(self, spark: SparkSession) -> bool:
+        """Return whether a session is of the kind of this one."""
+        return is_connect(spark) == is_connect(self._rows.sparkSession)
 
-        Raises:
-            AuditIncompleteError: No action has counted them.
-        """
+    def add_completed(self, write: CompletedWrite) -> None:
+        """Note a write that ran to its end, whose query may have counted these rows."""
+        self._writes.append(write)
+        # On Connect the metrics are there when the action ends, and the next action replaces them.
+        if is_connect(self._rows.sparkSession):
+            self._read_observation()
+
+    def values(self) -> list[int]:
+        """Return all metrics of this point: of a write that ran to its end, or else of an aggregation."""
         if not self._values:
-            values = _arrived(self._observation, call) if self._observation is not None else {}
-            if not values:
-                values = self._rows.agg(*self._metrics).collect()[0].asDict()
-                # Spark drops an observation below a relation that turns out to be empty, as adaptive execution does
-                # after a shuffle without rows. On Connect that looks like an observation that no action has run.
-                if self._use_observation and any(values.values()) and is_connect(self._rows.sparkSession):
-                    raise AuditIncompleteError(call)
-            self._values = [values[f"metric{index}"] for index in range(len(self._metrics))]
+            self._read_observation()
+        if not self._values:
+            self._keep(self._rows.agg(*self._metrics).collect()[0].asDict())
         return self._values
+
+    def _read_observation(self) -> None:
+        """Keep the metrics of the observation if a write that ran to its end has counted them."""
+        queries = {write.query for write in self._writes} - {None}
+        if self._observation is None or not queries:
+            return
+        metrics = arrived_metrics(self._observation, seconds=_SECONDS_TO_ARRIVE)
+        if metrics.get("query") in queries:
+            self._keep(metrics)
+
+    def _keep(self, metrics: dict[str, int]) -> None:
+        self._values = [metrics[f"metric{index}"] for index in range(len(self._metrics))]
+        remove_write_observer(self)
 
     def _column(self, index: int) -> str:
         return quote(self._names[index] if self._is_by_name else str(index))
-
-
-def _arrived(observation: Observation, call: str) -> dict[str, int]:
-    """Wait for the metrics; none come where Spark has run the chain without the observation."""
-    arrived: list[dict[str, int]] = []
-    waiting = Thread(target=lambda: arrived.append(_get(observation)), daemon=True)
-    waiting.start()
-    waiting.join(_SECONDS_TO_ARRIVE)
-    if not arrived:
-        raise AuditIncompleteError(call)
-    return arrived[0]
-
-
-def _get(observation: Observation) -> dict[str, int]:
-    try:
-        return observation.get
-    except Exception:  # noqa: BLE001 - on classic Spark 4 a Java error, without a type of its own, means that there are none
-        return {}

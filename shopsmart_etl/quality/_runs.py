@@ -46,12 +46,8 @@ class Counted:
     indexes: range
 
     def values(self) -> dict[str, int]:
-        """Return the metrics by name.
-
-        Raises:
-            AuditIncompleteError: No action has counted them.
-        """
-        values = self.point.values(self.counting.call)
+        """Return the metrics by name."""
+        values = self.point.values()
         return {name: values[index] for name, index in zip(self.counting.names, self.indexes, strict=True)}
 
 
@@ -71,7 +67,7 @@ class Run:
         """Return the metrics by part and name.
 
         Raises:
-            AuditIncompleteError: No action has counted some of them.
+            AuditIncompleteError: A watched step raised an error, so that the rows after it are not counted.
         """
         parts: dict[str, dict[str, int]] = {part: {} for part in PARTS}
         for one in self.steps:

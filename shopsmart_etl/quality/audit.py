@@ -32,12 +32,17 @@ from shopsmart_etl.typing import Transform
 class Audit:
     """Counts rows, missing values, imputed values and violations while a chain runs, in the same Spark job.
 
-    Its methods build steps that leave rows and columns unchanged. The metrics are those of the first action that runs
-    the whole chain: let that be the write, since an action that stops early, such as ``show``, or fails, counts only
-    the rows that it read. Before Spark 4.3, recomputed rows are counted twice: those of a global sort such as
-    ``orderBy``, which samples its input first, and those of a lost executor. Adjacent steps are counted together, which
-    is cheaper. Where no row is left after a shuffle, Spark drops the observations before it: the report then computes
-    their metrics by an aggregation, or on Connect, where no later action brings them, raises ``AuditIncompleteError``.
+    Its methods build steps that leave rows and columns unchanged. The metrics are those of the first ``write_table`` or
+    ``write_partitioned`` that runs the chain and succeeds. Spark does not show whether any other action, such as
+    ``show``, ``collect`` or ``df.write``, has read all rows: after one, on classic Spark also after one that precedes
+    the write, the report computes the metrics by an aggregation, which runs the chain again for each group of adjacent
+    steps. The report does the same where Spark drops the observation, as it may where no row is left after a shuffle.
+    Adjacent steps are counted together, which is cheaper.
+
+    Two limits: if a step or join between a step of the audit and the write makes Spark stop reading early, such as
+    ``limit``, a count before it is the number of rows that were read; and before Spark 4.3, recomputed rows are counted
+    twice: those of a global sort such as ``orderBy``, which samples its input first, and those of a lost executor.
+    ``use_observation=False`` has neither limit.
 
     The steps can be applied in any number of chains and as often as needed. Applying a step that the current run
     already has begins a new run; ``report`` is about the newest run, ``reports`` about all of them. Use each name once
@@ -186,7 +191,7 @@ class Audit:
         return self._counts("violations", [rule.name for rule in rules], metrics)
 
     def report(self, *, rows_in: str | None = None, rows_out: str | Sequence[str] = ()) -> AuditReport:
-        """Report the metrics of the newest run, after the action that ran its chain.
+        """Report the metrics of the newest run, after the write that ran its chain.
 
         Args:
             rows_in: The name of the count of the input rows. None reconciles nothing.
@@ -196,7 +201,7 @@ class Audit:
             The report.
 
         Raises:
-            AuditIncompleteError: No step of this audit was applied, or no action has run one of them.
+            AuditIncompleteError: No step of this audit was applied, or the step of a ``dropped`` raised an error.
             InvalidArgumentError: The run has no count of a name.
         """
         names = _check_reconciled(rows_in, rows_out)
@@ -215,7 +220,7 @@ class Audit:
             A report for each run; none before the first one.
 
         Raises:
-            AuditIncompleteError: No action has run a step of one of the runs.
+            AuditIncompleteError: The step of a ``dropped`` raised an error in one of the runs.
             InvalidArgumentError: A run has no count of a name.
         """
         names = _check_reconciled(rows_in, rows_out)

@@ -545,6 +545,21 @@ def test_a_corrupt_file_is_refused_in_one_line(report: Report, tmp_path: Path) -
     assert re.match(r"daily_revenue: .*part-1\.parquet", refused(report, "--gold", gold))
 
 
+@pytest.mark.parametrize(("rows_in", "rows_out", "reconciled"), [(2, 2, True), (2, 1, False), (None, None, None)])
+@pytest.mark.parametrize("claimed", [True, False, None])
+def test_the_counts_of_an_audit_show_whether_it_reconciles(
+    report: Report,
+    tmp_path: Path,
+    rows_in: int | None,
+    rows_out: int | None,
+    reconciled: bool | None,
+    claimed: bool | None,
+) -> None:
+    audit = json.loads(AuditReport(rows_in=rows_in, rows_out=rows_out).to_json()) | {"reconciled": claimed}
+    (tmp_path / "audit.json").write_text(json.dumps(audit), encoding="utf-8")
+    assert report["audit_of"](tmp_path / "audit.json") == audit | {"reconciled": reconciled}
+
+
 @pytest.mark.parametrize("content", [b"rows  5", b"5", b"", b"[]", b'{"rows_in": 5}', b"\xff"])
 def test_an_audit_that_is_none_is_refused_in_one_line(report: Report, tmp_path: Path, content: bytes) -> None:
     gold = saved(tmp_path, daily_active_users={"day": [DAY], "active_users": [1]})

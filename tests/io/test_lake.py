@@ -6,6 +6,7 @@ They need their jars and a Spark that they are made for: ``make test-lake`` brin
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from shopsmart_etl import (
+    Audit,
     ColumnTypeError,
     FileOptions,
     RowRefusedError,
@@ -27,6 +29,7 @@ from shopsmart_etl import (
     UnsupportedError,
     WriteConflictError,
     compact_table,
+    pipeline,
     write_partitioned,
     write_stream,
     write_table,
@@ -107,6 +110,26 @@ def test_the_table_comes_back_as_it_was_written(logs: DataFrame, write: Callable
     assert_df_equality(logs.transform(write()), logs, ignore_row_order=True)
     with pytest.raises(TargetExistsError):
         logs.transform(write())
+
+
+def test_an_audit_has_the_metrics_of_each_write(
+    lake: SparkSession, logs: DataFrame, write: Callable[..., Transform], tmp_path: Path
+) -> None:
+    source = str(tmp_path / "source")
+    logs.write.parquet(source)
+
+    def counted(*outcomes: str) -> Audit:
+        one = Audit()
+        for outcome in outcomes:
+            lake.read.parquet(source).transform(pipeline(one.count("in"), write(if_exists=outcome)))
+        return one
+
+    # Spark returns no metrics of a write that creates or replaces a Delta table by name: the report computes them.
+    assert [report.rows for report in counted("error", "replace_all").reports()] == [{"in": 5}] * 2
+    one = counted("append", "replace_partitions")
+    # An aggregation would not find the rows any more.
+    shutil.rmtree(source)
+    assert [report.rows for report in one.reports()] == [{"in": 5}] * 2
 
 
 def test_append_adds_rows_and_columns_where_the_call_says_so(logs: DataFrame, write: Callable[..., Transform]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ import pytest
 from engines import ENGINE
 from hypothesis import given
 from hypothesis import strategies as st
+from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BooleanType, LongType, StringType, StructType
 from strategies import few_batches
 
@@ -35,9 +38,9 @@ from shopsmart_etl import (
     quarantine,
     rules,
     write_partitioned,
+    write_table,
 )
 from shopsmart_etl._core.frame import Frame
-from shopsmart_etl.quality import _observed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,16 +151,18 @@ def test_a_report_prints_and_turns_to_json() -> None:
 
 
 @pytest.mark.needs("jobs to count")
-def test_counting_adds_no_job(spark: SparkSession, new_path: Callable[[], str]) -> None:
-    def jobs(transform: Callable[[DataFrame], DataFrame]) -> int:
-        group = f"audit {transform}"
-        spark.sparkContext.setJobGroup(group, group)
-        spark.range(100).transform(transform).write.parquet(new_path())
-        return len(spark.sparkContext.statusTracker().getJobIdsForGroup(group))
-
+def test_counting_adds_no_job_to_a_write(spark: SparkSession, new_path: Callable[[], str]) -> None:
     one = Audit()
-    assert jobs(one.count("rows")) == jobs(lambda df: df)
-    assert one.report().rows == {"rows": 100}
+
+    def jobs(*steps: Step) -> int:
+        path = new_path()
+        spark.sparkContext.setJobGroup(path, path)
+        spark.range(100).transform(pipeline(*steps, write_table(path)))
+        if steps:
+            assert one.report().rows == {"rows": 100}
+        return len(spark.sparkContext.statusTracker().getJobIdsForGroup(path))
+
+    assert jobs(one.count("rows")) == jobs()
 
 
 def test_steps_side_by_side_count_in_one_node_of_the_plan(
@@ -195,16 +200,141 @@ def test_chains_that_part_count_each_for_itself(spark: SparkSession, use_observa
     assert one.report(rows_in="in", rows_out=["low", "high"]).reconciled
 
 
-def test_a_report_before_the_action_is_refused(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_observed, "_SECONDS_TO_ARRIVE", 0.1)
+def test_a_report_before_the_steps_are_applied_is_refused() -> None:
     one = Audit()
-    step = one.count("rows")
-    with pytest.raises(AuditIncompleteError, match="the audit has no metrics yet"):
+    one.count("rows")
+    with pytest.raises(AuditIncompleteError, match="the audit has no metrics: apply the whole chain"):
         one.report()
     assert one.reports() == []
-    spark.range(1).transform(step)
-    with pytest.raises(AuditIncompleteError, match=r"audit\.count\('rows'\) has no metrics yet"):
+
+
+def test_a_watched_step_that_fails_leaves_the_run_incomplete(spark: SparkSession) -> None:
+    one = Audit()
+    with pytest.raises(ColumnNotFoundError):
+        spark.range(3).transform(one.dropped("invalid", keep_valid()))
+    with pytest.raises(AuditIncompleteError, match=r"audit\.dropped\('invalid', keep_valid\(\)\) has no metrics"):
         one.report()
+
+
+def test_a_report_before_the_action_counts_the_rows_itself(spark: SparkSession) -> None:
+    one = Audit()
+    spark.range(3).transform(one.count("rows"))
+    assert one.report().rows == {"rows": 3}
+
+
+def fail_late(df: DataFrame) -> None:
+    failing = df.withColumn("failed", F.expr("CASE WHEN id = 990 THEN raise_error('late') ELSE id END"))
+    with pytest.raises(Exception, match="late" if ENGINE == "classic" else ""):
+        failing.write.format("noop").mode("overwrite").save()
+
+
+def write_failing_table(df: DataFrame) -> None:
+    failing = df.withColumn("failed", F.expr("CASE WHEN id = 990 THEN raise_error('late') ELSE id END"))
+    with tempfile.TemporaryDirectory() as folder, pytest.raises(Exception, match="late" if ENGINE == "classic" else ""):
+        failing.transform(write_table(f"{folder}/table"))
+
+
+INCOMPLETE: dict[str, Callable[[DataFrame], object]] = {
+    "show": lambda df: df.show(),
+    "limit": lambda df: df.limit(5).collect(),
+    "limited write": lambda df: df.limit(5).write.format("noop").mode("overwrite").save(),
+    "isEmpty": lambda df: df.isEmpty(),
+    "head": lambda df: df.head(),
+    "take": lambda df: df.take(3),
+    "first": lambda df: df.first(),
+    "tail": lambda df: df.tail(2),
+    "iterator": lambda df: next(df.toLocalIterator()),
+    "pruned to nothing": lambda df: df.where("false").collect(),
+    "pruned columns": lambda df: df.select().limit(1).count(),
+    "explain": lambda df: df.explain(),
+    "failed": fail_late,
+    "failed write of a table": write_failing_table,
+}
+COMPLETE: dict[str, Callable[[DataFrame, str], object]] = {
+    "none": lambda _, __: None,
+    "count": lambda df, _: df.count(),
+    "collect": lambda df, _: df.collect(),
+    "parquet": lambda df, path: df.write.parquet(path),
+    "write_table": lambda df, path: df.transform(write_table(path)),
+    "write_partitioned": lambda df, path: df.transform(write_partitioned(path, by="part")),
+}
+QUICK = {("none", True), ("write_table", False)}
+
+
+def audited(spark: SparkSession, one: Audit, *, shuffled: bool) -> DataFrame:
+    """Apply an audit to 1,000 rows in 4 partitions."""
+    rows = spark.range(0, 1000, 1, 4).selectExpr("id", "id % 3 AS part", "nullif(id % 2, 0) AS paid")
+    rows = rows.transform(pipeline(one.count("in"), one.missing("paid"), impute_financials("paid")))
+    rows = rows.repartition(3, "part") if shuffled else rows.where("id >= 0")
+    return rows.transform(pipeline(one.filled("paid"), one.count("out")))
+
+
+# Every pair of actions is slow; one shuffled and one unshuffled chain for each incomplete action is not.
+PAIRS = [
+    pytest.param(before, complete, shuffled, marks=() if (complete, shuffled) in QUICK else pytest.mark.slow)
+    for before in INCOMPLETE
+    for complete in COMPLETE
+    for shuffled in (False, True)
+]
+
+
+@pytest.mark.parametrize(("before", "complete", "shuffled"), PAIRS)
+def test_an_incomplete_action_never_counts(
+    spark: SparkSession, new_path: Callable[[], str], before: str, complete: str, shuffled: bool
+) -> None:
+    one = Audit()
+    rows = audited(spark, one, shuffled=shuffled)
+    INCOMPLETE[before](rows)
+    COMPLETE[complete](rows, new_path())
+    INCOMPLETE[before](rows)
+    assert one.report(rows_in="in", rows_out="out") == AuditReport(
+        rows={"in": 1000, "out": 1000}, missing={"paid": 500}, filled={"paid": 500}, rows_in=1000, rows_out=1000
+    )
+
+
+@pytest.mark.parametrize("write", ["write_table", "write_partitioned"])
+@pytest.mark.parametrize("shuffled", [False, True], ids=["one stage", "shuffled"])
+def test_rows_that_were_cached_in_part_are_counted_whole(
+    spark: SparkSession, new_path: Callable[[], str], shuffled: bool, write: str
+) -> None:
+    one = Audit()
+    rows = audited(spark, one, shuffled=shuffled).cache()
+    assert len(rows.take(2)) == 2
+    COMPLETE[write](rows, new_path())
+    assert one.report(rows_in="in", rows_out="out").rows_out == 1000
+    rows.unpersist()
+
+
+@pytest.mark.parametrize("shuffled", [False, True], ids=["one stage", "shuffled"])
+def test_a_write_counts_the_rows_that_it_wrote(
+    spark: SparkSession, new_path: Callable[[], str], shuffled: bool
+) -> None:
+    source, one, unrelated = new_path(), Audit(), Audit()
+    spark.range(0, 1000, 1, 4).write.parquet(source)
+    spark.range(5).transform(unrelated.count("other")).transform(write_table(new_path()))
+    rows = spark.read.parquet(source).transform(one.count("in"))
+    rows = (rows.repartition(3, "id") if shuffled else rows).transform(one.count("out"))
+    rows.transform(write_table(new_path()))
+    if ENGINE != "classic":
+        # There each action replaces the metrics of the one before it.
+        rows.show()
+    # An aggregation would not find the rows any more.
+    shutil.rmtree(source)
+    assert one.report(rows_in="in", rows_out="out").rows == {"in": 1000, "out": 1000}
+    assert unrelated.report().rows == {"other": 5}
+
+
+def test_a_write_on_another_thread_counts(spark: SparkSession, new_path: Callable[[], str]) -> None:
+    source, audits = new_path(), [Audit() for _ in range(4)]
+    spark.range(0, 100, 1, 4).write.parquet(source)
+    read = spark.read.parquet(source)
+    chains = [read.where(f"id < {10 * n}").transform(one.count("out")) for n, one in enumerate(audits, 1)]
+    folder = new_path()
+    writes = [write_table(f"{folder}/{n}") for n in range(len(chains))]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda df, write: df.transform(write), chains, writes))
+    shutil.rmtree(source)
+    assert [one.report().rows["out"] for one in audits] == [10, 20, 30, 40]
 
 
 @pytest.mark.parametrize("users", [[], [None]], ids=["none came", "none was valid"])
@@ -235,16 +365,14 @@ def test_a_run_that_keeps_no_row_has_its_metrics(spark: SparkSession, users: lis
     )
 
 
-def test_rows_that_an_action_did_not_need_are_not_counted_as_none(spark: SparkSession) -> None:
+@pytest.mark.parametrize("write", ["collect", "write_table"])
+def test_rows_that_an_action_did_not_need_are_not_counted_as_none(
+    spark: SparkSession, new_path: Callable[[], str], write: str
+) -> None:
     one = Audit()
     nothing = spark.createDataFrame([], "id BIGINT").repartition(2)
-    assert spark.range(10).transform(one.count("in")).join(nothing, "id").collect() == []
-    if ENGINE == "classic":
-        assert one.report().rows == {"in": 10}
-        return
-    # There a dropped observation looks like one that no action has run.
-    with pytest.raises(AuditIncompleteError):
-        one.report()
+    COMPLETE[write](spark.range(10).transform(one.count("in")).join(nothing, "id"), new_path())
+    assert one.report().rows == {"in": 10}
 
 
 @pytest.mark.parametrize("bad", [0, 1, 4])
