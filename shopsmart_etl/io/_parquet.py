@@ -15,7 +15,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from shopsmart_etl._core.session import has_files, path_exists
 from shopsmart_etl._core.spark_errors import has_condition, has_no_files, translate_read_errors
 from shopsmart_etl._core.sql import literal, quote
-from shopsmart_etl.errors import UnsupportedError
+from shopsmart_etl.errors import TableError, UnsupportedError, shown_value
 from shopsmart_etl.io._layout import rows_per_file
 from shopsmart_etl.io._targets import NULL_FOLDER, ExistingTable, WriteJob
 from shopsmart_etl.typing import IfExists
@@ -49,7 +49,7 @@ class ParquetFolder:
         try:
             # One job, which reads the footers of all files, since older files may lack a column.
             table = self._spark.read.option("mergeSchema", value=True).parquet(self.name)
-            folders = _folders(self.name, table.inputFiles())
+            files = table.inputFiles()
         except Exception as error:
             if has_no_files(error):
                 return None
@@ -58,8 +58,15 @@ class ParquetFolder:
             replaced = has_condition(error, "FAILED_READ_FILE.FILE_NOT_EXIST") or "FileNotFoundException" in str(error)
             if tries > 1 and replaced:
                 return self._find_files(tries - 1)
+            self._refuse_file(self._spark.read.format("binaryFile").load(self.name).inputFiles())
             raise
-        return _existing(table.schema, folders)
+        self._refuse_file(files)
+        return _existing(table.schema, _folders(self.name, files))
+
+    def _refuse_file(self, files: Sequence[str]) -> None:
+        root = _root(self.name)
+        if len(files) == 1 and _segments(unquote(files[0]))[-len(root) :] == root:
+            raise TableError(f"{self.name!r}: expected the folder of a table; got a file; nothing was written")
 
     def contains(self, entry: str) -> bool:
         """Tell whether a file or folder exists inside, or for an empty name the folder itself."""
@@ -74,7 +81,7 @@ class ParquetFolder:
             of = field.dataType.simpleString()
             changed = f"NOT (CAST(try_cast(value AS {of}) AS STRING) <=> value)"
             lines += [
-                f"partition column {field.name!r} is {of} in the rows, and the table has {row['value']!r}"
+                f"partition column {field.name!r} is {of} in the rows, and the table has {shown_value(row['value'])}"
                 for row in self._as_rows(values).where(changed).limit(1).collect()
             ]
         return lines
@@ -129,9 +136,13 @@ class ParquetFolder:
 
 def _folders(table: str, files: Sequence[str]) -> list[tuple[tuple[str, str], ...]]:
     """List the different partition folders of a table's files, each as its keys and values."""
-    root = _segments(re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:/+", "/", posixpath.normpath(table)))
+    root = _root(table)
     different = {file.rpartition("/")[0] for file in files}
     return [tuple(map(_key_and_value, _below(root, [unquote(name) for name in _segments(one)]))) for one in different]
+
+
+def _root(table: str) -> list[str]:
+    return _segments(re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:/+", "/", posixpath.normpath(table)))
 
 
 def _segments(path: str) -> list[str]:
