@@ -28,6 +28,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -62,6 +63,9 @@ __all__ = [
 # Enough to recognize a table, without filling the terminal with the names of a 10,000-column schema.
 _MAX_NAMES = 12
 _MAX_VALUE_LENGTH = 200
+# Enough to recognize a value of a row.
+MAX_SHOWN = 40
+HIDDEN = "(hidden)"
 
 
 class ShopSmartError(Exception):
@@ -212,7 +216,7 @@ class HeaderMismatchError(SourceError, ValueError):
         self.missing = tuple(missing)
         self.unknown = tuple(unknown)
         parts = [f"it lacks {', '.join(map(repr, missing))}"] if missing else []
-        parts += [f"the schema lacks {', '.join(map(repr, unknown))}"] if unknown else []
+        parts += [f"the schema lacks {', '.join(map(shown_value, unknown))}"] if unknown else []
         super().__init__(f"the header at {path!r} does not fit the schema: {'; '.join(parts)}. {hint}")
 
 
@@ -251,7 +255,7 @@ class KeyNotUniqueError(DataError, ValueError):
         self.key = tuple(key)
         self.offenders = tuple(offenders)
         shown = "; ".join(
-            f"{', '.join('null' if part is None else repr(part) for part in parts)} on {rows} rows"
+            f"{', '.join('null' if part is None else shown_value(part) for part in parts)} on {rows} rows"
             for parts, rows in self.offenders
         )
         super().__init__(
@@ -377,6 +381,17 @@ def _shown(value: object) -> str:
         return "a DataFrame"
     text = repr(value).replace("\n", " ")
     return text if len(text) <= _MAX_VALUE_LENGTH else f"{text[:_MAX_VALUE_LENGTH]}..."
+
+
+def shows_values() -> bool:
+    """Return whether messages may quote values of rows: unless SHOPSMART_ETL_SHOW_VALUES is another word than true."""
+    return os.environ.get("SHOPSMART_ETL_SHOW_VALUES", "").strip().lower() in ("", "1", "true")
+
+
+def shown_value(value: object) -> str:
+    """Return the repr of a value of a row, truncated; or that it is hidden."""
+    text = repr(value)
+    return (text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}...") if shows_values() else HIDDEN
 
 
 def nearest(name: str, available: Sequence[str]) -> str | None:

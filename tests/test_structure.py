@@ -15,7 +15,7 @@ PACKAGE = Path(str(shopsmart_etl.__file__)).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 AREAS = {"cleaning", "gold", "io", "nested", "quality"}
 # The maximum number of lines of modules that may be longer. All errors are in one module.
-LONG = {"errors.py": 400}
+LONG = {"errors.py": 410}
 # A module may import modules of its own area, and of the layers before it.
 LAYERS = [{"errors", "typing"}, {"_core"}, AREAS, {"compose"}, {"__init__"}]
 

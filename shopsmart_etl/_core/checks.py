@@ -15,6 +15,9 @@ from shopsmart_etl.errors import InvalidArgumentError
 # A part of a table name: quoted in backticks, where two backticks are one, or plain.
 _NAME_PART = re.compile(r"`((?:[^`]|``)+)`|(\w+)")
 
+_LONGEST_NAME = 255
+_LONGEST_PATH = 4095
+
 
 def check_text(argument: str, value: object, *, expected: str = "a string", empty: bool = False) -> str:
     """Check that a value is a non-empty string.
@@ -101,9 +104,22 @@ def check_integer(
 
 
 def check_path(argument: str, value: object, *, expected: str = "a path: a string or a pathlib.Path") -> str:
-    """Check that a value is a path, and return it as a string."""
-    path = os.fspath(value) if isinstance(value, os.PathLike) else value
-    return check_text(argument, path, expected=expected)
+    """Check that a value is a path, and return it as a string.
+
+    Raises:
+        InvalidArgumentError: It is no path, has the character NUL, or is too long for a local file system.
+    """
+    path = check_text(argument, os.fspath(value) if isinstance(value, os.PathLike) else value, expected=expected)
+    if "\0" in path:
+        raise InvalidArgumentError(argument, expected="a path without the character NUL", got=path)
+    # The limits of local file systems. A glob may list many names, and object stores have other limits.
+    is_local = path.startswith("file:") or not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", path)
+    if is_local and not set(path) & set("*?[]{}"):
+        if len(path.encode(errors="replace")) > _LONGEST_PATH:
+            raise InvalidArgumentError(argument, expected=f"a path of at most {_LONGEST_PATH} bytes", got=path)
+        if any(len(name.encode(errors="replace")) > _LONGEST_NAME for name in path.split("/")):
+            raise InvalidArgumentError(argument, expected=f"names of at most {_LONGEST_NAME} bytes", got=path)
+    return path
 
 
 def check_schema(argument: str, value: object) -> StructType | str:

@@ -1,4 +1,4 @@
-"""Translate Spark's errors into this package's own. The only module that inspects Spark's errors."""
+"""Translate Spark's errors into this package's own. Only path_errors inspects them too."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ from contextlib import contextmanager
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from shopsmart_etl._core.path_errors import path_trouble
 from shopsmart_etl._core.sql import call, literal
 from shopsmart_etl.errors import (
+    HIDDEN,
+    MAX_SHOWN,
     InvalidArgumentError,
     PartitionError,
     RowRefusedError,
     ShopSmartError,
     SourceError,
     SourceNotFoundError,
+    TableError,
     TargetExistsError,
     UnsupportedError,
     WriteConflictError,
+    shows_values,
 )
 
 # The prefix of every message with which an expression of this package fails a job. The message is one line, so that it
@@ -79,14 +84,21 @@ def fail_sql(*parts: str) -> str:
     """Write SQL that fails the job at a row.
 
     Args:
-        *parts: SQL strings whose values are joined to the message; wrap fixed text in ``literal``.
+        *parts: SQL strings whose values are joined to the message, truncated, or hidden if ``shows_values`` is false;
+            wrap fixed text in ``literal``, and numbers of rows in ``Count``.
     """
     return _fail(_REFUSED, parts)
 
 
+class Count(str):
+    """SQL of a number that is no value of a row, and never hidden."""
+
+    __slots__ = ()
+
+
 def fail_column(*parts: Column | str) -> Column:
     """Return a Column that fails the job at a row, with a message joined from text and Columns."""
-    texts = (F.lit(part) if isinstance(part, str) else F.coalesce(part, F.lit("null")) for part in parts)
+    texts = (F.lit(part) if isinstance(part, str) else _shown_column(part) for part in parts)
     message = F.concat(F.lit(_REFUSED), *texts)
     return F.raise_error(F.translate(message, "\r\n", "  "))
 
@@ -101,18 +113,33 @@ def stop_write_sql(*parts: str) -> str:
     """Write SQL that stops a write's job, so that ``translate_write_errors`` raises a PartitionError.
 
     Args:
-        *parts: SQL strings whose values are joined to the message; wrap fixed text in ``literal``.
+        *parts: As with ``fail_sql``.
     """
     return _fail(_STOPPED, parts)
 
 
 def _fail(prefix: str, parts: Sequence[str]) -> str:
     # Text is a literal, and never null; a null value would make the whole message null.
-    texts = (
-        part if part.startswith(("'", "CAST(X'")) else f"coalesce(CAST({part} AS STRING), 'null')" for part in parts
-    )
+    texts = (part if part.startswith(("'", "CAST(X'")) else _shown_sql(part) for part in parts)
     message = call("concat", literal(prefix), *texts)
     return call("raise_error", call("translate", message, literal("\r\n"), "'  '"))
+
+
+def _shown_sql(sql: str) -> str:
+    text = f"coalesce(CAST({sql} AS STRING), 'null')"
+    if isinstance(sql, Count):
+        return text
+    return (
+        f"if(length({text}) > {MAX_SHOWN}, left({text}, {MAX_SHOWN}) || '...', {text})"
+        if shows_values()
+        else literal(HIDDEN)
+    )
+
+
+def _shown_column(value: Column) -> Column:
+    text = F.coalesce(value, F.lit("null"))
+    shortened = F.concat(F.left(text, F.lit(MAX_SHOWN)), F.lit("..."))
+    return F.when(F.length(text) > MAX_SHOWN, shortened).otherwise(text) if shows_values() else F.lit(HIDDEN)
 
 
 @contextmanager
@@ -158,6 +185,7 @@ def translate_write_errors(target: str, *, is_stream: bool = False) -> Iterator[
         RowRefusedError: A step of the chain refused a value, or a NOT NULL column got a null.
         WriteConflictError: Another writer changed the table.
         TargetExistsError: Another writer created the table.
+        TableError: The file system refuses the path.
         SourceNotFoundError: Source files of the rows do not exist.
         UnsupportedError: The session does not support the table format.
     """
@@ -169,6 +197,8 @@ def translate_write_errors(target: str, *, is_stream: bool = False) -> Iterator[
     except Exception as error:
         written = "the batch was not written" if is_stream else "nothing was written"
         translated = _refused_rows(target, error, written) or _refused_table(target, error)
+        if translated is None and (trouble := path_trouble(error)):
+            translated = TableError(f"{target!r}: {trouble}; {written}")
         if translated is None:
             raise
         raise translated from error
@@ -231,8 +261,8 @@ def translate_read_errors(path: str) -> Iterator[None]:
 def _translated_read_error(path: str, error: Exception) -> ShopSmartError | None:
     if has_condition(error, "PATH_NOT_FOUND") or has_no_files(error):
         return _path_not_found(path, error) if has_condition(error, "PATH_NOT_FOUND") else no_file_found(path)
-    if "java.net.URISyntaxException" in str(error) or "No FileSystem for scheme" in str(error):
-        return SourceNotFoundError(path, f"Spark cannot open such a path: {error_summary(error)}")
+    if trouble := path_trouble(error):
+        return SourceNotFoundError(path, trouble)
     if has_condition(error, "INVALID_PARAMETER_VALUE.CHARSET"):
         return InvalidArgumentError(
             "encoding",

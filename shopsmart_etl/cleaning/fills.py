@@ -198,8 +198,11 @@ def _compute(fill: Column | Callable[[Column], Column], field: StructField, name
 def _cast_exactly(index: int, name: str, field: StructField) -> Column:
     """Cast a computed fill to the column's type, and fail the job where that would change its value."""
     fill, exact = F.col(str(index)), F.expr(try_cast(f"`{index}`", field.dataType))
-    expected = f"column '{name}': expected a fill that {type_text(field.dataType)} represents exactly; got "
-    cast_fill = F.when(fill.isNull() | (exact == fill), exact).otherwise(fail_column(expected, fill.cast("string")))
+    failure = fail_column(
+        f"column '{name}': expected a fill that {type_text(field.dataType)} represents exactly; got another number. "
+        "Round it, or cast the column to a wider type first"
+    )
+    cast_fill = F.when(fill.isNull() | (exact == fill), exact).otherwise(failure)
     return nan_to_null(cast_fill, field)
 
 

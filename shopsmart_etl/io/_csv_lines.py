@@ -18,7 +18,7 @@ from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.spark_errors import fail_sql
 from shopsmart_etl._core.sql import all_of, call, cast, compiled_apart, if_, lambda_, literal, quote
 from shopsmart_etl._core.text_casts import parse_text
-from shopsmart_etl.errors import HeaderMismatchError, SourceNotFoundError
+from shopsmart_etl.errors import HeaderMismatchError, SourceNotFoundError, shown_value
 from shopsmart_etl.io._csv_text import CsvText, distinct_names, rescued_fields
 from shopsmart_etl.io._source import Folders, find_folders, find_names, is_not_utf8, load, with_origin
 from shopsmart_etl.io.read_options import CsvSettings
@@ -197,7 +197,7 @@ class _CsvSource:
     def _without_headers(self, files: DataFrame, header: str) -> DataFrame:
         rest = [f"`{name}`" for name in files.columns[1:]]
         got = call("get", "line", "0")
-        fails = fail_sql(literal(f"a file at {self._path!r} has another header: expected {header!r}; got "), got)
+        fails = fail_sql(literal(f"{self._path!r}: expected the header {shown_value(header)} in each file; got "), got)
         same = f"({got} IS NULL OR {got} = {literal(header)})"
         body = if_(same, f"slice(line, 2, {_REST})", f"array({cast(fails, StringType())})")
         return files.selectExpr(f"{body} AS line", *rest)

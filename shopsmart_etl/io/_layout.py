@@ -24,7 +24,7 @@ from pyspark.sql.types import (
     StructType,
 )
 
-from shopsmart_etl._core.spark_errors import stop_write_sql
+from shopsmart_etl._core.spark_errors import Count, stop_write_sql
 from shopsmart_etl._core.sql import literal, positions, quote
 from shopsmart_etl.io._targets import HIDDEN_END, NULL_FOLDER
 
@@ -123,21 +123,20 @@ def _checked_for_folders(field: StructField) -> Column:
     )
     hidden = (
         f"{column}a value that ends with {HIDDEN_END}, whose folder Spark does not read; nothing was written: replace "
-        "it first. It begins with "
+        "it first"
     )
     long = (
         f"{column}a value that is too long for the name of a folder ({_LONGEST_FOLDER} bytes); nothing was written: "
-        "shorten it first. It begins with "
+        "shorten it first"
     )
     room = _LONGEST_FOLDER - len(field.name.encode()) - 1
     folder = f"regexp_replace({name}, {literal(_ESCAPED)}, '%00')"
     # The length is checked first, since escaping every value would take longer than writing it.
     too_long = f"octet_length({name}) * 3 > {room} AND octet_length({folder}) > {room}"
-    start = f"left({name}, 20)"
     return F.expr(
         f"CASE WHEN {name} IN ('', '{NULL_FOLDER}') THEN {stop_write_sql(literal(blank))} "
-        f"WHEN endswith({name}, '{HIDDEN_END}') THEN {stop_write_sql(literal(hidden), start)} "
-        f"WHEN {too_long} THEN {stop_write_sql(literal(long), start)} ELSE {name} END"
+        f"WHEN endswith({name}, '{HIDDEN_END}') THEN {stop_write_sql(literal(hidden))} "
+        f"WHEN {too_long} THEN {stop_write_sql(literal(long))} ELSE {name} END"
     )
 
 
@@ -159,7 +158,7 @@ def _counted(rows: DataFrame, names: Sequence[str], max_partitions: int) -> Data
     by = ", ".join(names).replace("`", "")
     stop = stop_write_sql(
         literal(f"expected at most {max_partitions:,} partitions by {by}; got "),
-        "format_number(partitions, 0)",
+        Count("format_number(partitions, 0)"),
         literal(
             "; nothing was written: partition by columns of fewer values, such as a country or a day, or give "
             "files=FileOptions(max_partitions=None)"

@@ -15,9 +15,9 @@ from pyspark.sql.types import StringType, StructField, StructType
 from shopsmart_etl._core.session import has_files, path_exists
 from shopsmart_etl._core.spark_errors import has_condition, has_no_files, translate_read_errors
 from shopsmart_etl._core.sql import literal, quote
-from shopsmart_etl.errors import UnsupportedError
+from shopsmart_etl.errors import TableError, UnsupportedError, shown_value
 from shopsmart_etl.io._commits import clear, recover, replacement_options
-from shopsmart_etl.io._folders import Folder, partition_folders
+from shopsmart_etl.io._folders import Folder, list_files, names_below, partition_folders
 from shopsmart_etl.io._inner_folders import check_no_inner_folder, explain_directory_conflict
 from shopsmart_etl.io._layout import rows_per_file
 from shopsmart_etl.io._targets import NULL_FOLDER, ExistingTable, WriteJob
@@ -67,8 +67,14 @@ class ParquetFolder:
         except Exception as error:
             if has_no_files(error):
                 return None
+            self._refuse_file(list_files(self._spark, self.name))
             raise
+        self._refuse_file(files)
         return _existing(table.schema, partition_folders(self.name, files))
+
+    def _refuse_file(self, files: Sequence[str]) -> None:
+        if len(files) == 1 and not names_below(self.name, files[0]):
+            raise TableError(f"{self.name!r}: expected the folder of a table; got a file; nothing was written")
 
     def contains(self, entry: str) -> bool:
         """Tell whether a file or folder exists inside, or for an empty name the folder itself."""
@@ -83,7 +89,7 @@ class ParquetFolder:
             of = field.dataType.simpleString()
             changed = f"NOT (CAST(try_cast(value AS {of}) AS STRING) <=> value)"
             lines += [
-                f"partition column {field.name!r} is {of} in the rows, and the table has {row['value']!r}"
+                f"partition column {field.name!r} is {of} in the rows, and the table has {shown_value(row['value'])}"
                 for row in self._as_rows(values).where(changed).limit(1).collect()
             ]
         return lines

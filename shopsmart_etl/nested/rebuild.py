@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from shopsmart_etl._core.flattening import is_non_empty_struct
 from shopsmart_etl._core.frame import Frame, keep_metadata
-from shopsmart_etl._core.spark_errors import fail_sql
+from shopsmart_etl._core.spark_errors import Count, fail_sql
 from shopsmart_etl._core.sql import literal, positions, type_text
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
 from shopsmart_etl.nested._nesting import Source, nested_columns
@@ -126,20 +126,19 @@ def _with_entries(rows: DataFrame, table: Table, children: Sequence[Table], entr
     keys = [index for index, column in enumerate(table.columns) if column.key]
     on = F.expr(" AND ".join(f"`c{index}` <=> `j{number}`" for number, index in enumerate(keys)))
     joined = rows.join(entries, on, "left")
-    key = f"concat_ws(', ', {', '.join(f'CAST(`c{index}` AS STRING)' for index in keys)})"
-    nested = {child.source: _in_order(table, child, f"`e{number}`", key) for number, child in enumerate(children)}
+    nested = {child.source: _in_order(table, child, f"`e{number}`") for number, child in enumerate(children)}
     return joined.selectExpr(
         *(f"{nested.get(index, f'`c{index}`')} AS `c{index}`" for index in range(len(table.columns)))
     )
 
 
-def _in_order(table: Table, child: Table, entries: str, key: str) -> str:
+def _in_order(table: Table, child: Table, entries: str) -> str:
     size = f"`c{child.source}`"
     # size(NULL) is -1 in a session without ANSI mode.
     count = f"if({entries} IS NULL, 0, size({entries}))"
     size_column = f"{table.name}.{table.columns[child.source].name}"
     message = literal(f"table {child.name}: expected the number of rows in {size_column}")
-    failure = fail_sql(message, "', '", size, "'; got '", count, "', for key '", key)
+    failure = fail_sql(message, "', '", Count(size), "'; got '", Count(count))
     # A comparator, since maps cannot be ordered; it compares positions only.
     order = "(l, r) -> CASE WHEN l.p < r.p THEN -1 WHEN l.p > r.p THEN 1 ELSE 0 END"
     array = f"transform(array_sort(coalesce({entries}, array()), {order}), x -> x.e)"

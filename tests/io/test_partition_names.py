@@ -40,6 +40,28 @@ def test_a_table_partitioned_by_columns_of_any_name_is_read_back(
     assert sorted(map(tuple, table.collect())) == sorted([(n, *[f"v{n % 2}"] * len(names)) for n in range(4)] * 2)
 
 
+# Typed values, of which Spark would infer other types from the names of folders.
+TYPED = {
+    "i=": "CAST(id AS INT)",
+    "=d": "DATE'2026-01-31'",
+    "m%3D": "CAST(1.5 AS DECIMAL(4, 2))",
+    "b=1/#": "id = 0",
+    "n: a=b": "TIMESTAMP_NTZ'2026-01-31 10:11:12.5'",
+}
+
+
+def test_partition_columns_of_any_type_may_have_special_signs_in_their_names(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    rows = spark.range(0, 2, 1, 1).selectExpr("id", *(f"{sql} AS `{name}`" for name, sql in TYPED.items()))
+    expected = sorted(map(tuple, rows.collect()))
+    for if_exists, times in (("error", 1), ("append", 2), ("replace_partitions", 1)):
+        write: Any = write_partitioned(tmp_path / "t", by=list(TYPED), if_exists=if_exists)  # type: ignore[arg-type]
+        table = rows.transform(write)
+        assert sorted(map(tuple, table.collect())) == sorted(expected * times)
+        assert table.dtypes == rows.dtypes
+
+
 @pytest.mark.parametrize("name", [".", ".c", "..", ".c.d"])
 def test_a_column_whose_folders_spark_does_not_read_is_refused(spark: SparkSession, tmp_path: Path, name: str) -> None:
     rows = spark.range(3).toDF(name).selectExpr("1 AS id", f"`{name}`")
