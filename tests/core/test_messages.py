@@ -175,7 +175,6 @@ def verbs(spark: SparkSession, path: str, folder: Path) -> dict[str, Callable[[]
         "write_partitioned": lambda: rows.transform(
             etl.write_partitioned(path, by="c", if_exists="replace_partitions")
         ),
-        "compact_partitions": lambda: etl.compact_partitions(spark, path, by="c"),
         "write_stream": lambda: stream().transform(etl.write_stream(path, checkpoint=folder / "checkpoint")),
         "checkpoint": lambda: stream().transform(etl.write_stream(folder / "new", checkpoint=path)),
     }
