@@ -7,7 +7,7 @@ compares it with the first file's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
@@ -16,11 +16,11 @@ from pyspark.sql.types import DecimalType, StringType, StructField, StructType
 
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.spark_errors import fail_sql
-from shopsmart_etl._core.sql import all_of, call, cast, compiled_apart, if_, lambda_, literal, quote
+from shopsmart_etl._core.sql import all_of, call, cast, compiled_apart, if_, lambda_, literal, positions, quote
 from shopsmart_etl._core.text_casts import parse_text
 from shopsmart_etl.errors import HeaderMismatchError, SourceNotFoundError, shown_value
 from shopsmart_etl.io._csv_text import CsvText, distinct_names, rescued_fields
-from shopsmart_etl.io._source import Folders, find_folders, find_names, is_not_utf8, load, with_origin
+from shopsmart_etl.io._source import Folders, find_folders, is_not_utf8, load, origin
 from shopsmart_etl.io.read_options import CsvSettings
 
 # Every byte is a character of Latin-1, so that lines in it keep bytes that are not valid in the file's encoding.
@@ -146,8 +146,12 @@ class _CsvSource:
         """Load files, with the line and the corrupt line in the first columns, then the file's, then the folders'."""
         schema = StructType([*fields, *self._folders.fields])
         raw = load(self._spark, reader.schema(schema), self._path)  # type: ignore[attr-defined]
-        lines = ["`0` AS line", "`1` AS bad"][: len(fields)]
-        return with_origin(raw, lines, len(schema.fields), self._settings)
+        added = origin(raw, self._settings)
+        first, count = len(schema.fields), len(fields)
+        placed = raw.select("*", *added).toDF(*positions(first + len(added)))
+        rest = [*range(first, first + len(added)), *range(count, first)]
+        lines = [f"`{at}` AS {name}" for at, name in zip(range(count), ("line", "bad"), strict=False)]
+        return placed.selectExpr(*lines, *(f"`{at}` AS `{new}`" for new, at in enumerate(rest)))
 
     def _records_of(self, raw: DataFrame, line: str, tested: str) -> DataFrame:
         """Return the lines that are records; ``tested`` is the line, or its bytes as Latin-1."""
@@ -192,7 +196,7 @@ class _CsvSource:
 
     def _schema_names(self, columns: StructType) -> list[str]:
         frame = Frame(columns, session=self._spark)
-        return [name for name in columns.names if not find_names(frame, name, self._folders.names)]
+        return [name for name in columns.names if not _find(frame, name, self._folders.names)]
 
     def _without_headers(self, files: DataFrame, header: str) -> DataFrame:
         rest = [f"`{name}`" for name in files.columns[1:]]
@@ -217,7 +221,7 @@ class _Typed:
         """Return the columns of the schema, those that the settings add, and those of the other folders."""
         settings, columns = self._settings, self._columns
         texts = self._texts(lines.names)
-        extra = [index for index, name in enumerate(lines.names) if not find_names(self._frame, name, columns.names)]
+        extra = [index for index, name in enumerate(lines.names) if not _find(self._frame, name, columns.names)]
         rest = [f"`{name}`" for name in lines.df.columns[1:]]
         unreadable = is_not_utf8("line") if settings.is_utf8 else "line RLIKE '\ufffd'"
         fields = F.when(~F.expr(unreadable), self._text.fields(F.col("line")))
@@ -235,7 +239,7 @@ class _Typed:
             added.append(rescued_fields([(lines.names[index], f"e{index}") for index in extra]))
         if settings.on_excess_decimals == "round":
             added.append(F.expr(self._rounded()))
-        declared = [at for at, name in enumerate(self._folders.names) if find_names(self._frame, name, columns.names)]
+        declared = [at for at, name in enumerate(self._folders.names) if _find(self._frame, name, columns.names)]
         origins = len(rest) - len(self._folders.names)
         kept = [*rest[:origins], *(rest[origins + at] for at in range(len(self._folders.names)) if at not in declared)]
         names = [name for at, name in enumerate(self._folders.names) if at not in declared]
@@ -247,25 +251,25 @@ class _Typed:
     def _texts(self, names: Sequence[str]) -> list[str]:
         """Write the text of each column of the schema, and check that the header has what the schema has."""
         frame, folders, columns = self._frame, self._folders.names, self._columns
-        other_folders = [name for name in folders if not find_names(frame, name, columns.names)]
+        other_folders = [name for name in folders if not _find(frame, name, columns.names)]
         frame.check_clashes(
             [(name, f"the added column {quote(name)}") for name in self._settings.added_columns.values()]
             + [(name, f"the folders' {quote(name)}") for name in other_folders],
             hint="Rename the folders' key, or give the added column another name",
         )
-        missing = [name for name in columns.names if not find_names(frame, name, [*names, *folders])]
-        unknown = [name for name in names if not find_names(frame, name, columns.names)]
+        missing = [name for name in columns.names if not _find(frame, name, [*names, *folders])]
+        unknown = [name for name in names if not _find(frame, name, columns.names)]
         if missing or (unknown and self._settings.on_extra == "error"):
             shown = unknown if self._settings.on_extra == "error" else []
             raise HeaderMismatchError(self._path, missing, shown, hint=self._hint(names, missing, unknown))
         origins = sum(1 for name in ("file_path_column", "file_modified_column") if getattr(self._settings, name))
         sql = []
         for name in columns.names:
-            in_file = find_names(frame, name, names)
+            in_file = _find(frame, name, names)
             if in_file:
                 sql.append(self._text.value(f"get(fields, {in_file[0]})"))
             else:
-                sql.append(f"`{origins + find_names(frame, name, folders)[0]}`")
+                sql.append(f"`{origins + _find(frame, name, folders)[0]}`")
         return sql
 
     def _hint(self, names: Sequence[str], missing: Sequence[str], unknown: Sequence[str]) -> str:
@@ -287,3 +291,10 @@ class _Typed:
             if isinstance(one.dataType, DecimalType)
         ]
         return call("filter", f"CAST(array({', '.join(paths)}) AS ARRAY<STRING>)", lambda_("x", "x IS NOT NULL"))
+
+
+def _find(frame: Frame, name: str, names: Iterable[str]) -> list[int]:
+    """Return the indexes of the names that are equal to a name in the session."""
+    if frame.ignores_case:
+        return [index for index, other in enumerate(names) if other.lower() == name.lower()]
+    return [index for index, other in enumerate(names) if other == name]

@@ -7,8 +7,6 @@ object for an array of them, PHP's ``[]`` for an object without fields, ``1000.0
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from itertools import count
 from typing import Final
 
@@ -25,16 +23,16 @@ from pyspark.sql.types import (
     StructType,
 )
 
-from shopsmart_etl._core.sql import any_of, call, cast, field_of, if_, lambda_, let, literal, struct_of, type_sql
+from shopsmart_etl._core.sql import any_of, call, cast, field_of, if_, lambda_, literal, struct_of, type_sql
 from shopsmart_etl._core.text_casts import Formats, parse_text
 from shopsmart_etl.io._json_risks import can_rename, other_case_pattern, other_case_risk, text_of_objects
-from shopsmart_etl.io._json_text import STRING
 from shopsmart_etl.io._json_types import parsed_type
 from shopsmart_etl.io._leaf_groups import group_leaves
 
+_STRING = r'"(?:[^"\\]++|\\.)*+"'
 # What is between strings, keys included; then a string that is no key.
-_TO_STRING: Final = rf'(?s)\G((?:[^"]++|{STRING}\s*+:)*+)"((?:[^"\\]++|\\.)*+)"'
-_TO_NUMBER: Final = rf'(?s)\G((?:[^"0-9\-]++|{STRING})*+)(-?[0-9][0-9.eE+\-]*+)'
+_TO_STRING: Final = rf'(?s)\G((?:[^"]++|{_STRING}\s*+:)*+)"((?:[^"\\]++|\\.)*+)"'
+_TO_NUMBER: Final = rf'(?s)\G((?:[^"0-9\-]++|{_STRING})*+)(-?[0-9][0-9.eE+\-]*+)'
 
 
 def _is_object(x: str) -> str:
@@ -149,7 +147,7 @@ class ExactParser:
         """Write the condition that an object has a key that is a name in another case, and was not renamed."""
         if not self._ignores_case:
             return []
-        keys = call("map_keys", self._members(x))
+        keys = call("map_keys", self._from_json(if_(_is_object(x), x), MapType(StringType(), StringType())))
         is_other = lambda_("k", f"{self._is_one_of('k', target.names)} AND k NOT IN {_listed(target.names)}")
         return [f"coalesce(exists({keys}, {is_other}), false)"]
 
@@ -172,7 +170,7 @@ class ExactParser:
         )
 
     def _map(self, x: str, target: MapType) -> str:
-        texts = self._members(x)
+        texts = self._from_json(if_(_is_object(x), x), MapType(StringType(), StringType()))
         key, each = next(self._variables), next(self._variables)
         nodes = call("transform_values", texts, lambda_([key, each], self._node(each, target.valueType)))
         empty = if_(_is_empty_array(x), self._from_json("'{}'", parsed_type(target)))
@@ -207,9 +205,7 @@ class ExactParser:
 
     def _extra(self, x: str, target: StructType) -> str:
         """Write the members that a struct lacks, as JSON text; null if there are none."""
-        return self._let(self._members(x), lambda m: self._extra_members(m, target))
-
-    def _extra_members(self, m: str, target: StructType) -> str:
+        m = next(self._variables)
         is_known = self._is_one_of("e.key", target.names) if target.names else "false"
         entries = f"filter(map_entries({m}), e -> NOT {is_known})"
         members = [call("transform", entries, lambda_("e", self._member("e.key", self._raw("e.value"))))]
@@ -219,15 +215,17 @@ class ExactParser:
             named = f"filter(map_entries({m}), e -> {self._is_one_of('e.key', [field.name])})"
             value = f"try_element_at({named}, -1).value"
             if isinstance(inner, StructType):
-                members.append(self._optional_member(name, self._let(value, partial(self._extra, target=inner))))
+                members.append(self._optional_member(name, self._let(value, lambda v, of=inner: self._extra(v, of))))
             elif isinstance(inner, ArrayType) and isinstance(inner.elementType, StructType):
                 each, of = next(self._variables), inner.elementType
                 texts = self._from_json(if_(_is_array(value), value), ArrayType(StringType()))
                 texts = if_(_is_object(value), f"array({value})", texts)
                 found = call("transform", texts, lambda_(each, self._extra(each, of)))
                 members.append(self._optional_member(name, self._let(found, _array_of_extras)))
+        parsed = self._from_json(if_(_is_object(x), x), MapType(StringType(), StringType()))
         all_members = f"flatten(array({', '.join(members)}))"
-        return self._let(all_members, lambda a: if_(f"size({a}) > 0", f"concat('{{', array_join({a}, ','), '}}')"))
+        joined = self._let(all_members, lambda a: if_(f"size({a}) > 0", f"concat('{{', array_join({a}, ','), '}}')"))
+        return call("get", call("transform", call("array", parsed), lambda_(m, joined)), "0")
 
     def _member(self, key: str, value: str) -> str:
         return f"concat({_json_text(key)}, ':', {value})"
@@ -243,16 +241,13 @@ class ExactParser:
         return f"coalesce({if_(f'startswith({x}, {literal(self._string)})', _json_text(string), number)}, 'null')"
 
     # --- SQL --------------------------------------------------------------------------------------------------------
-    def _members(self, x: str) -> str:
-        """Write the tokens of an object by their keys."""
-        return self._from_json(if_(_is_object(x), x), MapType(StringType(), StringType()))
-
     def _from_json(self, text: str, target: DataType) -> str:
         return call("from_json", text, literal(type_sql(target)))
 
-    def _let(self, value: str, body: Callable[[str], str]) -> str:
+    def _let(self, value: str, body: object) -> str:
+        """Use a value several times and compute it once."""
         name = next(self._variables)
-        return let(name, value, body(name))
+        return f"get(transform(array({value}), {name} -> {body(name)}), 0)"  # type: ignore[operator]
 
 
 def _listed(texts: list[str]) -> str:

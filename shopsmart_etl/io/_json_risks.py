@@ -30,10 +30,10 @@ from pyspark.sql.types import (
 )
 
 from shopsmart_etl._core.sql import all_of, any_of, call, field_of, lambda_, literal
-from shopsmart_etl.io._json_text import STRING
 from shopsmart_etl.io._json_types import parsed_type
 from shopsmart_etl.io._leaf_groups import group_leaves
 
+_STRING = r'"(?:[^"\\]++|\\.)*+"'
 _WORD = "(?:true|false|null)"
 # A number, an object or an array, where text is expected; and true, which is the text of bytes as well.
 _NO_STRING, _NO_BYTES = r"[-0-9{\[]", r"[-0-9{\[t]"
@@ -227,10 +227,10 @@ def _container_risk(data_type: DataType) -> str | None:
     if parsed_type(inner).typeName() != "string":
         return None
     risk = _text_risk(inner)
-    harmless = rf"(?!{risk})(?:{STRING}|{_WORD}|[-+0-9.eE]++)\s*+,?+"
+    harmless = rf"(?!{risk})(?:{_STRING}|{_WORD}|[-+0-9.eE]++)\s*+,?+"
     if isinstance(data_type, ArrayType):
         return rf"\[(?:\s*+{harmless})*+\s*+{risk}"
-    key = rf"\s*+{STRING}\s*+:\s*+"
+    key = rf"\s*+{_STRING}\s*+:\s*+"
     return rf"\{{(?:{key}{harmless})*+{key}{risk}"
 
 

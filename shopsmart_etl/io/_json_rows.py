@@ -7,19 +7,19 @@ import re
 from typing import NamedTuple
 from uuid import uuid4
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BooleanType, StringType, StructField, StructType
 
 from shopsmart_etl._core.frame import Frame
-from shopsmart_etl._core.sql import all_of, any_of, compiled_apart, if_, literal, quote, struct_of, type_sql
+from shopsmart_etl._core.sql import any_of, compiled_apart, if_, literal, positions, quote, type_sql
 from shopsmart_etl.errors import UnsupportedError
-from shopsmart_etl.io._json_columns import JsonColumns
-from shopsmart_etl.io._json_documents import JsonDocuments
+from shopsmart_etl.io._json_columns import JsonColumns, is_named
+from shopsmart_etl.io._json_documents import BLANK, JsonDocuments, is_array, null_markers_pattern
 from shopsmart_etl.io._json_exact import ExactParser
 from shopsmart_etl.io._json_risks import LONE_SURROGATE, is_changed, is_risky
-from shopsmart_etl.io._json_text import BLANK, bare, is_array, without_null_markers
 from shopsmart_etl.io._json_types import cast_parsed, count_values, depth_of
-from shopsmart_etl.io._source import find_folders, find_names, is_not_utf8, load, with_origin
+from shopsmart_etl.io._source import find_folders, is_not_utf8, load, origin
 from shopsmart_etl.io.read_options import JsonSettings
 
 # Structs, arrays and maps inside one another, below a column.
@@ -55,8 +55,8 @@ def read_documents(
     """Read JSON files as columns of a schema, then of envelopes, then those that the settings add, then of folders."""
     files = read_texts(spark, path, settings, stream=stream)
     frame = Frame(columns, session=spark)
-    in_folders = [name for name in files.folders if find_names(frame, name, columns.names)]
-    own = StructType([field for field in columns.fields if not find_names(frame, field.name, in_folders)])
+    in_folders = [name for name in files.folders if is_named(frame, name, columns.names)]
+    own = StructType([field for field in columns.fields if not is_named(frame, field.name, in_folders)])
     _check_names(frame, envelope, settings, [name for name in files.folders if name not in in_folders])
     rows = _Documents(frame, own, envelope, settings).of(files)
     return JsonColumns(frame, own, envelope, settings, files.folders).of(rows)
@@ -67,14 +67,21 @@ def read_texts(spark: SparkSession, path: str, settings: JsonSettings, *, stream
     folders = find_folders(spark, path, stream=stream)
     # Read as text: Spark's JSON reader drops what follows the first value, and keeps no text of what it could read.
     reader = (spark.readStream if stream else spark.read).format("text").option("wholetext", settings.multiline)
-    schema = StructType([StructField("text", StringType()), *folders.fields])
-    raw = load(spark, reader.schema(schema), path)
+    raw = load(spark, reader.schema(StructType([StructField("text", StringType()), *folders.fields])), path)
+    added = origin(raw, settings)
+    placed = raw.select("*", *added).toDF(*positions(len(raw.columns) + len(added)))
     text = "`0`" if settings.is_utf8 else f"decode(CAST(`0` AS BINARY), {literal(settings.encoding)})"
-    lines = with_origin(raw, [f"{text} AS text"], len(schema.fields), settings)
+    order = [*range(len(raw.columns), len(raw.columns) + len(added)), *range(1, len(raw.columns))]
+    lines = placed.selectExpr(f"{text} AS text", *(f"`{at}` AS `{new}`" for new, at in enumerate(order)))
     # Tried first: what nearly every line begins with. To trim each would take as long as to parse it.
-    blank = literal(rf"{BLANK}\z")
-    filled = lines.where(f"startswith(text, '{{') OR NOT text RLIKE {blank}")
+    filled = lines.where(F.startswith("text", F.lit("{")) | ~F.col("text").rlike(rf"{BLANK}\z"))
     return _Files(filled, folders.names)
+
+
+def without_null_markers(text: Column, settings: JsonSettings) -> Column:
+    """Return JSON text with null for the strings that mean null."""
+    markers = settings.null_markers
+    return F.regexp_replace(text, null_markers_pattern(markers), "$1null") if markers else text
 
 
 def _check_names(frame: Frame, envelope: StructType | None, settings: JsonSettings, folders: list[str]) -> None:
@@ -138,53 +145,58 @@ class _Documents:
         invalid = is_not_utf8("text") if self._settings.is_utf8 else "text RLIKE '\ufffd'"
         texts = files.df.selectExpr("text", f"{invalid} AS invalid", *rest)
         # Few steps: each copies the documents.
-        found = if_(self._is_parsed_by_spark(), self._documents.found(self._normal("text")))
-        parsed = texts.selectExpr("*", f"{found} AS found")
-        # Each by itself where one of them is not exact.
-        separated = parsed.selectExpr(
-            f"{compiled_apart('text')} AS text",
-            *(f"`{name}`" for name in parsed.columns if name != "text"),
-            f"{if_(self._needs_texts(), self._texts())} AS texts",
+        found = texts.withColumn(
+            "found", F.when(self._is_parsed_by_spark(), self._documents.found(self._normal(F.col("text"))))
         )
+        # Each by itself where one of them is not exact.
+        separated = found.withColumn("texts", F.when(self._needs_texts(), self._texts()))
+        separated = separated.withColumn("text", F.expr(compiled_apart("text")))
         # Without the text of all documents, which each row would carry. The text of a folder may be no value.
-        text = "text" if files.folders else self._text_of_one()
-        each = separated.selectExpr(f"{self._each()} AS each", f"{text} AS text", "invalid", *rest)
+        each = separated.select(
+            self._each().alias("each"),
+            (F.col("text") if files.folders else self._text_of_one()).alias("text"),
+            "invalid",
+            *rest,
+        )
         exploded = each.selectExpr("explode(each) AS each", "text", "invalid", *rest)
         parts = exploded.selectExpr("each.document", "each.own", "text", "invalid", *rest)
         return self._exactly(parts, rest)
 
-    def _each(self) -> str:
-        """Write an array of what Spark's parser has read, or else of the texts of documents."""
+    def _each(self) -> Column:
+        """Return an array of what Spark's parser has read, or else of the texts of documents."""
         own = "CAST(NULL AS STRUCT<text: STRING, envelope: STRING>)"
-        by_spark = f"transform(found, x -> struct(x AS document, {own} AS own))"
-        by_tokens = "transform(texts, x -> struct(get(found, -1) AS document, x AS own))"
-        return if_("texts IS NULL", by_spark, by_tokens)
+        by_spark = F.expr(f"transform(found, x -> struct(x AS document, {own} AS own))")
+        by_tokens = F.expr("transform(texts, x -> struct(get(found, -1) AS document, x AS own))")
+        return F.when(F.col("texts").isNull(), by_spark).otherwise(by_tokens)
 
-    def _text_of_one(self) -> str:
-        """Write text that is one document; of several, each that is not whole has its own."""
-        return if_(f"texts IS NULL AND NOT {self._is_several()}", "text")
+    def _text_of_one(self) -> Column:
+        """Return text that is one document; of several, each that is not whole has its own."""
+        return F.when(F.col("texts").isNull() & ~self._is_several(), F.col("text"))
 
-    def _is_several(self) -> str:
-        return "true" if self._path else is_array("text")
+    def _is_several(self) -> Column:
+        return F.lit(bool(self._path)) | is_array(F.col("text"))
 
-    def _is_parsed_by_spark(self) -> str:
-        return "false" if self._is_parsed_by_tokens else "NOT invalid"
+    def _is_parsed_by_spark(self) -> Column:
+        return F.expr("false" if self._is_parsed_by_tokens else "NOT invalid")
 
-    def _texts(self) -> str:
-        # Java replaces the bytes that are not valid.
-        replaced = "regexp_replace(text, '\ufffd', '\ufffd')"
-        whole = f"array({struct_of([('text', replaced), ('envelope', 'CAST(NULL AS STRING)')])})"
-        return if_("invalid", whole, self._documents.texts("text"))
+    def _texts(self) -> Column:
+        whole = F.array(
+            F.struct(
+                F.expr("regexp_replace(text, '\ufffd', '\ufffd')").alias("text"),
+                F.lit(None).cast("string").alias("envelope"),
+            )
+        )
+        return F.when(F.col("invalid"), whole).otherwise(self._documents.texts(F.col("text")))
 
-    def _normal(self, text: str) -> str:
-        return without_null_markers(text, self._settings.null_markers)
+    def _normal(self, text: Column) -> Column:
+        return without_null_markers(text, self._settings)
 
-    def _needs_texts(self) -> str:
-        reasons = ["found IS NULL", self._risk, *self._has_path_twice()]
+    def _needs_texts(self) -> Column:
+        needed = F.col("found").isNull() | F.expr(any_of([self._risk, *self._has_path_twice()]))
         before, after = self._counts("found", ArrayType(self._columns))
-        if before:
-            reasons.append(f"({self._is_several()} AND {before} <> {after})")
-        return any_of(reasons)
+        if not before:
+            return needed
+        return needed | (self._is_several() & F.expr(f"{before} <> {after}"))
 
     def _has_path_twice(self) -> list[str]:
         """Write the conditions that a key of the path may occur twice: the parser keeps the last array alone."""
@@ -200,22 +212,28 @@ class _Documents:
     def _exactly(self, each: DataFrame, rest: list[str]) -> DataFrame:
         """Parse those documents by their tokens that Spark's parser does not read exactly."""
         own, envelope = "own.text", "own.envelope"
+        valid = self._documents.is_valid(self._normal(F.expr(own)))
+        if self._path:  # without an envelope, the text is none of a document
+            valid = F.expr(f"{envelope} IS NOT NULL") & valid
         lone = f"contains({own}, {literal(chr(92))}) AND {own} RLIKE {literal(LONE_SURROGATE)}"
-        # With a path and without an envelope, the text is none of a document.
-        has_envelope = [f"{envelope} IS NOT NULL"] if self._path else []
-        is_valid = self._documents.is_valid(self._normal(own))
-        valid = all_of(["own IS NOT NULL", "NOT invalid", f"NOT ({lone})", *has_envelope, is_valid])
+        valid = F.expr(f"own IS NOT NULL AND NOT invalid AND NOT ({lone})") & valid
         # Trimmed for the test of its first character.
-        text = self._normal(bare(own))
-        columns = [f"{if_(valid, self._exact.parse(text))} AS exact"]
+        text = self._sql_normal(f"btrim({own}, ' \t\r\n\ufeff')")
+        columns = [F.when(valid, F.expr(self._exact.parse(text))).alias("exact")]
         if self._is_deep:
             nothing = StructType([StructField("v", self._documents.type), StructField("b", BooleanType())])
-            columns = [f"from_json(CAST(NULL AS STRING), {literal(type_sql(nothing))}) AS exact"]
+            columns = [F.expr(f"from_json(CAST(NULL AS STRING), {literal(type_sql(nothing))}) AS exact")]
         if self._settings.on_extra != "drop":
-            columns.append(f"{if_(valid, self._exact.extra_fields(text))} AS extra")
+            columns.append(F.when(valid, F.expr(self._exact.extra_fields(text))).alias("extra"))
         if self._envelope is not None:
-            by_text = if_(f"{envelope} IS NOT NULL", self._exact_envelope.parse(self._normal(envelope)))
-            columns.append(f"{by_text} AS exact_envelope")
-        return each.selectExpr(
-            f"if(own IS NULL, text, {own}) AS text", "document", *rest, "own IS NULL AS by_spark", *columns
-        )
+            by_text = if_(f"{envelope} IS NOT NULL", self._exact_envelope.parse(self._sql_normal(envelope)))
+            columns.append(F.expr(by_text).alias("exact_envelope"))
+        kept = [F.expr(f"if(own IS NULL, text, {own})").alias("text"), F.col("document"), *map(F.col, rest)]
+        added = [F.expr("own IS NULL").alias("by_spark"), *columns]
+        return each.select(*kept, *added)
+
+    def _sql_normal(self, text: str) -> str:
+        markers = self._settings.null_markers
+        if not markers:
+            return text
+        return f"regexp_replace({text}, {literal(null_markers_pattern(markers))}, {literal('$1null')})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -18,7 +18,7 @@ from shopsmart_etl._core.checks import check_flag, check_path, check_schema, che
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.session import path_exists
 from shopsmart_etl._core.spark_errors import no_file_found, translate_read_errors
-from shopsmart_etl._core.sql import if_, literal, positions, quote
+from shopsmart_etl._core.sql import literal, quote
 from shopsmart_etl.errors import InvalidArgumentError, SourceError, SourceNotFoundError, UnsupportedError
 from shopsmart_etl.io.read_options import ReadSettings
 
@@ -166,13 +166,6 @@ def _listed(files: list[str]) -> str:
     return ", ".join(map(repr, map(unquote, files[:_MAX_SHOWN]))) + (f", ... ({more} more)" if more > 0 else "")
 
 
-def find_names(frame: Frame, name: str, names: Iterable[str]) -> list[int]:
-    """Return the indexes of the names that are equal to a name in the session."""
-    if frame.ignores_case:
-        return [index for index, other in enumerate(names) if other.lower() == name.lower()]
-    return [index for index, other in enumerate(names) if other == name]
-
-
 def load(spark: SparkSession, reader: DataFrameReader | DataStreamReader, path: str) -> DataFrame:
     """Load files, but refuse a path that Spark would read as an empty table.
 
@@ -198,32 +191,19 @@ def load(spark: SparkSession, reader: DataFrameReader | DataStreamReader, path: 
     return raw
 
 
-def with_origin(df: DataFrame, first: Sequence[str], count: int, settings: ReadSettings) -> DataFrame:
-    """Add the columns for the file of each row.
-
-    Args:
-        df: The rows of files.
-        first: The SQL of the first columns, over all columns named by position, each with its alias.
-        count: How many columns there are.
-        settings: Which of a file's columns to add.
-
-    Returns:
-        The first columns, then the file's, then the others; all but the first named by position.
-    """
-    fields, origins = [], []
+def origin(df: DataFrame, settings: ReadSettings) -> list[Column]:
+    """Return the columns for the file of each row."""
+    columns = []
     if settings.file_path_column is not None:
         # A URI, in which a space is %20.
-        path = f"`{count}`"
-        origins.append(if_(f"contains({path}, '%')", f"url_decode(replace({path}, '+', '%2B'))", path))
-        fields.append("file_path")
+        path = _metadata(df)["file_path"]
+        decoded = F.url_decode(F.replace(path, F.lit("+"), F.lit("%2B")))
+        as_written = F.when(F.contains(path, F.lit("%")), decoded).otherwise(path)
+        # Spark Connect adds metadata to columns without an alias.
+        columns.append(as_written.alias(settings.file_path_column))
     if settings.file_modified_column is not None:
-        origins.append(f"`{count + len(fields)}`")
-        fields.append("file_modification_time")
-    # Spark Connect adds metadata to columns without an alias.
-    added = [_metadata(df)[field].alias(field) for field in fields]
-    placed = df.select("*", *added).toDF(*positions(count + len(added)))
-    rest = [*origins, *(f"`{at}`" for at in range(len(first), count))]
-    return placed.selectExpr(*first, *(f"{sql} AS `{at}`" for at, sql in enumerate(rest)))
+        columns.append(_metadata(df)["file_modification_time"].alias(settings.file_modified_column))
+    return columns
 
 
 def _metadata(df: DataFrame) -> Column:

@@ -17,8 +17,7 @@ from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.io._csv_inference import infer_csv
 from shopsmart_etl.io._csv_lines import read_texts as read_fields
 from shopsmart_etl.io._json_inference import infer_json
-from shopsmart_etl.io._json_rows import read_texts
-from shopsmart_etl.io._json_text import without_null_markers
+from shopsmart_etl.io._json_rows import read_texts, without_null_markers
 from shopsmart_etl.io._source import check_charset, check_encoding, check_source, refuse_sail
 from shopsmart_etl.io.read_options import CsvSettings, InferOptions, JsonSettings
 
@@ -106,7 +105,7 @@ def infer_schema(
         if isinstance(settings, CsvSettings):
             return _ddl(infer_csv(_sampled(read_fields(spark, source, settings), sample)))
         texts = read_texts(spark, source, settings, stream=False).df
-        values = texts.selectExpr(f"{without_null_markers('text', settings.null_markers)} AS value")
+        values = texts.select(without_null_markers(texts["text"], settings).alias("value"))
         return _ddl(infer_json(_sampled(values, sample), settings.record_names))
 
 
