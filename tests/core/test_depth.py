@@ -15,6 +15,7 @@ from shopsmart_etl import (
     nest_struct,
 )
 from shopsmart_etl._core.depth import MAX_DEPTH, type_depth
+from shopsmart_etl.nested.variant import _typed
 
 SHAPES = ["struct", "array", "array of structs", "map"]
 FAR = [MAX_DEPTH + 1, 200, 600]
@@ -81,3 +82,14 @@ def test_a_schema_at_the_limit_is_planned_without_spark() -> None:
         wanted = conform(schema_of(shape, MAX_DEPTH, LongType()))
         assert [row[:2] for row in wanted.preview(schema).rows] == [("id", "id"), ("v", "v")]
     assert len(flatten_struct().preview(schema_of("struct", MAX_DEPTH, IntegerType())).rows) == MAX_DEPTH + 2
+
+
+def test_a_variant_is_expanded_to_at_most_25_types_inside_one_another() -> None:
+    step = expand_variant("v", schema=schema_of("struct", 25, IntegerType()))
+    with pytest.raises(InvalidArgumentError, match=r"schema: expected columns of at most 25 .*; got 26"):
+        step.preview(StructType([StructField("v", StringType())]))
+
+
+def test_the_sql_of_a_variant_grows_linearly_with_the_depth() -> None:
+    sizes = [len(_typed("`0`", nested_type("struct", depth, IntegerType()), 0)) for depth in (5, 10, 20)]
+    assert sizes[2] < 4.1 * sizes[0]
