@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pyspark.sql import DataFrame
 from pyspark.sql.types import BooleanType, StructField, StructType
 
+from shopsmart_etl._core.depth import MAX_DEPTH, check_column_depth
 from shopsmart_etl._core.sql import positions
 
 # Beyond about 24 nested field accesses, Spark's subexpression elimination doubles its time with each level
@@ -86,6 +87,9 @@ def plan_flattening(
 
     Returns:
         The levels to select one after the other, and the leaves of the last level.
+
+    Raises:
+        ColumnTypeError: There are more levels than Spark can plan in seconds.
     """
     leaves = [Leaf((field.name,), field) for field in schema.fields]
     expanded = [index in columns and is_non_empty_struct(field) for index, field in enumerate(schema.fields)]
@@ -93,6 +97,8 @@ def plan_flattening(
     depth = 0
     while any(expanded) and (max_depth is None or depth < max_depth):
         depth += 1
+        if depth > MAX_DEPTH:
+            check_column_depth(schema.fields[index] for index in columns)
         if depth % _LEVELS_PER_GUARD == 0:
             guards = [_guarded(index) if expand else f"`{index}`" for index, expand in enumerate(expanded)]
             levels.append(Level(len(leaves), guards))

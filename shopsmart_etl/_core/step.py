@@ -16,6 +16,7 @@ from pyspark.sql.types import StructType
 from typing_extensions import override
 
 from shopsmart_etl._core.checks import is_column, is_dataframe
+from shopsmart_etl._core.depth import check_schema_depth
 from shopsmart_etl._core.frame import Frame, Plan
 from shopsmart_etl._core.sql import path_text, type_text
 from shopsmart_etl._core.text_table import TextTable
@@ -248,6 +249,7 @@ def step_that_writes(build: Callable[P, Planner]) -> Callable[P, Step]:
 def _copied(value: Any) -> Any:  # noqa: ANN401 - any argument
     """Copy the containers and schemas of an argument, at every depth."""
     if isinstance(value, StructType):
+        check_schema_depth("schema", value)  # deepcopy raises a RecursionError
         return copy.deepcopy(value)
     if type(value) in (list, tuple):
         return type(value)(_copied(item) for item in value)

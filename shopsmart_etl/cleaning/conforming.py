@@ -9,6 +9,7 @@ from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from shopsmart_etl._core._sail import refuse_on_sail
 from shopsmart_etl._core.checks import check_choice, check_column, check_schema
+from shopsmart_etl._core.depth import check_schema_depth
 from shopsmart_etl._core.frame import Frame, Output, Plan
 from shopsmart_etl._core.sql import call, cast, if_, lambda_, literal, path_text
 from shopsmart_etl._core.step import Planner, step
@@ -65,7 +66,8 @@ def conform(
         ``mismatched_column`` and ``rescued_column``.
 
     Raises:
-        InvalidArgumentError: An argument is not one of the choices, or ``schema`` is neither a StructType nor DDL.
+        InvalidArgumentError: An argument is not one of the choices, or ``schema`` is neither a StructType nor DDL, or
+            has more than 32 types inside one another.
         SchemaDriftError: There are differences that are errors; it lists all of them.
         ColumnClashError: The session takes two names for one, or the name of a new column is taken.
         UnsupportedError: ``on_extra`` is ``"rescue"``, there is something to rescue, and the session is on Sail.
@@ -103,6 +105,7 @@ def conform(
     def plan(frame: Frame) -> Plan:
         planner = ConformPlanner(frame, on_missing, on_extra, on_mismatch, formats)
         target = frame.as_schema("schema", schema)
+        check_schema_depth("schema", target)
         conformed = planner.conform_fields(frame.schema, target, lambda index: f"`{index}`")
         if planner.differences:
             raise SchemaDriftError(planner.differences)

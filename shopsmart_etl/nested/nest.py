@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql.types import StructField, StructType
 
 from shopsmart_etl._core.checks import check_schema, check_text
+from shopsmart_etl._core.depth import check_schema_depth
 from shopsmart_etl._core.flattening import plan_flattening
 from shopsmart_etl._core.frame import Frame, Output, Plan
 from shopsmart_etl._core.sql import quote, type_text
@@ -32,7 +33,8 @@ def nest_struct(schema: StructType | str, *, sep: str = "_") -> Planner:
         NULL.
 
     Raises:
-        InvalidArgumentError: ``schema`` is not a StructType or valid DDL, or ``sep`` is not a string.
+        InvalidArgumentError: ``schema`` is not a StructType or valid DDL, or has more than 32 types inside one another;
+            or ``sep`` is not a string.
         ColumnNotFoundError: A leaf has no column.
         ColumnTypeError: A leaf's column has another type.
         ColumnClashError: A remaining column has the name of a column of the schema.
@@ -57,6 +59,7 @@ def nest_struct(schema: StructType | str, *, sep: str = "_") -> Planner:
 
     def plan(frame: Frame) -> Plan:
         nested = frame.as_schema("schema", schema)
+        check_schema_depth("schema", nested)
         indexes: dict[tuple[str, ...], int] = {}
         for leaf in plan_flattening(nested, range(len(nested.fields))).leaves:
             index = frame.index(sep.join(leaf.path))

@@ -9,6 +9,7 @@ from pyspark.sql.types import ArrayType, DataType, IntegerType, MapType, StructF
 from typing_extensions import override
 
 from shopsmart_etl._core.checks import check_columns, check_flag, check_optional_text, check_text
+from shopsmart_etl._core.depth import check_column_depth
 from shopsmart_etl._core.flattening import Flattening, Leaf, plan_flattening
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.sql import path_text, type_text
@@ -149,7 +150,7 @@ class RelationalModel:
         Raises:
             InvalidArgumentError: An argument has a wrong type, or ``root`` or ``key`` is empty.
             ColumnNotFoundError: A key column does not exist in the root table.
-            ColumnTypeError: A key column is an array or a map.
+            ColumnTypeError: A key column is an array or a map, or a column has more than 32 types inside one another.
             ColumnClashError: Two columns of a table, or two tables, would have the same name.
         """
         if not isinstance(schema, StructType):
@@ -171,6 +172,7 @@ class RelationalModel:
         keys = check_columns("key", key, at_least_one=True)
         check_text("sep", sep, empty=True)
         check_optional_text("present_suffix", present_suffix)
+        check_column_depth(frame.schema.fields)
         self.schema = frame.schema
         self.tables = tuple(_tables(keys, Naming(root, sep, present_suffix, frame)))
         self.root = self.tables[0]

@@ -109,7 +109,7 @@ def relationalize(
     Raises:
         InvalidArgumentError: An argument has a wrong type, or ``root`` or ``key`` is empty.
         ColumnNotFoundError: A key column does not exist in the root table.
-        ColumnTypeError: A key column is an array or a map.
+        ColumnTypeError: A key column is an array or a map, or a column has more than 32 types inside one another.
         ColumnClashError: Two columns of a table, or two tables, would have the same name.
 
     Example:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pyspark.sql.types import (
     ArrayType,
     BooleanType,
@@ -21,6 +23,7 @@ from pyspark.sql.types import (
 )
 
 from shopsmart_etl._core.checks import check_column, check_optional_text, check_schema
+from shopsmart_etl._core.depth import check_schema_depth
 from shopsmart_etl._core.frame import Frame, Output, Plan
 from shopsmart_etl._core.sql import (
     all_of,
@@ -29,6 +32,7 @@ from shopsmart_etl._core.sql import (
     if_,
     if_not_null,
     lambda_,
+    let,
     literal,
     path_text,
     quote,
@@ -38,6 +42,9 @@ from shopsmart_etl._core.sql import (
 from shopsmart_etl._core.step import Planner, step
 from shopsmart_etl._core.text_casts import Formats, parse_text
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
+
+# Each object inside another is a lambda function, which Spark's parser and analyzer take long for.
+_MAX_DEPTH = 25
 
 
 @step
@@ -66,8 +73,8 @@ def expand_variant(column: str, *, schema: StructType | str, rescued_column: str
         which is null if the whole variant matches the schema.
 
     Raises:
-        InvalidArgumentError: An argument has a wrong type, or ``schema`` has no fields or a map with keys that are
-            not strings.
+        InvalidArgumentError: An argument has a wrong type, or ``schema`` has no fields, a map with keys that are
+            not strings, or more than 25 types inside one another, the struct itself included.
         ColumnNotFoundError: ``column`` does not exist.
         ColumnTypeError: ``column`` is not a variant.
         ColumnClashError: The name of the rescued column is already in use.
@@ -96,6 +103,7 @@ def expand_variant(column: str, *, schema: StructType | str, rescued_column: str
 
     def plan(frame: Frame) -> Plan:
         typed = frame.as_schema("schema", schema)
+        check_schema_depth("schema", StructType([StructField("", typed)]), _MAX_DEPTH)
         _check_schema(typed)
         index = frame.index(column)
         field = frame.schema.fields[index]
@@ -139,8 +147,12 @@ def _check_map_keys(data_type: DataType) -> None:
 def _typed(value: str, data_type: DataType, depth: int) -> str:
     """Write the SQL that converts a variant's value to a type; null if the conversion is not exact."""
     if isinstance(data_type, StructType):
-        fields = [(field.name, _typed(_member(value, field.name), field.dataType, depth)) for field in data_type.fields]
-        return if_not_null(_members(value), struct_of(fields))
+
+        def build(members: str) -> str:
+            fields = [(one.name, _typed(_member(members, one.name), one.dataType, depth + 1)) for one in data_type]
+            return if_not_null(members, struct_of(fields))
+
+        return _with_members(value, depth, build)
     key, each = f"k{depth}", f"x{depth}"
     if isinstance(data_type, ArrayType):
         return call("transform", _elements(value), lambda_(each, _typed(each, data_type.elementType, depth + 1)))
@@ -155,8 +167,13 @@ def _fits(value: str, data_type: DataType, depth: int) -> str:
     key, each = f"k{depth}", f"x{depth}"
     if isinstance(data_type, StructType):
         has_known_names = lambda_(key, f"{key} IN ({', '.join(literal(name) for name in data_type.names)})")
-        conditions = [f"{_members(value)} IS NOT NULL", call("forall", _keys(value), has_known_names)]
-        conditions += [_fits(_member(value, field.name), field.dataType, depth) for field in data_type.fields]
+
+        def check(members: str) -> str:
+            known = call("forall", call("map_keys", members), has_known_names)
+            fields = (_fits(_member(members, one.name), one.dataType, depth + 1) for one in data_type)
+            return all_of([f"{members} IS NOT NULL", known, *fields])
+
+        conditions = [_with_members(value, depth, check)]
     elif isinstance(data_type, ArrayType):
         conditions = [call("forall", _elements(value), lambda_(each, _fits(each, data_type.elementType, depth + 1)))]
     elif isinstance(data_type, MapType):
@@ -211,9 +228,15 @@ def _members(value: str) -> str:
     return _get(value, "map<string,variant>")
 
 
-def _keys(value: str) -> str:
-    return call("map_keys", _members(value))
+def _with_members(value: str, depth: int, body: Callable[[str], str]) -> str:
+    """Write SQL that uses the members of an object, which are a variable inside another value.
+
+    Written out at each level, the path from the column would make Spark's time grow with the depth: it took minutes at
+    16 levels.
+    """
+    name = f"m{depth}"
+    return let(name, _members(value), body(name)) if depth else body(_members(value))
 
 
-def _member(value: str, name: str) -> str:
-    return call("try_element_at", _members(value), literal(name))
+def _member(members: str, name: str) -> str:
+    return call("try_element_at", members, literal(name))
