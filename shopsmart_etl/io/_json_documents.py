@@ -85,8 +85,8 @@ class JsonDocuments:
             # One page that is damaged does not affect those before and after it in a file of several.
             inside = F.transform(values, self._in_pages)
             kept = F.transform(values, lambda one: F.coalesce(self._in_pages(one), F.array(alone(one))))
-            each = F.flatten(F.when(is_array(text) | (F.size(values) == 1), inside).otherwise(kept))
-            each = F.when(values.isNull(), self._in_pages(bare)).otherwise(each)
+            none = F.when(values.isNull(), self._in_pages(bare))
+            each = none.when(is_array(text) | (F.size(values) == 1), F.flatten(inside)).otherwise(F.flatten(kept))
         return F.coalesce(each, F.array(alone(text)))
 
     def is_valid(self, text: Column) -> Column:

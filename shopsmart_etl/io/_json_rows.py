@@ -149,17 +149,18 @@ class _Documents:
             "found", F.when(self._is_parsed_by_spark(), self._documents.found(self._normal(F.col("text"))))
         )
         # Each by itself where one of them is not exact.
-        separated = found.withColumn("texts", F.when(self._needs_texts(), self._texts()))
-        separated = separated.withColumn("text", F.expr(compiled_apart("text")))
+        separated = found.select(
+            F.expr(compiled_apart("text")).alias("text"),
+            *(F.col(name) for name in ("invalid", *rest, "found")),
+            self._texts().alias("texts"),
+        )
         # Without the text of all documents, which each row would carry. The text of a folder may be no value.
-        each = separated.select(
-            self._each().alias("each"),
+        parts = separated.select(
+            F.inline(self._each()),
             (F.col("text") if files.folders else self._text_of_one()).alias("text"),
             "invalid",
             *rest,
         )
-        exploded = each.selectExpr("explode(each) AS each", "text", "invalid", *rest)
-        parts = exploded.selectExpr("each.document", "each.own", "text", "invalid", *rest)
         return self._exactly(parts, rest)
 
     def _each(self) -> Column:
@@ -180,13 +181,16 @@ class _Documents:
         return F.expr("false" if self._is_parsed_by_tokens else "NOT invalid")
 
     def _texts(self) -> Column:
+        """Return the texts of documents that Spark's parser has not read exactly; null where it has."""
         whole = F.array(
             F.struct(
                 F.expr("regexp_replace(text, '\ufffd', '\ufffd')").alias("text"),
                 F.lit(None).cast("string").alias("envelope"),
             )
         )
-        return F.when(F.col("invalid"), whole).otherwise(self._documents.texts(F.col("text")))
+        # Not one condition inside the other: on Spark Connect a plan is a message inside messages, and PySpark's
+        # declarative pipelines decode a hundred of them at most.
+        return F.when(F.col("invalid"), whole).when(self._needs_texts(), self._documents.texts(F.col("text")))
 
     def _normal(self, text: Column) -> Column:
         return without_null_markers(text, self._settings)
