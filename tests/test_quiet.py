@@ -58,7 +58,10 @@ def test_reads_and_writes_print_no_warnings(tmp_path: Path) -> None:
     environment.pop("SPARK_CONF_DIR", None)
     process = run([sys.executable, "-W", "ignore", "-c", SCRIPT, tmp_path], env=environment)
     lines = process.stderr.partition("started\n")[2].splitlines()
-    # Spark prints this line for every stream in a session with default settings.
-    assert [line for line in lines if "spark.sql.adaptive.enabled is not supported in streaming" not in line] == [
-        "done 20"
-    ], process.stderr
+    # Spark prints this line for every stream in a session with default settings, and Hadoop this one for every task of
+    # an append that does not delete the unfinished files of others.
+    usual = (
+        "spark.sql.adaptive.enabled is not supported in streaming",
+        "FileOutputCommitter: Skip cleaning up",
+    )
+    assert [line for line in lines if not any(part in line for part in usual)] == ["done 20"], process.stderr

@@ -18,8 +18,10 @@ Folder = tuple[tuple[str, str], ...]
 
 def list_files(spark: SparkSession, pattern: str) -> list[str]:
     """List the files below a folder or a pattern; none where nothing is there."""
+    reader = spark.read.format("binaryFile").option("recursiveFileLookup", value=True)
     try:
-        found = spark.read.format("binaryFile").option("recursiveFileLookup", value=True).load(pattern).inputFiles()
+        # Twice, since Spark looks for a stream's log at a single path, and logs a stack trace where nothing is there.
+        found = reader.load([pattern, pattern]).inputFiles()
     except AnalysisException as error:
         if error_condition(error) != "PATH_NOT_FOUND":
             raise
