@@ -305,7 +305,7 @@ def test_a_filter_reads_one_partition(logs: DataFrame, write: Callable[..., Tran
 
 COMPACTED: list[dict[str, Any]] = [
     {"format": "delta"},
-    {"table": "default.`small files`", "format": "delta"},
+    {"table": "default.small_files", "format": "delta"},
     {"table": "ice.shop.`small'files`", "format": "iceberg"},
 ]
 
