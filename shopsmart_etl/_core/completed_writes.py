@@ -33,8 +33,9 @@ class CompletedWrite:
     @property
     def query(self) -> int | None:
         """The query that wrote the rows; None where Spark dropped the observation, as it may where no row is left."""
-        if self._observation is not None:
-            self._query = arrived_metrics(self._observation, seconds=_SECONDS_TO_ARRIVE).get("query")
+        observation = self._observation
+        if observation is not None:
+            self._query = arrived_metrics(observation, seconds=_SECONDS_TO_ARRIVE).get("query")
             self._observation = None
         return self._query
 

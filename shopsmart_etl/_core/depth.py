@@ -13,7 +13,7 @@ from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 # 400. Its time to plan a step grows faster than the square of the depth (conform: 2 s of CPU at 25 structs, 10 s at 50;
 # relationalize: 4 s at 50, 15 s at 100, a StackOverflowError at 200), and its analyzer fails at 50 lambda functions
 # around structs.
-MAX_DEPTH: Final = 32
+MAX_DEPTH: Final = 50
 _EXPECTED = "at most {} structs, arrays and maps inside one another"
 
 

@@ -98,7 +98,8 @@ def plan_flattening(
     while any(expanded) and (max_depth is None or depth < max_depth):
         depth += 1
         if depth > MAX_DEPTH:
-            check_column_depth(schema.fields[index] for index in columns)
+            roots = {leaf.path[0] for leaf, expand in zip(leaves, expanded, strict=True) if expand}
+            check_column_depth(field for field in schema.fields if field.name in roots)
         if depth % _LEVELS_PER_GUARD == 0:
             guards = [_guarded(index) if expand else f"`{index}`" for index, expand in enumerate(expanded)]
             levels.append(Level(len(leaves), guards))

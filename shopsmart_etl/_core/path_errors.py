@@ -10,7 +10,9 @@ _EXCEPTION = r"(?:^\(?|(?<=[\]:)] ))(?:java|org\.apache\.hadoop)\.[\w.$]+(?::|\)
 _JAR = "start it with the jar of the path's file system (spark.jars.packages)"
 _REASONS = {
     r"(?:Destination exists and|Parent path) is not a directory: (.*)": "expected a folder; got the file {}",
-    r"(?:Mkdirs failed to create|mkdir of) (\S+)": "cannot create the folder {}; check its name and your permissions",
+    r"(?:Mkdirs failed to create|mkdir of) (.+?)(?: \(| failed|$)": (
+        "cannot create the folder {}; check its name and your permissions"
+    ),
     r"(?<=ClassNotFoundException: )Class (\S*FileSystem) not found": (
         f"this session has no class {{}}; {_JAR}, such as org.apache.hadoop:hadoop-aws for s3a://"
     ),

@@ -223,9 +223,12 @@ def _parse_variant(sql: str, pattern: str, *, any_zone: bool) -> str:
     if any_zone and _ZONE_LETTERS.search(_QUOTED.sub("", pattern)):
         return value
     # A time that a change to summer time leaves out is formatted as another one. Case and leading zeros may differ.
-    written = f"date_format({value}, {literal(pattern)})"
-    same = f"{_comparable(written)} = {_comparable(sql)}"
-    return if_(same, value)
+    # X writes no offset as Z, and reads +00:00 as well.
+    spellings = [pattern]
+    if "X" in _QUOTED.sub("", pattern):
+        spellings.append(pattern.replace("X", "x"))
+    written = (f"date_format({value}, {literal(spelling)})" for spelling in spellings)
+    return if_(any_of(f"{_comparable(one)} = {_comparable(sql)}" for one in written), value)
 
 
 def _comparable(sql: str) -> str:

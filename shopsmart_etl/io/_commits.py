@@ -22,7 +22,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from shopsmart_etl._core.session import path_exists
 from shopsmart_etl.errors import WriteConflictError
-from shopsmart_etl.io._folders import list_files, partition_folders
+from shopsmart_etl.io._folders import STREAM_LOG, list_files, partition_folders, while_others_write
 
 # Where nothing moves for so long, the writer is taken for dead: a driver moves a file in a second or two.
 _SECONDS_WITHOUT_MOVES = 30.0
@@ -31,6 +31,10 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 _STAGING = re.compile(r".*/\.spark-staging-[^/]+(?=/)")
 _ATTEMPT = re.compile(r".*/_temporary/[^/]+(?=/task_)")
 _FOLDER = re.compile(r".*(?=/)")
+# File systems that rename a folder at once. Others copy its files, which takes minutes and can be interrupted.
+_RENAMING = ("file:", "hdfs:")
+# A replacement and an append may be half-way at once.
+_ROUNDS = 3
 _JOB = re.compile(r"/part-[0-9]+-([0-9a-f-]{36})[^/]*$")
 
 _Files = Mapping[str, Sequence[str]]
@@ -42,30 +46,31 @@ class _HalfWay(NamedTuple):
     Attributes:
         staged: The staging folders of replacements, each with the files that are not yet in their place.
         attempts: The folders of appends, each with the files that are not yet in their place.
-        table: All files of the table.
+        table: All files of the table, in order.
     """
 
     staged: _Files
     attempts: _Files
-    table: Collection[str]
+    table: Sequence[str]
 
 
 def recover(spark: SparkSession, table: str) -> bool:
     """Finish or undo what killed commits left, and return whether there was anything.
 
     Raises:
-        WriteConflictError: An append to a table without partitions was killed; or of the only rows of a table, beside
-            other writers.
+        WriteConflictError: That cannot be done safely.
     """
-    half_way = _wait_while_moving(lambda: _look(spark, table))
-    if half_way is None:
-        return False
-    for staging, files in half_way.staged.items():
-        _replace(_read(spark, staging, files), _keys(staging, files), table)
-        clear(spark, staging)
-    if half_way.attempts:
-        _undo(spark, table, half_way)
-    return True
+    for number in range(_ROUNDS):
+        half_way = _wait_while_moving(lambda: while_others_write(lambda: _look(spark, table)))
+        if half_way is None:
+            return number > 0
+        if not all(folder.startswith(_RENAMING) for folder in (*half_way.staged, *half_way.attempts)):
+            raise WriteConflictError(table, _by_hand(half_way, []))
+        if half_way.staged:
+            _finish(spark, table, half_way)
+        else:
+            _undo(spark, table, half_way)
+    raise WriteConflictError(table)
 
 
 def clear(spark: SparkSession, folder: str) -> None:
@@ -83,13 +88,14 @@ def replacement_options() -> dict[str, str]:
 
 def _look(spark: SparkSession, table: str) -> _HalfWay | None:
     unpublished = list_files(spark, f"{table}/{{.spark-staging-*,_temporary/*/task_*}}")
-    if not unpublished:
+    # The log of a stream lists the files that are in its table.
+    if not unpublished or path_exists(spark, f"{table}/{STREAM_LOG}"):
         return None
     written, committed = _by(_STAGING, unpublished), list_files(spark, table)
     staged = {folder: files for folder, files in written.items() if path_exists(spark, f"{folder}/_SUCCESS")}
     jobs = _jobs(committed)
     attempts = {folder: files for folder, files in _by(_ATTEMPT, unpublished).items() if jobs & _jobs(files)}
-    return _HalfWay(staged, attempts, committed) if staged or attempts else None
+    return _HalfWay(staged, attempts, sorted(committed)) if staged or attempts else None
 
 
 def _wait_while_moving(look: Callable[[], _HalfWay | None]) -> _HalfWay | None:
@@ -98,50 +104,48 @@ def _wait_while_moving(look: Callable[[], _HalfWay | None]) -> _HalfWay | None:
     while found is not None and time.monotonic() - since < _SECONDS_WITHOUT_MOVES:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
         again = look()
-        if again is None or _moved(found, again):
+        if again != found:
             since = time.monotonic()
         found = again
     return found
 
 
-def _moved(before: _HalfWay, after: _HalfWay) -> bool:
-    return [{*map(tuple, files)} for files in _all(before)] != [{*map(tuple, files)} for files in _all(after)]
-
-
-def _all(half_way: _HalfWay) -> list[Collection[Sequence[str]]]:
-    return [half_way.staged.values(), half_way.attempts.values()]
+def _finish(spark: SparkSession, table: str, half_way: _HalfWay) -> None:
+    """Put the partitions of replacements in their places."""
+    for staging, files in half_way.staged.items():
+        _replace(_read(spark, staging, files), _keys(staging, files), table)
+        clear(spark, staging)
 
 
 def _undo(spark: SparkSession, table: str, half_way: _HalfWay) -> None:
     """Remove the files of killed jobs from a table; where a partition has others too, write it without theirs."""
-    jobs = _jobs([file for files in half_way.attempts.values() for file in files])
-
-    def is_theirs(file: str) -> bool:
-        return bool(_jobs([file]) & jobs)
-
-    affected = [files for files in _by(_FOLDER, half_way.table).values() if any(map(is_theirs, files))]
-    emptied = [_folder_of(files[0]) for files in affected if all(map(is_theirs, files))]
-    kept = [file for files in affected for file in files if _folder_of(file) not in emptied and not is_theirs(file)]
+    unpublished = [file for files in half_way.attempts.values() for file in files]
+    jobs = _jobs(unpublished) & _jobs(half_way.table)
+    theirs = {file for file in half_way.table if _jobs([file]) & jobs}
+    folders = {folder: files for folder, files in _by(_FOLDER, half_way.table).items() if theirs & {*files}}
+    emptied = [folder for folder, files in folders.items() if theirs.issuperset(files)]
+    kept = [file for files in folders.values() for file in files if file not in theirs]
+    kept = [file for file in kept if file.rpartition("/")[0] not in emptied]
     by = _keys(table, half_way.table)
-    # To clear the table's own folder would delete what others are writing.
-    others = _by(_ATTEMPT, list_files(spark, f"{table}/_temporary/*/task_*")).keys() - half_way.attempts.keys()
-    if not by and (kept or others):
-        raise WriteConflictError(table, _by_hand(half_way, jobs))
+    # What others have not committed yet, in folders that are to be cleared or written anew.
+    unfinished = list_files(spark, f"{table}/_temporary/{{*/task_*,*/_temporary/*}}")
+    others = [file for file in unfinished if not _jobs([file]) & jobs]
+    if others or (kept and not by):
+        raise WriteConflictError(table, _by_hand(half_way, others))
     if kept:
         _replace(_read(spark, table, kept), by, table)
     for folder in [*emptied, *(half_way.attempts if by else ())]:
         clear(spark, folder)
 
 
-def _folder_of(file: str) -> str:
-    return file.rpartition("/")[0]
-
-
-def _by_hand(half_way: _HalfWay, jobs: Collection[str]) -> str:
+def _by_hand(half_way: _HalfWay, others: Sequence[str]) -> str:
+    folders = ", ".join([*half_way.staged, *half_way.attempts])
+    running = f" Another writer, running or killed, has {others[0]!r}." if others else ""
     return (
-        "has rows of an append that was killed while it moved its files into the table; nothing was written. Delete "
-        f"the files with {', '.join(sorted(jobs))} in their names from the table, or move the others there from "
-        f"{', '.join(half_way.attempts)}, then retry"
+        "has rows of a write that was killed while it moved its files into the table, the others in "
+        f"{folders}; nothing was written. While no job writes, move these into the table, or, of an append, remove "
+        "from the table the files whose names have the same identifiers; then remove the folder and retry."
+        f"{running}"
     )
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeVar
 from urllib.parse import unquote
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
-from shopsmart_etl._core.spark_errors import error_condition
+from shopsmart_etl._core.spark_errors import error_condition, has_condition
 from shopsmart_etl.errors import UnsupportedError
 
+# The log of a table that a stream writes. Spark reads the files that it lists, and no others.
+STREAM_LOG = "_spark_metadata"
+
+_T = TypeVar("_T")
 Folder = tuple[tuple[str, str], ...]
 
 
@@ -27,6 +32,18 @@ def list_files(spark: SparkSession, pattern: str) -> list[str]:
             raise
         return []
     return [unquote(file) for file in found]
+
+
+def while_others_write(look: Callable[[], _T], tries: int = 10) -> _T:
+    """Look at a table, and again where another writer has replaced a file since Spark listed it."""
+    try:
+        return look()
+    except Exception as error:
+        # The condition is in no Spark before 4; there the text has the exception of the file system.
+        replaced = has_condition(error, "FAILED_READ_FILE.FILE_NOT_EXIST") or "FileNotFoundException" in str(error)
+        if tries > 1 and replaced:
+            return while_others_write(look, tries - 1)
+        raise
 
 
 def partition_folders(table: str, files: Collection[str]) -> list[Folder]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import TypeVar
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -13,24 +12,27 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from shopsmart_etl._core.session import has_files, path_exists
-from shopsmart_etl._core.spark_errors import has_condition, has_no_files, translate_read_errors
+from shopsmart_etl._core.spark_errors import has_no_files, translate_read_errors
 from shopsmart_etl._core.sql import literal, quote
-from shopsmart_etl.errors import TableError, UnsupportedError, shown_value
+from shopsmart_etl.errors import TableError, UnsupportedError, WriteConflictError, shown_value
 from shopsmart_etl.io._commits import clear, recover, replacement_options
-from shopsmart_etl.io._folders import Folder, list_files, names_below, partition_folders
+from shopsmart_etl.io._folders import STREAM_LOG, Folder, list_files, names_below, partition_folders, while_others_write
 from shopsmart_etl.io._inner_folders import check_no_inner_folder, explain_directory_conflict
 from shopsmart_etl.io._layout import rows_per_file
 from shopsmart_etl.io._targets import NULL_FOLDER, ExistingTable, WriteJob
 from shopsmart_etl.typing import IfExists
 
-# The log of a table that a stream writes. Spark reads the files that it lists, and no others.
-STREAM_LOG = "_spark_metadata"
 DELTA_LOG = "_delta_log"
 
 # As many values go into the text of a query; more go to Spark as rows, which is a job.
 _VALUES_IN_QUERY = 1000
 
-_T = TypeVar("_T")
+
+# What plain Spark does to other writers where it ends, and any writer where it fails.
+_DISTURBED = (
+    "lost files that this append had not committed yet: another writer ended or failed meanwhile, and deleted the "
+    "folder _temporary of all. Some of the rows may be missing: remove those of this append, and append again"
+)
 
 
 class ParquetFolder:
@@ -53,7 +55,7 @@ class ParquetFolder:
             raise UnsupportedError(f"{self.name!r} is a Delta table, whose log would not list added Parquet files")
         with translate_read_errors(self.name), explain_directory_conflict(self._spark, self.name):
             is_recovered = recover(self._spark, self.name)
-            existing = _while_others_write(self._find_files)
+            existing = while_others_write(self._find_files)
         if existing is None:
             check_no_inner_folder(self._spark, self.name)
             existing = ExistingTable(StructType(), [], is_empty_folder=True)
@@ -114,14 +116,19 @@ class ParquetFolder:
             writer.mode("overwrite").options(**replacement_options()).parquet(self.name)
             return
         attempt = 1 + uuid4().int % (2**31 - 2)
-        try:
-            # "error" where nothing was found, so that a table created since is not appended to. Spark Connect knows
-            # the mode by no other name.
-            writer.mode("append" if existing else "error").options(**_own_attempt(attempt)).parquet(self.name)
-        finally:
-            # The rows are written, or the job has failed: no other error may hide that.
-            with suppress(Exception):
-                clear(self._spark, f"{self.name}/_temporary/{attempt}")
+        if existing is None:
+            # "error", so that a table created since is not appended to. Spark Connect knows the mode by no other name.
+            writer.mode("error").options(**_own_attempt(attempt)).parquet(self.name)
+        else:
+            # Where a job's commit does not look.
+            mark = f"_temporary/{attempt}/_temporary/mark"
+            clear(self._spark, f"{self.name}/{mark}")
+            writer.mode("append").options(**_own_attempt(attempt)).parquet(self.name)
+            if not self.contains(mark):
+                raise WriteConflictError(self.name, _DISTURBED)
+        # The rows are written: no other error may hide that.
+        with suppress(Exception):
+            clear(self._spark, f"{self.name}/_temporary/{attempt}")
 
     def append_stream(self, job: WriteJob, checkpoint: str, existing: ExistingTable | None) -> None:
         """Append what is new of a stream; its files are in the table when the log of the stream lists them."""
@@ -144,8 +151,14 @@ class ParquetFolder:
 
     def read(self, schema: StructType) -> DataFrame:
         """Read the table back; with its schema, or Spark would infer the partition columns' types from the folders."""
-        table = _while_others_write(lambda: self._spark.read.schema(schema).parquet(self.name))
-        return table if table.columns == schema.names else table.select(*(F.col(quote(name)) for name in schema.names))
+
+        def look() -> DataFrame:
+            table = self._spark.read.schema(schema).parquet(self.name)
+            # On Spark Connect the folder is listed when the columns are asked for.
+            ordered = table.columns == schema.names
+            return table if ordered else table.select(*(F.col(quote(name)) for name in schema.names))
+
+        return while_others_write(look)
 
 
 def _existing(schema: StructType, folders: Sequence[Folder]) -> ExistingTable:
@@ -181,15 +194,3 @@ def _own_attempt(number: int) -> dict[str, str]:
         "mapreduce.fileoutputcommitter.cleanup.skipped": "true",
         "mapreduce.fileoutputcommitter.algorithm.version": "1",
     }
-
-
-def _while_others_write(look: Callable[[], _T], tries: int = 10) -> _T:
-    """Look at a table, and again where another writer has replaced a file since Spark listed it."""
-    try:
-        return look()
-    except Exception as error:
-        # The condition is in no Spark before 4; there the text has the exception of the file system.
-        replaced = has_condition(error, "FAILED_READ_FILE.FILE_NOT_EXIST") or "FileNotFoundException" in str(error)
-        if tries > 1 and replaced:
-            return _while_others_write(look, tries - 1)
-        raise

@@ -182,7 +182,7 @@ class Write(NamedTuple):
         with translate_write_errors(self.target.name, is_stream=self.checkpoint_folder is not None):
             target = self.target.open(df.sparkSession)
             existing = target.find()
-            if existing is not None and existing.is_recovered and reads_from(df, target.name):
+            if existing is not None and existing.is_recovered and not df.isStreaming and reads_from(df, target.name):
                 raise WriteConflictError(target.name, _RECOVERED)
             if existing is not None and not existing.is_empty_folder:
                 if self.if_exists == "error":

@@ -44,7 +44,7 @@ from shopsmart_etl._core.text_casts import Formats, parse_text
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 
 # Each object inside another is a lambda function, which Spark's parser and analyzer take long for.
-_MAX_DEPTH = 25
+_MAX_DEPTH = 24
 
 
 @step
@@ -103,7 +103,7 @@ def expand_variant(column: str, *, schema: StructType | str, rescued_column: str
 
     def plan(frame: Frame) -> Plan:
         typed = frame.as_schema("schema", schema)
-        check_schema_depth("schema", StructType([StructField("", typed)]), _MAX_DEPTH)
+        check_schema_depth("schema", typed, _MAX_DEPTH)
         _check_schema(typed)
         index = frame.index(column)
         field = frame.schema.fields[index]

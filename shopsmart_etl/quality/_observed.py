@@ -42,18 +42,20 @@ class ObservationPoint:
         self._observation: Observation | None = None
         self._writes: list[CompletedWrite] = []
         self._values: list[int] = []
+        self._recounted: list[int] = []
         self._result = df
 
     def precedes(self, df: DataFrame) -> bool:
         """Tell whether a DataFrame is the result of the last step here, and has not been cached since."""
-        return df is self._result and not (self._use_observation and df.is_cached)
+        is_counted = bool(self._values or self._writes)
+        return df is self._result and not is_counted and not (self._use_observation and df.is_cached)
 
     def add(self, metrics: Metrics) -> tuple[DataFrame, range]:
         """Add metrics; return the step's result, and the positions of the metrics among all of this point."""
         start = len(self._metrics)
         # By position, since the report's names may be any text.
         self._metrics += [F.expr(f"{sql} AS metric{index}") for index, sql in enumerate(metrics(self._column), start)]
-        self._values, self._writes = [], []
+        self._recounted = []
         if self._use_observation:
             self._observation = observation = Observation()
             observed = self._rows.observe(observation, *self._metrics, F.expr(QUERY_SQL))
@@ -76,9 +78,14 @@ class ObservationPoint:
         """Return all metrics of this point: of a write that ran to its end, or else of an aggregation."""
         if not self._values:
             self._read_observation()
-        if not self._values:
-            self._keep(self._rows.agg(*self._metrics).collect()[0].asDict())
-        return self._values
+        if not self._values and not self._recounted:
+            self._recounted = self._in_order(self._rows.agg(*self._metrics).collect()[0].asDict())
+        return self._values or self._recounted
+
+    @property
+    def is_recounted(self) -> bool:
+        """Whether the metrics are those of an aggregation, though a write was to count them."""
+        return self._use_observation and not self._values
 
     def _read_observation(self) -> None:
         """Keep the metrics of the observation if a write that ran to its end has counted them."""
@@ -87,11 +94,11 @@ class ObservationPoint:
             return
         metrics = arrived_metrics(self._observation, seconds=_SECONDS_TO_ARRIVE)
         if metrics.get("query") in queries:
-            self._keep(metrics)
+            self._values = self._in_order(metrics)
+            remove_write_observer(self)
 
-    def _keep(self, metrics: dict[str, int]) -> None:
-        self._values = [metrics[f"metric{index}"] for index in range(len(self._metrics))]
-        remove_write_observer(self)
+    def _in_order(self, metrics: dict[str, int]) -> list[int]:
+        return [metrics[f"metric{index}"] for index in range(len(self._metrics))]
 
     def _column(self, index: int) -> str:
         return quote(self._names[index] if self._is_by_name else str(index))

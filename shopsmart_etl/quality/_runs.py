@@ -63,6 +63,11 @@ class Run:
         found = (one for one in self.steps if (one.counting.part, one.counting.names) == (part, names))
         return next(found, None)
 
+    @property
+    def is_recounted(self) -> bool:
+        """Whether an aggregation has counted some metrics, since no write that ended had; known after ``values``."""
+        return any(one.point.is_recounted for one in (*self.steps, *self.after.values()))
+
     def values(self) -> dict[str, dict[str, int]]:
         """Return the metrics by part and name.
 
@@ -96,6 +101,11 @@ class Runs:
         self._use_observation = use_observation
         self._current = _Current()
         self.all: list[Run] = []
+
+    @property
+    def newest(self) -> Run | None:
+        """The newest run of this thread; where the thread has none, of all threads."""
+        return self._current.run or (self.all[-1] if self.all else None)
 
     def count(self, df: DataFrame, counting: Counting, metrics: Metrics) -> DataFrame:
         """Count a step's metrics; return the DataFrame that is counted.

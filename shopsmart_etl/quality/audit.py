@@ -22,7 +22,7 @@ from shopsmart_etl._core.step import Chain, Planner
 from shopsmart_etl.errors import AuditIncompleteError, InvalidArgumentError, UnsupportedError
 from shopsmart_etl.quality._audit_step import AuditStep, PlannerOf, audit_step
 from shopsmart_etl.quality._observed import Metrics
-from shopsmart_etl.quality._runs import Counting, Run, Runs
+from shopsmart_etl.quality._runs import PARTS, Counting, Run, Runs
 from shopsmart_etl.quality.audit_report import AuditReport
 from shopsmart_etl.quality.rules import Rule
 from shopsmart_etl.quality.violations import check_rules, find_violations
@@ -191,7 +191,9 @@ class Audit:
         return self._counts("violations", [rule.name for rule in rules], metrics)
 
     def report(self, *, rows_in: str | None = None, rows_out: str | Sequence[str] = ()) -> AuditReport:
-        """Report the metrics of the newest run, after the write that ran its chain.
+        """Report the metrics of this thread's newest run, after the write that ran its chain.
+
+        A thread that has applied no step of the audit reports the newest run of all.
 
         Args:
             rows_in: The name of the count of the input rows. None reconciles nothing.
@@ -205,9 +207,10 @@ class Audit:
             InvalidArgumentError: The run has no count of a name.
         """
         names = _check_reconciled(rows_in, rows_out)
-        if not self._runs.all:
+        run = self._runs.newest
+        if run is None:
             raise AuditIncompleteError("the audit")
-        return _report(self._runs.all[-1], rows_in, names)
+        return _report(run, rows_in, names)
 
     def reports(self, *, rows_in: str | None = None, rows_out: str | Sequence[str] = ()) -> list[AuditReport]:
         """Report the metrics of every run, in the order in which they began.
@@ -249,7 +252,8 @@ def _plan(apply: Transform) -> Planner:
 
 def _report(run: Run, rows_in: str | None, rows_out: Sequence[str]) -> AuditReport:
     values = run.values()
-    report = AuditReport(values["rows"], values["dropped"], values["missing"], values["filled"], values["violations"])
+    rows, dropped, missing, filled, violations = (values[part] for part in PARTS)
+    report = AuditReport(rows, dropped, missing, filled, violations, is_recounted=run.is_recounted)
     counts = {**values["rows"], **values["dropped"]}
     named = [("rows_in", rows_in)] if rows_in is not None else []
     for argument, name in [*named, *(("rows_out", name) for name in rows_out)]:

@@ -24,6 +24,8 @@ class AuditReport:
         violations: Number of rows that violate each rule.
         rows_in: Number of input rows, where the report was asked to reconcile.
         rows_out: Number of output rows, all outputs together.
+        is_recounted: Whether the report has counted some of these itself, since no write of the package that ran to its
+            end had counted them: they are those of the rows now, written or not.
     """
 
     rows: Mapping[str, int] = field(default_factory=dict)
@@ -33,6 +35,7 @@ class AuditReport:
     violations: Mapping[str, int] = field(default_factory=dict)
     rows_in: int | None = None
     rows_out: int | None = None
+    is_recounted: bool = field(default=False, compare=False)
 
     @property
     def reconciled(self) -> bool | None:
@@ -48,6 +51,8 @@ class AuditReport:
         if self.rows_in is not None:
             verdict = "reconciled" if self.reconciled else "NOT reconciled"
             lines.append((verdict, "rows in, rows out", f"{self.rows_in:,}, {self.rows_out:,}"))
+        if self.is_recounted:
+            lines.append(("recounted", "not counted by a finished write", ""))
         return lines
 
     @override

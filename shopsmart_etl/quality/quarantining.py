@@ -17,7 +17,7 @@ from shopsmart_etl.errors import InvalidArgumentError, UnsupportedError, WriteCo
 from shopsmart_etl.quality.violations import find_violations, plan_invalid, plan_valid
 from shopsmart_etl.typing import Transform
 
-_RUN_FIELDS = [StructField("_run_id", StringType(), nullable=False), StructField("_quarantined_at", TimestampType())]
+_RUN_FIELDS = [StructField("run_id", StringType(), nullable=False), StructField("quarantined_at", TimestampType())]
 
 
 @step_that_writes
@@ -29,7 +29,7 @@ def quarantine(*, into: Transform, run_id: str | None = None, violations_column:
     and quarantine from the table that it returns.
 
     A run that fails after its quarantine can be run again if it has an identifier, such as its date: give ``run_id``,
-    partition the quarantine by ``_run_id`` with ``if_exists="replace_partitions"``, and the second attempt replaces the
+    partition the quarantine by ``run_id`` with ``if_exists="replace_partitions"``, and the second attempt replaces the
     rows of the first, and no others. Write the same identifier with the valid rows, and each run that is in the
     quarantine but not among those has not ended.
 
@@ -37,8 +37,8 @@ def quarantine(*, into: Transform, run_id: str | None = None, violations_column:
         into: The step that writes the invalid rows, with the violations column: such as ``write_partitioned(...)``,
             ``pipeline(audit.count("quarantined"), write_partitioned(...))``, or any function of a DataFrame. Its
             result is not used.
-        run_id: The identifier of the run. The invalid rows get two more columns: ``_run_id`` (STRING) and
-            ``_quarantined_at`` (TIMESTAMP), which is the same for all rows of an attempt. None for none.
+        run_id: The identifier of the run. The invalid rows get two more columns: ``run_id`` (STRING) and
+            ``quarantined_at`` (TIMESTAMP), which is the same for all rows of an attempt. None for none.
         violations_column: The column that ``flag_violations`` added.
 
     Returns:
@@ -56,7 +56,7 @@ def quarantine(*, into: Transform, run_id: str | None = None, violations_column:
 
     Example:
         >>> path = new_path()
-        >>> write = write_partitioned(path, by="_run_id", if_exists="replace_partitions")
+        >>> write = write_partitioned(path, by="run_id", if_exists="replace_partitions")
         >>> logs = spark.createDataFrame(
         ...     [(1, "IE", ["x"]), (None, "GB", [])], "paid int, country string, tags array<string>")
         >>> checked = logs.transform(flag_violations(rules.not_null("paid")))
@@ -69,9 +69,9 @@ def quarantine(*, into: Transform, run_id: str | None = None, violations_column:
         |   1|     IE| [x]|
         +----+-------+----+
         <BLANKLINE>
-        >>> spark.read.parquet(path).drop("_quarantined_at").show()
+        >>> spark.read.parquet(path).drop("quarantined_at").show()
         +----+-------+----+------------------+----------+
-        |paid|country|tags|       _violations|   _run_id|
+        |paid|country|tags|       _violations|   run_id|
         +----+-------+----+------------------+----------+
         |NULL|     GB|  []|[paid is not null]|2026-01-02|
         +----+-------+----+------------------+----------+
@@ -117,7 +117,9 @@ def quarantine(*, into: Transform, run_id: str | None = None, violations_column:
 
 def _write_run(into: Transform, rows: DataFrame, run_id: str) -> None:
     """Write the rows of a run, and refuse what an earlier attempt left."""
+    # In milliseconds, which is as exact as a session may have Parquet store them.
     now = datetime.now(timezone.utc)
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     id_field, time_field = _RUN_FIELDS
     table = into(rows.withColumns({id_field.name: F.lit(run_id), time_field.name: F.lit(now)}))
     if not is_dataframe(table) or not {id_field.name, time_field.name} <= set(table.columns):

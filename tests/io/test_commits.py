@@ -102,7 +102,9 @@ def test_a_killed_write_without_partitions_is_undone_where_it_was_the_first(
     assert written(table) == all_of(2)
     move_back(tmp_path / "t", appended(rows(spark, 3), tmp_path / "t")[1:])
     for if_exists in ("append", "error"):
-        with pytest.raises(WriteConflictError, match=r"killed while it moved.*Delete the files with [0-9a-f-]{36} in"):
+        with pytest.raises(
+            WriteConflictError, match="killed while it moved its files into the table, the others in file:"
+        ):
             rows(spark, 4).transform(write_table(tmp_path / "t", if_exists=if_exists))
 
 
@@ -165,6 +167,21 @@ def test_an_append_leaves_no_file_of_its_own_behind(spark: SparkSession, tmp_pat
     with pytest.raises(Exception, match="half-way"):
         failing.transform(append)
     assert written(rows(spark, 3).transform(append)) == all_of(1, 3)
-    left = list((tmp_path / "t" / "_temporary").rglob("*"))
-    assert len(left) == 3
-    assert not any(map(Path.is_file, left))
+    assert not any(map(Path.is_file, (tmp_path / "t" / "_temporary").rglob("*")))
+
+
+def test_an_append_whose_files_another_writer_deleted_says_so(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    rows(spark, 1).transform(write_partitioned(path, by="country"))
+
+    append = write_partitioned(path, by="country", if_exists="append")
+
+    def clear_and_end_another(session: SparkSession, folder: str) -> None:
+        """Append by Spark itself, which deletes what all others have not committed, after an append has begun."""
+        _commits.clear(session, folder)
+        appended(rows(session, 3), path, "country")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shopsmart_etl.io._parquet.clear", clear_and_end_another)
+        with pytest.raises(WriteConflictError, match="lost files that this append had not committed yet"):
+            rows(spark, 2).transform(append)

@@ -145,7 +145,7 @@ def test_a_run_killed_after_or_in_its_quarantine_is_run_again(spark: SparkSessio
         killed("quarantine", path, moment, committing=aside if number % 4 == 1 else path)
         table = write("quarantine", str(path), rows(spark, 2))
         assert table.count() == table.select("id").distinct().count() == ROWS - 600, moment
-        quarantined = spark.read.schema("id LONG, _run_id STRING").parquet(str(aside)).collect()
+        quarantined = spark.read.schema("id LONG, run_id STRING").parquet(str(aside)).collect()
         assert sorted(row["id"] for row in quarantined) == list(range(ROWS - 600, ROWS)), moment
         for folder in (path, aside):
             shutil.rmtree(folder)

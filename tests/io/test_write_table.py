@@ -232,9 +232,9 @@ def test_a_write_runs_few_jobs(spark: SparkSession, tmp_path: Path) -> None:
     # One more for the shuffle, and a small one that removes the folder of the unfinished files.
     assert jobs(lambda: rows.transform(write_table(tmp_path / "t"))) == 3
     assert jobs(lambda: rows.transform(write_partitioned(path, by="day", files=uncounted))) == 3
-    # One more for the footers of the existing files.
-    assert jobs(lambda: rows.transform(write_table(tmp_path / "t", if_exists="append"))) == 4
-    for if_exists, count in (("append", 4), ("replace_partitions", 3)):
+    # One more for the footers of the existing files, and a small one that marks that folder.
+    assert jobs(lambda: rows.transform(write_table(tmp_path / "t", if_exists="append"))) == 5
+    for if_exists, count in (("append", 5), ("replace_partitions", 3)):
         given: Any = {"by": "day", "if_exists": if_exists}
         assert jobs(lambda given=given: rows.transform(write_partitioned(path, **given, files=uncounted))) == count  # type: ignore[misc]
         # Three more, of a small task each, for the count of the partitions.

@@ -171,15 +171,15 @@ def test_rows_that_are_written_first_are_read_from_the_source_once(spark: SparkS
 
 def test_a_run_that_failed_after_its_quarantine_is_run_again(spark: SparkSession, tmp_path: Path) -> None:
     path, columns = tmp_path / "quarantine", "id INT, paid INT, country STRING"
-    write = write_partitioned(path, by=["_run_id", "country"], if_exists="replace_partitions")
+    write = write_partitioned(path, by=["run_id", "country"], if_exists="replace_partitions")
 
     def run(run_id: str, data: list[tuple[int, int | None, str]]) -> list[tuple[str, int]]:
         checked = spark.createDataFrame(data, columns).transform(flag_violations(rules.not_null("paid")))
         valid = checked.transform(quarantine(into=write, run_id=run_id))
         assert valid.schema == spark.createDataFrame([], columns).schema
         assert [row["id"] for row in valid.collect()] == [one for one, paid, _ in data if paid is not None]
-        found = spark.read.schema("id INT, _run_id STRING").parquet(str(path)).collect()
-        return sorted((row["_run_id"], row["id"]) for row in found)
+        found = spark.read.schema("id INT, run_id STRING").parquet(str(path)).collect()
+        return sorted((row["run_id"], row["id"]) for row in found)
 
     assert run("07", [(1, None, "IE"), (2, 2, "GB")]) == [("07", 1)]
     assert run("7", [(3, None, "IE"), (4, None, "IE")]) == [("07", 1), ("7", 3), ("7", 4)]
@@ -194,7 +194,7 @@ def test_a_run_that_failed_after_its_quarantine_is_run_again(spark: SparkSession
 def test_a_run_has_an_identifier_and_columns_of_its_own(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(InvalidArgumentError, match="run_id: expected the identifier of the run"):
         quarantine(into=keep_on_disk, run_id="")
-    checked = spark.createDataFrame([(1, "x")], "id INT, _RUN_ID STRING").transform(
+    checked = spark.createDataFrame([(1, "x")], "id INT, RUN_ID STRING").transform(
         flag_violations(rules.not_null("id"))
     )
     with pytest.raises(ColumnClashError, match="the run"):

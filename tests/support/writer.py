@@ -39,7 +39,7 @@ def write(kind: str, path: str, source: DataFrame) -> DataFrame:
         step = write_stream(path, by="country", checkpoint=f"{path}-checkpoint", files=FILES)
         return stream.parquet(f"{path}-source").transform(step)
     if kind == "quarantine":
-        aside = write_partitioned(f"{path}-aside", by="_run_id", if_exists="replace_partitions", files=FILES)
+        aside = write_partitioned(f"{path}-aside", by="run_id", if_exists="replace_partitions", files=FILES)
         source = source.transform(flag_violations(rules.in_range("id", max_value=ROWS - 601)))
         source = source.transform(quarantine(into=aside, run_id=RUN))
         kind = "replace"
