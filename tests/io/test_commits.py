@@ -185,3 +185,28 @@ def test_an_append_whose_files_another_writer_deleted_says_so(spark: SparkSessio
         patch.setattr("shopsmart_etl.io._parquet.clear", clear_and_end_another)
         with pytest.raises(WriteConflictError, match="lost files that this append had not committed yet"):
             rows(spark, 2).transform(append)
+
+
+def test_a_replacement_and_an_append_that_were_killed_at_once(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    rows(spark, 1).transform(write_partitioned(path, by="country"))
+    rows(spark, 2).write.partitionBy("country").parquet(str(path / ".spark-staging-2"))
+    shutil.rmtree(path / "country=007")  # the replacement was about to move its folder there
+    move_back(path, appended(rows(spark, 3), path, "country")[1:])
+    table = rows(spark, 4).transform(write_partitioned(path, by="country", if_exists="append"))
+    assert written(table) == all_of(2, 4)
+
+
+@pytest.mark.parametrize("folder", ["_temporary/8/task_1", "_temporary/8/_temporary/attempt_1"])
+def test_nothing_is_undone_beside_another_unfinished_append(spark: SparkSession, tmp_path: Path, folder: str) -> None:
+    path = tmp_path / "t"
+    append = write_partitioned(path, by="country", if_exists="append")
+    rows(spark, 1).transform(append)
+    move_back(path, appended(rows(spark, 2), path, "country")[1:])
+    rows(spark, 3).write.partitionBy("country").parquet(f"{path}/{folder}")
+    files = sorted(path.rglob("*.parquet"))
+    with pytest.raises(WriteConflictError, match=r"remove the folder and retry\. Another writer, running or"):
+        rows(spark, 4).transform(append)
+    assert sorted(path.rglob("*.parquet")) == files
+    shutil.rmtree(path / "_temporary" / "8")
+    assert written(rows(spark, 4).transform(append)) == all_of(1, 4)
