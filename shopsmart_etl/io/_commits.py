@@ -29,6 +29,7 @@ _SECONDS_WITHOUT_MOVES = 30.0
 _SECONDS_BETWEEN_LOOKS = 0.5
 
 _STAGING = re.compile(r".*/\.spark-staging-[^/]+(?=/)")
+_UNPUBLISHED = re.compile(r"/(?:_temporary|\.spark-staging-[^/]*)/")
 _ATTEMPT = re.compile(r".*/_temporary/[^/]+(?=/task_)")
 _FOLDER = re.compile(r".*(?=/)")
 # File systems that rename a folder at once. Others copy its files, which takes minutes and can be interrupted.
@@ -91,7 +92,9 @@ def _look(spark: SparkSession, table: str) -> _HalfWay | None:
     # The log of a stream lists the files that are in its table.
     if not unpublished or path_exists(spark, f"{table}/{STREAM_LOG}"):
         return None
-    written, committed = _by(_STAGING, unpublished), list_files(spark, table)
+    # A session may have Spark list hidden folders too.
+    committed = [file for file in list_files(spark, table) if not _UNPUBLISHED.search(file)]
+    written = _by(_STAGING, unpublished)
     staged = {folder: files for folder, files in written.items() if path_exists(spark, f"{folder}/_SUCCESS")}
     jobs = _jobs(committed)
     attempts = {folder: files for folder, files in _by(_ATTEMPT, unpublished).items() if jobs & _jobs(files)}
