@@ -588,6 +588,12 @@ def test_folders_keep_their_text_or_get_the_declared_type(spark: SparkSession, t
     declared = etl.read_json_payloads(spark, tmp_path, schema="store INT, id INT", **options)
     assert declared.columns == ["store", "id", CORRUPT]
     assert sorted(map(tuple, declared.collect()), key=str) == [(7, 1, None), (None, 1, '{"id": 1}')]
+    for folder in tmp_path.iterdir():  # each row of an array keeps the text
+        (folder / "a").write_text('[{"id": 1}, {"id": 2}]', encoding="utf-8")
+    arrays = etl.read_json_payloads(spark, tmp_path, schema="store INT, id INT", multiline=True, **options).collect()
+    texts = [(row["store"], row["id"], row[CORRUPT]) for row in arrays]
+    whole = '[{"id": 1}, {"id": 2}]'
+    assert sorted(texts, key=str) == [(7, 1, None), (7, 2, None), (None, 1, whole), (None, 2, whole)]
     for folder in tmp_path.iterdir():
         (folder / "a").write_text("id\n1\n", encoding="utf-8")
     declared = etl.read_csv_logs(spark, tmp_path, schema="store STRING, id INT", **options)
