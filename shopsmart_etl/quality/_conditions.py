@@ -164,7 +164,9 @@ def _type_of(value: object) -> object:
         return bool
     if isinstance(value, datetime):
         return datetime, value.utcoffset() is None
-    types = (str, bytes, date, time, timedelta)
+    if isinstance(value, time):
+        return time, value.tzinfo is None
+    types = (str, bytes, date, timedelta)
     return next((one for one in types if isinstance(value, one)), Integral)
 
 

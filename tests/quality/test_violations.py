@@ -351,6 +351,7 @@ OF_ONE_TYPE: list[tuple[Any, ...]] = [
     (NOW.astimezone(timezone.utc), NOW.astimezone(timezone.utc) + timedelta(1)),
     (timedelta(1), timedelta(2)),
     (time(1), time(2)),
+    (time(1, tzinfo=timezone.utc), time(2, tzinfo=timezone.utc)),
 ]
 
 
