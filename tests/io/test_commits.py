@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shopsmart_etl import WriteConflictError, write_partitioned, write_table
-from shopsmart_etl.io import _commits
+from shopsmart_etl.io import _commits, _parquet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -176,13 +176,14 @@ def test_an_append_whose_files_another_writer_deleted_says_so(spark: SparkSessio
 
     append = write_partitioned(path, by="country", if_exists="append")
 
-    def clear_and_end_another(session: SparkSession, folder: str) -> None:
+    def end_another(number: int) -> dict[str, str]:
         """Append by Spark itself, which deletes what all others have not committed, after an append has begun."""
-        _commits.clear(session, folder)
-        appended(rows(session, 3), path, "country")
+        appended(rows(spark, 3), path, "country")
+        return own_attempt(number)
 
+    own_attempt = _parquet._own_attempt
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("shopsmart_etl.io._parquet.clear", clear_and_end_another)
+        patch.setattr(_parquet, "_own_attempt", end_another)
         with pytest.raises(WriteConflictError, match="lost files that this append had not committed yet"):
             rows(spark, 2).transform(append)
 
