@@ -118,13 +118,13 @@ class ParquetFolder:
         attempt = 1 + uuid4().int % (2**31 - 2)
         if existing is None:
             # "error", so that a table created since is not appended to. Spark Connect knows the mode by no other name.
-            writer.mode("error").options(**_own_attempt(attempt)).parquet(self.name)
+            writer.mode("error").options(**own_attempt(attempt)).parquet(self.name)
         else:
             # Where a job's commit does not look.
             mark = f"_temporary/{attempt}/_temporary/mark"
             clear(self._spark, f"{self.name}/{mark}")
             is_marked = self.contains(mark)  # not every file system has empty folders
-            writer.mode("append").options(**_own_attempt(attempt)).parquet(self.name)
+            writer.mode("append").options(**own_attempt(attempt)).parquet(self.name)
             if is_marked and not self.contains(mark):
                 raise WriteConflictError(self.name, _DISTURBED)
         # The rows are written: no other error may hide that.
@@ -184,7 +184,7 @@ def _options(job: WriteJob) -> dict[str, str]:
     }
 
 
-def _own_attempt(number: int) -> dict[str, str]:
+def own_attempt(number: int) -> dict[str, str]:
     """Keep a job from the files of others: Hadoop's committer commits all files of an attempt, which is a folder.
 
     By default the committer then deletes the folders of all attempts, those of other writers included. Version 1 of the

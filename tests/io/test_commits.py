@@ -181,9 +181,9 @@ def test_an_append_whose_files_another_writer_deleted_says_so(spark: SparkSessio
         appended(rows(spark, 3), path, "country")
         return own_attempt(number)
 
-    own_attempt = _parquet._own_attempt
+    own_attempt = _parquet.own_attempt
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_parquet, "_own_attempt", end_another)
+        patch.setattr(_parquet, "own_attempt", end_another)
         with pytest.raises(WriteConflictError, match="lost files that this append had not committed yet"):
             rows(spark, 2).transform(append)
 
