@@ -2,7 +2,7 @@
 
 Spark commits Parquet by moving files, one after the other. An append moves them from ``_temporary/<attempt>/task_...``.
 A replacement of partitions moves folders from ``.spark-staging-...``, which has ``_SUCCESS`` as soon as all rows are
-written. Each file's name has the identifier of its job, so that what a killed commit left can be told from what a
+written. Each file's name has the identifier of its job, which distinguishes what a killed commit left from what a
 running writer has not committed yet:
 
 - A replacement is half-way if its staging folder has ``_SUCCESS`` and partitions. Those are put in place.
@@ -130,7 +130,7 @@ def _undo(spark: SparkSession, table: str, half_way: _HalfWay) -> None:
     kept = [file for files in folders.values() for file in files if file not in theirs]
     kept = [file for file in kept if file.rpartition("/")[0] not in emptied]
     by = _keys(table, half_way.table)
-    # What others have not committed yet, in folders that are to be cleared or written anew.
+    # What others have not committed yet, in folders that will be cleared or replaced.
     unfinished = list_files(spark, f"{table}/_temporary/{{*/task_*,*/_temporary/*}}")
     others = [file for file in unfinished if not _jobs([file]) & jobs]
     if others or (kept and not by):

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.faults
 
 KILLS = int(os.environ.get("SHOPSMART_KILLS", "2"))
 MOUNT, UMOUNT = shutil.which("mount") or "", shutil.which("umount") or ""
-# Chosen anew for each run; give it to repeat a run.
+# Random for each run; set it to repeat a run.
 SEED = os.environ.get("SHOPSMART_SEED") or str(random.randrange(10**6))  # noqa: S311 - no secret
 SLOWEST = 4.0  # seconds from ready to done, about
 COMMIT = 0.03  # seconds of a commit, about
