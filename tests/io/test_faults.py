@@ -1,6 +1,6 @@
 """Writers that are killed, disks that are full, folders that cannot be written to: nothing that was there is lost.
 
-The driver is killed a few times in the default run; ``make test-faults`` does it at least thirty times.
+The driver is killed a few times in the default run; ``make test-faults`` does it a hundred times.
 """
 
 from __future__ import annotations
