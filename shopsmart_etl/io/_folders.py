@@ -39,11 +39,15 @@ def while_others_write(look: Callable[[], _T], tries: int = 10) -> _T:
     try:
         return look()
     except Exception as error:
-        # The condition is in no Spark before 4; there the text has the exception of the file system.
-        replaced = has_condition(error, "FAILED_READ_FILE.FILE_NOT_EXIST") or "FileNotFoundException" in str(error)
-        if tries > 1 and replaced:
+        if tries > 1 and is_file_missing(error):
             return while_others_write(look, tries - 1)
         raise
+
+
+def is_file_missing(error: Exception) -> bool:
+    """Return whether an error says that a file or a folder, which was there or should be made, is not."""
+    # The condition is in no Spark before 4; there the text has the exception of the file system.
+    return has_condition(error, "FAILED_READ_FILE.FILE_NOT_EXIST") or "FileNotFoundException" in str(error)
 
 
 def partition_folders(table: str, files: Collection[str]) -> list[Folder]:

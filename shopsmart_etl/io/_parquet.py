@@ -16,7 +16,15 @@ from shopsmart_etl._core.spark_errors import has_no_files, translate_read_errors
 from shopsmart_etl._core.sql import literal, quote
 from shopsmart_etl.errors import TableError, UnsupportedError, WriteConflictError, shown_value
 from shopsmart_etl.io._commits import clear, recover, replacement_options
-from shopsmart_etl.io._folders import STREAM_LOG, Folder, list_files, names_below, partition_folders, while_others_write
+from shopsmart_etl.io._folders import (
+    STREAM_LOG,
+    Folder,
+    is_file_missing,
+    list_files,
+    names_below,
+    partition_folders,
+    while_others_write,
+)
 from shopsmart_etl.io._inner_folders import check_no_inner_folder, explain_directory_conflict
 from shopsmart_etl.io._layout import rows_per_file
 from shopsmart_etl.io._targets import NULL_FOLDER, ExistingTable, WriteJob
@@ -122,7 +130,7 @@ class ParquetFolder:
         else:
             # Where a job's commit does not look.
             mark = f"_temporary/{attempt}/_temporary/mark"
-            clear(self._spark, f"{self.name}/{mark}")
+            self._make_folder(mark)
             is_marked = self.contains(mark)  # not every file system has empty folders
             writer.mode("append").options(**own_attempt(attempt)).parquet(self.name)
             if is_marked and not self.contains(mark):
@@ -130,6 +138,17 @@ class ParquetFolder:
         # The rows are written: no other error may hide that.
         with suppress(Exception):
             clear(self._spark, f"{self.name}/_temporary/{attempt}")
+
+    def _make_folder(self, name: str) -> None:
+        try:
+            # Another writer that ends may delete the folder while it is made.
+            while_others_write(lambda: clear(self._spark, f"{self.name}/{name}"), tries=3)
+        except Exception as error:
+            if not is_file_missing(error):
+                raise
+            # Hadoop logs the reason, and raises only that the folder is not there.
+            message = f"{self.name!r}: cannot create folders in it; check your permissions and the disk"
+            raise TableError(f"{message}; nothing was written") from error
 
     def append_stream(self, job: WriteJob, checkpoint: str, existing: ExistingTable | None) -> None:
         """Append what is new of a stream; its files are in the table when the log of the stream lists them."""

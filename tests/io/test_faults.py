@@ -24,7 +24,7 @@ from pyspark.errors import StreamingQueryException
 from repository import SUPPORT
 from writer import COUNTRIES, ROWS, rows, write
 
-from shopsmart_etl import TargetExistsError, write_partitioned
+from shopsmart_etl import TableError, TargetExistsError, write_partitioned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,14 +211,16 @@ def test_a_full_disk_leaves_what_was_there(spark: SparkSession, small_disk: Path
     assert versions(read(spark, path)) == before
 
 
-def test_a_disk_that_cannot_be_written_to_leaves_what_was_there(spark: SparkSession, small_disk: Path) -> None:
+@pytest.mark.parametrize("if_exists", ["append", "replace_partitions"])
+def test_a_disk_that_cannot_be_written_to_leaves_what_was_there(
+    spark: SparkSession, small_disk: Path, if_exists: str
+) -> None:
     path = small_disk / "t"
     rows(spark, 1, 600).transform(write_partitioned(str(path), by="country"))
     before = versions(read(spark, path))
     subprocess.run([MOUNT, "-o", "remount,ro", small_disk], check=True)
-    refusal = "cannot create the folder .*; nothing was written|Read-only file system"
-    with pytest.raises(Exception, match=failure_text(refusal, error="TASK_WRITE_FAILED")):
-        rows(spark, 2, 600).transform(write_partitioned(str(path), by="country", if_exists="append"))
+    with pytest.raises(TableError, match=r"cannot create .* nothing was written"):
+        rows(spark, 2, 600).transform(write_partitioned(str(path), by="country", if_exists=if_exists))  # type: ignore[arg-type]
     assert versions(read(spark, path)) == before
 
 
