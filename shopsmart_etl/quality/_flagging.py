@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import and_
+from typing import Any
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -14,7 +15,7 @@ from shopsmart_etl._core.checks import is_column
 from shopsmart_etl._core.spark_errors import error_summary, has_condition
 from shopsmart_etl._core.sql import call, literal
 from shopsmart_etl.errors import InvalidArgumentError
-from shopsmart_etl.quality._conditions import IsMatch
+from shopsmart_etl.quality._conditions import IsMatch, ReadyCondition
 from shopsmart_etl.quality.rules import Rule
 
 
@@ -88,15 +89,17 @@ def _is_satisfied(rule: Rule) -> Column:
 
     CASE takes nothing but a boolean, where coalesce would cast text to one in ANSI mode, and fail at a row.
     """
-    if isinstance(rule.condition, str):
+    condition = rule.condition
+    sql = condition.sql if isinstance(condition, ReadyCondition) else condition
+    if isinstance(sql, str):
         # One call to the engine, where Columns take one for each of their parts. Its line may end in a comment.
-        return F.expr(f"CASE WHEN ({rule.condition}\n) THEN true ELSE false END")
-    condition = rule.condition() if callable(rule.condition) else rule.condition
-    if not is_column(condition):
+        return F.expr(f"CASE WHEN ({sql}\n) THEN true ELSE false END")
+    made: Any = condition() if callable(condition) else condition
+    if not is_column(made):
         raise InvalidArgumentError(
-            f"condition of rule {rule.name!r}", expected="a function that returns a Column", got=condition
+            f"condition of rule {rule.name!r}", expected="a function that returns a Column", got=made
         )
-    return F.when(condition, F.lit(True)).otherwise(F.lit(False))  # noqa: FBT003 - Columns
+    return F.when(made, F.lit(True)).otherwise(F.lit(False))  # noqa: FBT003 - Columns
 
 
 def _refuse_rule(df: DataFrame, rules: Sequence[Rule]) -> None:

@@ -9,7 +9,6 @@ from pyspark.sql import Column
 from typing_extensions import override
 
 from shopsmart_etl._core.checks import check_column, check_columns, check_text, is_column
-from shopsmart_etl._core.sql import VARIABLE, literal, quote
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.quality._conditions import (
     IsInRange,
@@ -17,12 +16,9 @@ from shopsmart_etl.quality._conditions import (
     IsNotNull,
     IsOneOf,
     IsUnique,
-    ReadySql,
     check_scalar,
     comparable,
-    has_literal,
     have_one_type,
-    scalar_sql,
 )
 
 __all__ = ["country_code", "in_range", "matches", "not_null", "one_of", "unique"]
@@ -100,7 +96,7 @@ def not_null(column: str) -> Rule:
         [Row(paid=1, tags=['x'])]
     """
     check_column("column", column)
-    return Rule(f"{column} is not null", _on(column, f"{quote(column)} IS NOT NULL", IsNotNull(column)), (column,))
+    return Rule(f"{column} is not null", IsNotNull(column), (column,))
 
 
 def in_range(column: str, *, min_value: object = None, max_value: object = None) -> Rule:
@@ -140,9 +136,6 @@ def in_range(column: str, *, min_value: object = None, max_value: object = None)
             raise InvalidArgumentError("max_value", expected=f"at least min_value, {min_value!r}", got=max_value)
     signs = {"min_value": ">=", "max_value": "<="}
     name = f"{column} {' and '.join(f'{signs[argument]} {value}' for argument, value in bounds.items())}"
-    if all(map(has_literal, bounds.values())):
-        written = (f"{quote(column)} {signs[argument]} {scalar_sql(value)}" for argument, value in bounds.items())
-        return Rule(name, _on(column, " AND ".join(written), IsInRange(column, lower, upper)), (column,))
     return Rule(name, IsInRange(column, lower, upper), (column,))
 
 
@@ -174,9 +167,6 @@ def one_of(column: str, *values: object) -> Rule:
     if not have_one_type(scalars):
         raise InvalidArgumentError("values", expected="values of one type, such as numbers or text", got=values)
     name = f"{column} is one of {', '.join(map(str, scalars))}"
-    if all(map(has_literal, scalars)):
-        listed = ", ".join(map(scalar_sql, scalars))
-        return Rule(name, _on(column, f"{quote(column)} IN ({listed})", IsOneOf(column, scalars)), (column,))
     return Rule(name, IsOneOf(column, scalars), (column,))
 
 
@@ -244,14 +234,8 @@ def country_code(column: str) -> Rule:
         [Row(country='IE', tags=['x'])]
     """
     check_column("column", column)
-    codes = _COUNTRIES.split()
-    sql = f"{quote(column)} IN ({', '.join(map(literal, codes))})"
-    return Rule(f"{column} is an ISO 3166 country code", _on(column, sql, IsOneOf(column, tuple(codes))), (column,))
-
-
-def _on(column: str, sql: str, as_column: Callable[[], Column]) -> ReadySql | Callable[[], Column]:
-    """Return a condition on a column as SQL text, or as a Column where Spark would replace a part of the name."""
-    return as_column if VARIABLE in column else ReadySql(sql)
+    codes = tuple(_COUNTRIES.split())
+    return Rule(f"{column} is an ISO 3166 country code", IsOneOf(column, codes), (column,))
 
 
 # ISO 3166-1 alpha-2, the 249 codes assigned.

@@ -13,7 +13,7 @@ from shopsmart_etl._core.session import is_connect
 from shopsmart_etl._core.sql import VARIABLE, path_text, quote, type_text
 from shopsmart_etl._core.step import Planner, is_planning_ahead, step
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
-from shopsmart_etl.quality._conditions import READY_CONDITIONS
+from shopsmart_etl.quality._conditions import ReadyCondition
 from shopsmart_etl.quality._flagging import check_patterns, flag
 from shopsmart_etl.quality.rules import Rule
 
@@ -35,6 +35,8 @@ def flag_violations(*rules: Rule, violations_column: str = "_violations") -> Pla
             of a rule does not parse, is not boolean, or names a column that does not exist, or a pattern of
             ``rules.matches`` does not compile.
         ColumnNotFoundError: A column of a ready-made rule does not exist.
+        ColumnTypeError: A column has another type than the values that a ready-made rule compares it with, such as text
+            and a number.
         ColumnClashError: The name of the new column is taken.
 
     Example:
@@ -62,11 +64,14 @@ def flag_violations(*rules: Rule, violations_column: str = "_violations") -> Pla
     """
     check_rules("rules", rules)
     check_column("violations_column", violations_column)
-    has_user_conditions = any(not isinstance(rule.condition, READY_CONDITIONS) for rule in rules)
+    has_user_conditions = any(not isinstance(rule.condition, ReadyCondition) for rule in rules)
 
     def plan(frame: Frame) -> Plan:
         for column in (column for rule in rules for column in rule.columns):
             frame.index(column)
+        for rule in rules:
+            if isinstance(rule.condition, ReadyCondition):
+                rule.condition.check_types(frame)
         frame.check_clashes(
             [(violations_column, "the violations")],
             existing=[(name, f"column {quote(name)}") for name in frame.names],

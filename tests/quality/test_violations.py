@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from chispa import assert_df_equality
+from engines import configured
 from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
@@ -302,7 +303,7 @@ BAD_PATTERNS = [
 def test_a_pattern_that_java_does_not_compile_is_refused_before_a_job(spark: SparkSession, pattern: str) -> None:
     flag = flag_violations(rules.matches("id", "[0-9]"), rules.matches("id", pattern))
     with pytest.raises(InvalidArgumentError, match="expected a regular expression of Java, whose syntax") as caught:
-        spark.range(1).transform(flag)
+        spark.sql("SELECT '1' AS id").transform(flag)
     name = f"pattern of rule {f'id matches {pattern}'!r}"
     assert str(caught.value) == (
         f"{name}: expected a regular expression of Java, whose syntax differs from Python's; got {pattern!r}"
@@ -327,6 +328,10 @@ MATCHES: Any = rules.matches  # of any argument
         (lambda: rules.in_range("a", min_value=True), "min_value: expected a number, text, .*; got True"),
         (lambda: rules.in_range("a", max_value=[1]), r"max_value: expected a number, text, .*; got \[1\]"),
         (lambda: rules.in_range("a", max_value=10**38), "max_value: expected a number of at most 38 digits; got 1000"),
+        (
+            lambda: rules.one_of("a", time(1, tzinfo=timezone.utc)),
+            "values: expected numbers, text, .*; got datetime.time",
+        ),
         (lambda: rules.one_of("a"), r"values: expected at least one value; got \(\)"),
         (lambda: rules.one_of("a", None), "values: expected numbers, text, .*, one argument each; got None"),
         (lambda: rules.one_of("a", "x", None), "values: expected numbers, text, .*, one argument each; got None"),
@@ -351,7 +356,6 @@ OF_ONE_TYPE: list[tuple[Any, ...]] = [
     (NOW.astimezone(timezone.utc), NOW.astimezone(timezone.utc) + timedelta(1)),
     (timedelta(1), timedelta(2)),
     (time(1), time(2)),
-    (time(1, tzinfo=timezone.utc), time(2, tzinfo=timezone.utc)),
 ]
 
 
@@ -368,6 +372,71 @@ def test_values_and_bounds_of_several_types_are_refused(left: int, right: int) -
                 rules.in_range("a", min_value=lower, max_value=upper)
         with pytest.raises(InvalidArgumentError, match="values: expected values of one type"):
             rules.one_of("a", lower, False)  # noqa: FBT003 - a value
+
+
+# Columns, with a value for which a comparison is true, and those among the types of values that compare without a cast.
+WORDS = {
+    "number": "number",
+    "text": "string",
+    "bytes": "binary",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+    "local timestamp": "timestamp",
+    "interval": "interval",
+}
+COLUMNS = {
+    "n int": (1, "number"),
+    "n decimal(10,2)": (Decimal("1.00"), "number"),
+    "n double": (1.0, "number"),
+    "n string": ("1", "text"),
+    "n binary": (b"1", "bytes"),
+    "n boolean": (True, "boolean"),
+    "n date": (NOW.date(), "date"),
+    "n timestamp": (NOW.astimezone(timezone.utc), "timestamp, local timestamp"),
+    "n timestamp_ntz": (NOW, "local timestamp"),
+    "n interval day to second": (timedelta(1), "interval"),
+    "n array<int>": ([1], ""),
+    "n struct<a: int>": ((1,), ""),
+}
+VALUES: dict[str, Any] = {
+    "number": 1,
+    "text": "1",
+    "bytes": b"1",
+    "boolean": True,
+    "date": NOW.date(),
+    "timestamp": NOW.astimezone(timezone.utc),
+    "local timestamp": NOW,
+    "interval": timedelta(1),
+}
+
+
+@pytest.mark.parametrize("ddl", COLUMNS)
+def test_a_rule_compares_a_column_with_values_of_its_own_type_alone(spark: SparkSession, ddl: str) -> None:
+    value, kinds = COLUMNS[ddl]
+    df = spark.createDataFrame([(value,)], ddl)
+    for kind, other in VALUES.items():
+        made = [rules.one_of("n", other)]
+        made += [] if kind == "boolean" else [rules.in_range("n", min_value=other, max_value=other)]
+        made += [rules.matches("n", other), rules.country_code("n")] if kind == "text" else []
+        if kind in kinds.split(", "):
+            violated = df.transform(flag_violations(*made)).collect()[0]["_violations"]
+            assert violated == (["n is an ISO 3166 country code"] if kind == "text" else [])
+            continue
+        for rule in made:
+            with pytest.raises(ColumnTypeError, match=f"'n': expected (an? )?{WORDS[kind]}.*to compare"):
+                flag_violations(rule).preview(df.schema)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Paris"])
+def test_a_time_without_a_zone_is_one_of_the_sessions(spark: SparkSession, zone: str) -> None:
+    bound = datetime(2026, 1, 5, 12)  # noqa: DTZ001 - without a zone
+    with configured(spark, {"spark.sql.session.timeZone": zone}):
+        text = spark.sql("VALUES ('2026-01-05 12:00:00'), ('2026-01-05 12:00:01') AS t (at)")
+        for type_name in ("timestamp", "timestamp_ntz"):
+            at = text.selectExpr(f"CAST(at AS {type_name}) AS at")
+            flagged = at.transform(flag_violations(rules.in_range("at", min_value=bound, max_value=bound)))
+            assert [len(row["_violations"]) for row in flagged.orderBy("at").collect()] == [0, 1]
 
 
 def test_rules_print_so_that_a_step_can_be_read() -> None:
