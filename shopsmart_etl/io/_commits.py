@@ -5,7 +5,8 @@ A replacement of partitions moves folders from ``.spark-staging-...``, which has
 written. Each file's name has the identifier of its job, which distinguishes what a killed commit left from what a
 running writer has not committed yet:
 
-- A replacement is half-way if its staging folder has ``_SUCCESS`` and partitions. Those are put in place.
+- A replacement is half-way if its staging folder has ``_SUCCESS`` and partitions. Those are put in place. Two empty
+  folders beside it, ``...-begun`` and ``...-replaced``, say how far that has come, should it be killed too.
 - An append is half-way if the table has some files of its job, and the job's folder has others. Those in the table are
   removed: its caller never heard that they were written.
 """
@@ -14,14 +15,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
+from shopsmart_etl._core.path_errors import is_file_system_error
 from shopsmart_etl._core.session import path_exists
-from shopsmart_etl.errors import WriteConflictError
+from shopsmart_etl._core.spark_errors import error_summary, has_condition
+from shopsmart_etl.errors import TableError, WriteConflictError
 from shopsmart_etl.io._folders import STREAM_LOG, list_files, partition_folders, while_others_write
 
 # Where nothing moves for so long, the writer is taken for dead: a driver moves a file in a second or two.
@@ -87,13 +93,45 @@ def replacement_options() -> dict[str, str]:
     return {"partitionOverwriteMode": "dynamic", "mapreduce.fileoutputcommitter.marksuccessfuljobs": "true"}
 
 
+@contextmanager
+def explain_failed_commit(spark: SparkSession, table: str, before: Collection[str]) -> Iterator[None]:
+    """Say that a commit which failed, and was not killed, has moved some files: Spark deletes what would show it.
+
+    Args:
+        spark: The session.
+        table: The table's path.
+        before: The files that the table had before the write.
+
+    Raises:
+        TableError: The file system refused to move a file, and the table has new files.
+    """
+    try:
+        yield
+    except Exception as error:
+        if has_condition(error, "TASK_WRITE_FAILED") or not is_file_system_error(error):
+            raise
+        new = sorted(set(_committed(spark, table)) - set(before))
+        if not new:
+            raise
+        jobs = ", ".join(sorted(_jobs(new)))
+        raise TableError(
+            f"{table!r}: the write failed while it moved its files into the table, which has {len(new)} new ones "
+            f"({error_summary(error)}). Before you retry an append, remove those of its job from the table (names with "
+            f"{jobs}, unless that is another writer's); a replacement is repaired by running it again"
+        ) from error
+
+
+def _committed(spark: SparkSession, table: str) -> list[str]:
+    # A session may have Spark list hidden folders too.
+    return [file for file in list_files(spark, table) if not _UNPUBLISHED.search(file)]
+
+
 def _look(spark: SparkSession, table: str) -> _HalfWay | None:
     unpublished = list_files(spark, f"{table}/{{.spark-staging-*,_temporary/*/task_*}}")
     # The log of a stream lists the files that are in its table.
     if not unpublished or path_exists(spark, f"{table}/{STREAM_LOG}"):
         return None
-    # A session may have Spark list hidden folders too.
-    committed = [file for file in list_files(spark, table) if not _UNPUBLISHED.search(file)]
+    committed = _committed(spark, table)
     written = _by(_STAGING, unpublished)
     staged = {folder: files for folder, files in written.items() if path_exists(spark, f"{folder}/_SUCCESS")}
     jobs = _jobs(committed)
@@ -116,8 +154,34 @@ def _wait_while_moving(look: Callable[[], _HalfWay | None]) -> _HalfWay | None:
 def _finish(spark: SparkSession, table: str, half_way: _HalfWay) -> None:
     """Put the partitions of replacements in their places."""
     for staging, files in half_way.staged.items():
-        _replace(_read(spark, staging, files), _keys(staging, files), table)
+        if not path_exists(spark, f"{staging}-replaced"):
+            if not path_exists(spark, f"{staging}-begun"):
+                _check_age(spark, table, staging, half_way)
+                clear(spark, f"{staging}-begun")
+            _replace(_read(spark, staging, files), _keys(staging, files), table)
+            # What is left of the files, should their removal be killed, is not the whole of their partitions.
+            clear(spark, f"{staging}-replaced")
         clear(spark, staging)
+
+
+def _check_age(spark: SparkSession, table: str, staging: str, half_way: _HalfWay) -> None:
+    """Check that no writer that does not know of a killed replacement has written to its partitions since.
+
+    Raises:
+        WriteConflictError: A partition has newer files than the replacement.
+    """
+    files = half_way.staged[staging]
+    partitions = {file[len(staging) :].rpartition("/")[0] for file in files}
+    root = staging.rpartition("/")[0]
+    replaced = [file for file in half_way.table if file[len(root) :].rpartition("/")[0] in partitions]
+    if replaced and _newest(spark, replaced) > _newest(spark, files):
+        raise WriteConflictError(table, _by_hand(half_way, [], newer=replaced))
+
+
+def _newest(spark: SparkSession, files: Sequence[str]) -> datetime:
+    times = spark.read.format("binaryFile").load(list(files)).agg(F.max("modificationTime").alias("newest"))
+    newest: datetime = times.collect()[0]["newest"]
+    return newest
 
 
 def _undo(spark: SparkSession, table: str, half_way: _HalfWay) -> None:
@@ -141,9 +205,11 @@ def _undo(spark: SparkSession, table: str, half_way: _HalfWay) -> None:
         clear(spark, folder)
 
 
-def _by_hand(half_way: _HalfWay, others: Sequence[str]) -> str:
+def _by_hand(half_way: _HalfWay, others: Sequence[str], newer: Sequence[str] = ()) -> str:
     folders = ", ".join([*half_way.staged, *half_way.attempts])
     running = f" Another writer, running or killed, has {others[0]!r}." if others else ""
+    if newer:
+        running = f" Its partitions have newer files in the table, such as {newer[0]!r}: keep one of the two."
     return (
         "has rows of a write that was killed while it moved its files into the table, the others in "
         f"{folders}; nothing was written. While no job writes, move these into the table, or, of an append, remove "

@@ -15,7 +15,7 @@ from shopsmart_etl._core.session import has_files, path_exists
 from shopsmart_etl._core.spark_errors import has_no_files, translate_read_errors
 from shopsmart_etl._core.sql import literal, quote
 from shopsmart_etl.errors import TableError, UnsupportedError, WriteConflictError, shown_value
-from shopsmart_etl.io._commits import clear, recover, replacement_options
+from shopsmart_etl.io._commits import clear, explain_failed_commit, recover, replacement_options
 from shopsmart_etl.io._folders import (
     STREAM_LOG,
     Folder,
@@ -80,7 +80,7 @@ class ParquetFolder:
             self._refuse_file(list_files(self._spark, self.name))
             raise
         self._refuse_file(files)
-        return _existing(table.schema, partition_folders(self.name, files))
+        return _existing(table.schema, partition_folders(self.name, files))._replace(files=files)
 
     def _refuse_file(self, files: Sequence[str]) -> None:
         if len(files) == 1 and not names_below(self.name, files[0]):
@@ -119,6 +119,10 @@ class ParquetFolder:
                 f"{self.name!r} was written by a stream, whose log lists the files that Spark reads: rows added by a "
                 "batch would not be read. Read a stream and append it with write_stream, or write to another path"
             )
+        with explain_failed_commit(self._spark, self.name, existing.files if existing else ()):
+            self._write(job, if_exists, existing)
+
+    def _write(self, job: WriteJob, if_exists: IfExists, existing: ExistingTable | None) -> None:
         writer = job.rows.write.partitionBy(*job.by).options(**_options(job))
         if if_exists == "replace_partitions":
             writer.mode("overwrite").options(**replacement_options()).parquet(self.name)

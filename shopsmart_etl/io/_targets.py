@@ -27,6 +27,7 @@ class ExistingTable(NamedTuple):
         columns: Its columns in their order; for Parquet without the partition columns, whose types are not stored.
         partitions: The names of its partition columns.
         partition_values: For Parquet, the values of each partition column as text, without null.
+        files: For Parquet, its files.
         is_empty_folder: Whether it is a folder without files, as a killed first write leaves it, and so no table.
         is_recovered: Whether what a killed write left was finished or undone now.
     """
@@ -34,6 +35,7 @@ class ExistingTable(NamedTuple):
     columns: StructType
     partitions: Sequence[str]
     partition_values: Sequence[frozenset[str]] = ()
+    files: Sequence[str] = ()
     is_empty_folder: bool = False
     is_recovered: bool = False
 

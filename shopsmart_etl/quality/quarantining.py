@@ -38,7 +38,8 @@ def quarantine(*, into: Transform, run_id: str | None = None, violations_column:
             ``pipeline(audit.count("quarantined"), write_partitioned(...))``, or any function of a DataFrame. Its
             result is not used.
         run_id: The identifier of the run. The invalid rows get two more columns: ``run_id`` (STRING) and
-            ``quarantined_at`` (TIMESTAMP), which is the same for all rows of an attempt. None for none.
+            ``quarantined_at`` (TIMESTAMP), which is the same for all rows of an attempt. A
+            second, small job checks that no row of an earlier attempt is left. None for none of that.
         violations_column: The column that ``flag_violations`` added.
 
     Returns:

@@ -128,6 +128,58 @@ def test_a_killed_replacement_is_finished(spark: SparkSession, tmp_path: Path) -
         shutil.rmtree(path)
 
 
+def staged(spark: SparkSession, path: Path) -> Path:
+    """Make a table and a replacement of all its partitions that was killed before it moved the first."""
+    rows(spark, 1, [*COUNTRIES, "other"]).transform(write_partitioned(path, by="country"))
+    staging = path / ".spark-staging-2"
+    rows(spark, 2).write.partitionBy("country").parquet(str(staging))
+    return staging
+
+
+def test_a_killed_replacement_does_not_undo_what_was_written_since(spark: SparkSession, tmp_path: Path) -> None:
+    staging = staged(spark, tmp_path / "t")
+    append = write_partitioned(tmp_path / "t", by="country", if_exists="append")
+    sleep(0.1)  # the precision of a file's time
+    appended(rows(spark, 3, COUNTRIES[:1]), tmp_path / "t", "country")
+    with pytest.raises(WriteConflictError, match=r"newer files in the table, such as 'file:.*: keep one of the two\."):
+        rows(spark, 4).transform(append)
+    shutil.rmtree(staging)
+    table = rows(spark, 4).transform(append)
+    assert written(table) == all_of(1, 4) | all_of(3, countries=COUNTRIES[:1]) | all_of(1, countries=["other"])
+
+
+def test_the_finishing_of_a_killed_replacement_is_killed_too(spark: SparkSession, tmp_path: Path) -> None:
+    append = write_partitioned(tmp_path / "t", by="country", if_exists="append")
+    staging = staged(spark, tmp_path / "t")
+    sleep(0.1)
+    replace, clear = _commits._replace, _commits.clear
+
+    def replace_one(partitions: DataFrame, by: list[str], table: str) -> None:
+        replace(partitions.where("country = '007'"), by, table)
+        raise KeyboardInterrupt
+
+    def clear_until_staging(spark: SparkSession, folder: str) -> None:
+        if folder.endswith(staging.name):
+            raise KeyboardInterrupt
+        clear(spark, folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_commits, "_replace", replace_one)
+        with pytest.raises(KeyboardInterrupt):
+            rows(spark, 3).transform(append)
+    assert written(rows(spark, 4).transform(append)) == all_of(2, 4) | all_of(1, countries=["other"])
+    shutil.rmtree(tmp_path / "t")
+
+    staging = staged(spark, tmp_path / "t")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_commits, "clear", clear_until_staging)
+        with pytest.raises(KeyboardInterrupt):
+            rows(spark, 3).transform(append)
+    next(staging.glob("country=007/*.parquet")).unlink()  # the kill came while files were removed
+    assert written(rows(spark, 4).transform(append)) == all_of(2, 4) | all_of(1, countries=["other"])
+    assert not list(staging.glob("*/*.parquet"))
+
+
 def test_writers_that_have_not_committed_yet_are_left_alone(spark: SparkSession, tmp_path: Path) -> None:
     path = tmp_path / "t"
     rows(spark, 1).transform(write_partitioned(path, by="country"))

@@ -57,7 +57,13 @@ def written(spark: SparkSession, path: Path) -> dict[str, dict[int, int]]:
     return found
 
 
-def write_at_once(spark: SparkSession, path: Path, kinds: tuple[str, str], distance: float) -> list[bool]:
+def write_at_once(
+    spark: SparkSession,
+    path: Path,
+    kinds: tuple[str, str],
+    distance: float,
+    countries: tuple[list[str], list[str]] = (COUNTRIES, COUNTRIES),
+) -> list[bool]:
     """Write versions 2 and 3 at the same time, and return which of them succeeded."""
     start = Barrier(2)
 
@@ -66,7 +72,7 @@ def write_at_once(spark: SparkSession, path: Path, kinds: tuple[str, str], dista
         start.wait()
         time.sleep(distance * number)
         try:
-            write(kinds[number], path, rows(session, 2 + number))
+            write(kinds[number], path, rows(session, 2 + number, countries[number]))
         except Exception:  # noqa: BLE001 - a writer that fails has the error of any of its parts
             return False
         return True
@@ -93,6 +99,20 @@ def test_two_writers_at_once(spark: SparkSession, tmp_path: Path, kinds: tuple[s
             counts = found.get(country, {})
             assert set(counts.values()) == {ROWS}, (SEED, distance, done, country, counts)
             check(kinds, done, set(counts))
+        shutil.rmtree(path)
+
+
+def test_two_replacements_of_different_partitions(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    draw = random.Random(f"{SEED} different")  # noqa: S311 - no secret
+    first, second = ["c0", "c1"], ["c2", "c3"]
+    for _ in range(PAIRS):
+        write("first", path, rows(spark, 1, [*first, *second, "c4"]))
+        distance = draw.uniform(0, SECONDS_BETWEEN)
+        done = write_at_once(spark, path, ("replace", "replace"), distance, (first, second))
+        assert done == [True, True], (SEED, distance)
+        versions = dict.fromkeys(first, 2) | dict.fromkeys(second, 3) | {"c4": 1}
+        assert written(spark, path) == {country: {version: ROWS} for country, version in versions.items()}, SEED
         shutil.rmtree(path)
 
 

@@ -108,9 +108,9 @@ def test_a_killed_replacement_is_finished_or_has_changed_nothing(spark: SparkSes
         found = versions(read(spark, path))
         for country in {f"c{number}" for number in range(COUNTRIES)}:
             old, new = found.get((country, 1), 0), found.get((country, 2), 0)
-            # Killed while the folders were moved: between the removal of the old one and the move of the new one, all
-            # of the new rows are in the folder that they were written to first.
-            between = not old and not new and list(path.glob(f".spark-staging-*/country={country}/*.parquet"))
+            # Killed while the old folder was removed, or before the new one was in its place: all of the new rows are
+            # in the folder that they were written to first.
+            between = not new and list(path.glob(f".spark-staging-*/country={country}/*.parquet"))
             assert (old, new) in {(ROWS // COUNTRIES, 0), (0, ROWS // COUNTRIES)} or between
         assert found == all_of(2) or not done
         table = write("append", str(path), rows(spark, 3))  # the next run, whatever it writes
@@ -222,6 +222,23 @@ def test_a_disk_that_cannot_be_written_to_leaves_what_was_there(
     with pytest.raises(TableError, match=r"cannot create .* nothing was written"):
         rows(spark, 2, 600).transform(write_partitioned(str(path), by="country", if_exists=if_exists))  # type: ignore[arg-type]
     assert versions(read(spark, path)) == before
+
+
+@pytest.mark.parametrize("if_exists", ["append", "replace_partitions"])
+def test_a_commit_that_fails_half_way_says_what_it_has_moved(
+    spark: SparkSession, tmp_path: Path, small_disk: Path, if_exists: str
+) -> None:
+    path = tmp_path / "t"
+    rows(spark, 1, 600).transform(write_partitioned(str(path), by="country"))
+    # One partition is a disk of its own, which cannot be written to.
+    (small_disk / "file").touch()
+    subprocess.run([MOUNT, "--bind", small_disk, path / "country=c3"], check=True)
+    try:
+        subprocess.run([MOUNT, "-o", "remount,bind,ro", path / "country=c3"], check=True)
+        with pytest.raises(TableError, match=r"failed while it moved its files .* Before you retry an append, remove"):
+            rows(spark, 2, 600).transform(write_partitioned(str(path), by="country", if_exists=if_exists))  # type: ignore[arg-type]
+    finally:
+        subprocess.run([UMOUNT, "-l", path / "country=c3"], check=True)
 
 
 @pytest.mark.parametrize("if_exists", ["append", "replace_partitions"])
