@@ -66,7 +66,7 @@ test: check
 	@$(SPARK) $(RUN) -m "spark and not slow" -n $(PROCESSES) --dist loadfile
 
 # These keep Spark's generated code, which `make test` turns off to save time (tests/support/engines.py).
-test-all test-slow test-properties test-heavy test-faults test-lake test-wheel test-engines test-oldest test-pythons \
+test-all test-slow test-properties test-heavy test-lake test-wheel test-engines test-oldest test-pythons \
 	test-matrix: export SHOPSMART_CODEGEN := 1
 
 test-all: test-slow test-lake test-heavy test-wheel test-oldest test-pythons
@@ -91,7 +91,8 @@ test-heavy: setup
 
 test-faults: setup
 	@echo "== Writers killed, $(KILLS) of each of five kinds, and $(PAIRS) pairs of each two kinds: SHOPSMART_SEED=$(SEED)"
-	@$(SPARK) SHOPSMART_SEED=$(SEED) SHOPSMART_KILLS=$(KILLS) SHOPSMART_PAIRS=$(PAIRS) $(RUN) -m faults
+	@$(SPARK) SHOPSMART_SEED=$(SEED) SHOPSMART_KILLS=$(KILLS) SHOPSMART_PAIRS=$(PAIRS) $(RUN) -m faults \
+		-n $(PROCESSES) --dist worksteal
 
 test-lake: environment-lake
 	@.ci/lake

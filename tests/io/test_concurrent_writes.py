@@ -15,6 +15,7 @@ from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
+from pyspark.sql import functions as F
 from writer import FILES, IF_EXISTS
 
 from shopsmart_etl import write_partitioned
@@ -51,9 +52,10 @@ def written(spark: SparkSession, path: Path) -> dict[str, dict[int, int]]:
     """Count the rows of each version in each partition, and check that none is there twice."""
     table = spark.read.schema("id LONG, version INT, country STRING").parquet(str(path))
     found: dict[str, dict[int, int]] = {}
-    for row in table.groupBy("country", "version").agg({"id": "count", "*": "count"}).collect():
-        found.setdefault(row["country"], {})[row["version"]] = row["count(1)"]
-    assert table.count() == table.distinct().count()
+    counts = table.groupBy("country", "version").agg(F.count("*").alias("rows"), F.countDistinct("id").alias("ids"))
+    for row in counts.collect():
+        assert row["rows"] == row["ids"]
+        found.setdefault(row["country"], {})[row["version"]] = row["rows"]
     return found
 
 
@@ -83,11 +85,13 @@ def write_at_once(
 
 @pytest.mark.parametrize(("kinds", "existing"), CASES, ids=[f"{'+'.join(kinds)} {len(old)}" for kinds, old in CASES])
 def test_two_writers_at_once(spark: SparkSession, tmp_path: Path, kinds: tuple[str, str], existing: list[str]) -> None:
-    path = tmp_path / "t"
+    path, first = tmp_path / "t", tmp_path / "first"
     draw = random.Random(f"{SEED} {kinds} {existing}")  # noqa: S311 - no secret
+    if existing:
+        write("first", first, rows(spark, 1, existing))
     for _ in range(PAIRS):
         if existing:
-            write("first", path, rows(spark, 1, existing))
+            shutil.copytree(first, path)
         distance = draw.uniform(0, SECONDS_BETWEEN)
         done = write_at_once(spark, path, kinds, distance)
         assert any(done), (SEED, distance)
@@ -103,15 +107,16 @@ def test_two_writers_at_once(spark: SparkSession, tmp_path: Path, kinds: tuple[s
 
 
 def test_two_replacements_of_different_partitions(spark: SparkSession, tmp_path: Path) -> None:
-    path = tmp_path / "t"
+    path, first = tmp_path / "t", tmp_path / "first"
     draw = random.Random(f"{SEED} different")  # noqa: S311 - no secret
-    first, second = ["c0", "c1"], ["c2", "c3"]
+    some, others = ["c0", "c1"], ["c2", "c3"]
+    write("first", first, rows(spark, 1, [*some, *others, "c4"]))
+    versions = dict.fromkeys(some, 2) | dict.fromkeys(others, 3) | {"c4": 1}
     for _ in range(PAIRS):
-        write("first", path, rows(spark, 1, [*first, *second, "c4"]))
+        shutil.copytree(first, path)
         distance = draw.uniform(0, SECONDS_BETWEEN)
-        done = write_at_once(spark, path, ("replace", "replace"), distance, (first, second))
+        done = write_at_once(spark, path, ("replace", "replace"), distance, (some, others))
         assert done == [True, True], (SEED, distance)
-        versions = dict.fromkeys(first, 2) | dict.fromkeys(second, 3) | {"c4": 1}
         assert written(spark, path) == {country: {version: ROWS} for country, version in versions.items()}, SEED
         shutil.rmtree(path)
 

@@ -25,6 +25,7 @@ from repository import SUPPORT
 from writer import COUNTRIES, ROWS, rows, write
 
 from shopsmart_etl import TableError, TargetExistsError, write_partitioned
+from shopsmart_etl.io import _commits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,12 @@ MOUNT, UMOUNT = shutil.which("mount") or "", shutil.which("umount") or ""
 SEED = os.environ.get("SHOPSMART_SEED") or str(random.randrange(10**6))  # noqa: S311 - no secret
 SLOWEST = 4.0  # seconds from ready to done, about
 COMMIT = 0.03  # seconds of a commit, about
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait a short time before what is left is taken for that of a killed writer: it is."""
+    monkeypatch.setattr(_commits, "_SECONDS_WITHOUT_MOVES", 2.0)
 
 
 class Moment(NamedTuple):
