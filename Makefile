@@ -14,7 +14,7 @@ PROCESSES := 2
 unexport SPARK_HOME SPARK_REMOTE PYTHONPATH PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON PYSPARK_SUBMIT_ARGS
 RUN = $(PY) -m pytest
 
-.PHONY: help setup demo check test test-all test-slow test-properties test-heavy test-faults test-lake test-wheel \
+.PHONY: help setup demo check test test-all test-slow test-exhaustive test-properties test-heavy test-faults test-lake test-wheel \
 	test-engines test-oldest test-pythons test-matrix bench-nested bench-quality bench-write bench-read \
 	bench-gold generated format clean
 
@@ -25,6 +25,7 @@ help:
 	@echo "make test-all    everything that CI runs after that: half an hour"
 	@echo "  its parts, each also a command:"
 	@echo "  test-slow        examples, clusters, killed writers, pipelines, Databricks, other engines"
+	@echo "  test-exhaustive  values, names, files and settings of all kinds"
 	@echo "  test-lake        writes to the real Delta Lake and Iceberg"
 	@echo "  test-heavy       a million dirty records; the widest real documents"
 	@echo "  test-wheel       the built wheel, installed"
@@ -66,10 +67,10 @@ test: check
 	@$(SPARK) $(RUN) -m "spark and not slow" -n $(PROCESSES) --dist loadfile
 
 # These keep Spark's generated code, which `make test` turns off to save time (tests/support/engines.py).
-test-all test-slow test-properties test-heavy test-lake test-wheel test-engines test-oldest test-pythons \
+test-all test-slow test-exhaustive test-properties test-heavy test-lake test-wheel test-engines test-oldest test-pythons \
 	test-matrix: export SHOPSMART_CODEGEN := 1
 
-test-all: test-slow test-lake test-heavy test-wheel test-oldest test-pythons
+test-all: test-slow test-exhaustive test-lake test-heavy test-wheel test-oldest test-pythons
 
 # Each is made once, however many commands need it and run at a time.
 environment-%: setup
@@ -78,11 +79,16 @@ environment-%: setup
 # One run for all of these, so that they share a session and a Spark Connect server.
 test-slow: environment-client environment-spark-3.5
 	@echo "== Examples, clusters, killed writers, pipelines, Databricks, other engines (about ten minutes)"
-	@$(SPARK) $(RUN) -m "slow and not lake and not heavy"
+	@$(SPARK) $(RUN) -m "slow and not exhaustive and not lake and not heavy"
+
+# What make test tries with a few values, with all.
+test-exhaustive: setup
+	@echo "== Values, names, files and settings of all kinds (about five minutes)"
+	@$(SPARK) $(RUN) -m "exhaustive and slow and not heavy"
 
 test-properties: setup
 	@echo "== Generated tests, $(CASES) cases each"
-	@$(SPARK) SHOPSMART_CASES=$(CASES) $(RUN) -m "hypothesis and not slow" --hypothesis-profile=ci
+	@$(SPARK) SHOPSMART_CASES=$(CASES) $(RUN) -m "hypothesis and (not slow or exhaustive)" --hypothesis-profile=ci
 
 # Compiled as far as Java compiles: a million rows are worth it.
 test-heavy: setup
@@ -118,7 +124,8 @@ test-engines: environment-client environment-spark-3.5
 
 # The oldest Spark, and Connect on the newest, without the generated tests.
 test-oldest: environment-spark-3.5 environment-spark-4.3
-	@$(MAKE) --no-print-directory test-matrix CELLS="3.5-classic 4.3-connect" MATRIX='-m "spark and not slow and not hypothesis"'
+	@$(MAKE) --no-print-directory test-matrix CELLS="3.5-classic 4.3-connect" \
+		MATRIX='-m "spark and not hypothesis and (not slow or exhaustive) and not heavy"'
 
 # The oldest Python and the newest, on the newest Spark that each has: what needs no Spark, and every docstring's example.
 test-pythons: environment-python-3.10 environment-python-3.13

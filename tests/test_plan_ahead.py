@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     from shopsmart_etl import Transform
 
+pytestmark = pytest.mark.exhaustive
+
 STEPS: dict[str, list[Transform]] = {
     "readme": README,
     "in pipelines": [pipeline(pipeline(*README[:2]), *README[2:])],

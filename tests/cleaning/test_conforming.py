@@ -321,6 +321,7 @@ def test_a_name_that_is_taken_is_refused(spark: SparkSession) -> None:
         twins.transform(conform(schema_of(spark, "s struct<n: bigint>")))
 
 
+@pytest.mark.exhaustive
 def test_thirty_levels_are_conformed_in_no_time(spark: SparkSession) -> None:
     have: DataType = StringType()
     expected: DataType = IntegerType()

@@ -125,6 +125,7 @@ def test_a_stream_keeps_the_first_of_each_key_while_the_watermark_lasts(
     assert sorted(found, key=repr) == sorted(wanted, key=repr)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not DATA.is_dir(), reason="the third-party data are not here: set SHOPSMART_DATA")
 @pytest.mark.needs("observations")
 def test_the_retail_data_have_975_lines_twice(spark: SparkSession) -> None:

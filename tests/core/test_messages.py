@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
+pytestmark = pytest.mark.exhaustive
+
 PACKAGE = Path(str(etl.__file__)).parent
 SETTING = "SHOPSMART_ETL_SHOW_VALUES"
 SECRET = "secret-" + "".join(f"{number:02}-" for number in range(20))

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql.types import DataType
 
+pytestmark = pytest.mark.exhaustive
+
 PRICE, ID = DecimalType(10, 2), DecimalType(38, 0)
 COMMA = Formats(decimal_mark=",")
 MILLIS, NANOS = Formats(timestamp=["epoch_millis"]), Formats(timestamp=["epoch_nanos", "iso8601"])

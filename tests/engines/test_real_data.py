@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
     from shopsmart_etl import Relations
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the third-party data does not exist: set SHOPSMART_DATA")
+pytestmark = [
+    pytest.mark.exhaustive,
+    pytest.mark.skipif(not DATA.is_dir(), reason="the third-party data does not exist: set SHOPSMART_DATA"),
+]
 
 
 @pytest.fixture(scope="module")

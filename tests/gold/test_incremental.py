@@ -83,6 +83,7 @@ def test_rebuilding_affected_groups_is_rebuilding_all(spark: SparkSession, befor
         assert sorted(map(repr, kept + gold["again"])) == sorted(map(repr, gold["whole"])), (step, by)
 
 
+@pytest.mark.exhaustive
 def test_gold_written_by_partition_is_updated(spark: SparkSession, new_path: Callable[[], str]) -> None:
     path = new_path()
     keys = [(0, "GB", "a"), (1, "GB", "a"), (1, "IE", "b"), (None, "IE", "b"), (3, None, "c"), (4, "DE", "d")]
@@ -128,6 +129,7 @@ def test_days_of_timestamps_are_those_of_the_time_zone(spark: SparkSession) -> N
     assert [row["id"] for row in silver.transform(affected).orderBy("id").collect()] == [2, 3]
 
 
+@pytest.mark.exhaustive
 def test_gold_of_another_time_zone_than_silver_is_updated(spark: SparkSession, new_path: Callable[[], str]) -> None:
     # 15:00 UTC is midnight in Tokyo: silver's day of the 1st has rows of two of gold's days, and the 2nd of both has.
     silver = spark.sql("""SELECT DATE(at) AS day, TIMESTAMP(at || 'Z') AS at, amount FROM VALUES

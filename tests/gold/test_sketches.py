@@ -59,6 +59,7 @@ def test_the_empty_text_is_a_user(logs: DataFrame) -> None:
     assert [row["estimated_users"] for row in sketches.transform(estimate_users()).collect()] == [1]
 
 
+@pytest.mark.exhaustive
 @few_batches
 @given(
     batches(
@@ -84,6 +85,7 @@ def test_few_users_are_counted_as_exactly_as_by_the_exact_steps(spark: SparkSess
     assert table(monthly) == table(df.transform(active_users(user="user", timestamp="at", period="month", by=["case"])))
 
 
+@pytest.mark.exhaustive
 @few_batches
 @given(batches(st.tuples(st.integers(0, 2**31), st.integers(500, 40_000), st.integers(1, 5)), size=5))
 def test_merged_sketches_say_what_is_recomputed_within_the_bound(

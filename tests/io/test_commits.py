@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from shopsmart_etl.typing import IfExists
 
+pytestmark = pytest.mark.exhaustive
+
 SCHEMA = "id LONG, version INT, country STRING"
 # Names of folders that Spark escapes or gives a meaning.
 COUNTRIES = ["007", "a/b=c %", "null"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
-pytestmark = pytest.mark.needs("observations")
+pytestmark = [pytest.mark.exhaustive, pytest.mark.needs("observations")]
 
 RULES = [
     etl.Rule("the line could be read", "_corrupt_record IS NULL"),

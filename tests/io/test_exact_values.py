@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.exhaustive
+
 CORRUPT = "_corrupt_record"
 # Schemas with many fields of a type are read by an expression for each type, others by one for each field.
 NARROW_AND_WIDE = pytest.mark.parametrize("fewest", [1, 8], ids=["as a wide schema", "as a narrow schema"])

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
     Written = Callable[[list[str]], str]
 
+pytestmark = pytest.mark.exhaustive
+
 generated = settings(few_batches, suppress_health_check=[HealthCheck.function_scoped_fixture])
 LARGE = "12345678901234567890"
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Row, SparkSession
 
+pytestmark = pytest.mark.exhaustive
+
 SCHEMA = "id INT, path STRING, price DECIMAL(10, 2), tags ARRAY<STRING>, items ARRAY<STRUCT<name: STRING, n: INT>>"
 read = partial(etl.read_json_payloads, schema=SCHEMA, file_modified_column=None)
 TEXT = "_corrupt_record"

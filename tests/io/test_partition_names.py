@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.exhaustive
+
 # Among them those that Spark or Hadoop gives a meaning.
 NAMES = [["rows", "bytes", "files", "small"], ["0", "_c", "a b"], ["a`b", "a=b", "wanted"]]
 

@@ -73,6 +73,7 @@ def test_every_csv_line_is_a_row_and_bad_lines_are_kept_verbatim(spark: SparkSes
     assert_df_equality(logs, expected)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("multiline", [False, True])
 def test_a_line_of_very_many_fields_is_a_corrupt_record(spark: SparkSession, written: Written, multiline: bool) -> None:
     wide = "," * 30_000
@@ -198,6 +199,7 @@ def test_every_document_is_a_row_and_bad_ones_are_kept_verbatim(spark: SparkSess
     assert payloads.select("_corrupt_record").where("_corrupt_record IS NOT NULL").count() == 2
 
 
+@pytest.mark.exhaustive
 def test_a_paged_envelope_gives_a_row_a_document(spark: SparkSession, written: Written) -> None:
     pages = [
         '{"page": 1, "data": [{"id": 1}, {"id": 2, "tags": ["a"]}]}',
@@ -343,6 +345,7 @@ def test_a_column_of_the_file_does_not_pass_for_what_spark_knows_of_it(spark: Sp
     assert [row[0] for row in rows] == ["x"]
 
 
+@pytest.mark.exhaustive
 @READERS
 def test_a_stream_is_read_as_a_batch_is(
     spark: SparkSession, tmp_path: Path, read: Callable[..., DataFrame], text: str
@@ -427,6 +430,7 @@ def test_characters_of_many_bytes_are_not_read_by_the_line(spark: SparkSession, 
         read_csv_logs(spark, str(tmp_path), schema="user STRING", encoding=encoding)
 
 
+@pytest.mark.exhaustive
 def test_names_in_the_documents_cannot_collide_with_the_envelope(spark: SparkSession, tmp_path: Path) -> None:
     folder = tmp_path / "document=7"
     folder.mkdir()

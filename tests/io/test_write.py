@@ -76,6 +76,7 @@ def ids(df: DataFrame) -> list[tuple[Any, Any]]:
     return sorted(((row["country"], row["id"]) for row in df.collect()), key=str)
 
 
+@pytest.mark.exhaustive
 def test_the_table_comes_back_as_it_was_written(logs: DataFrame, tmp_path: Path) -> None:
     table = logs.transform(write_partitioned(str(tmp_path / "t"), by="country"))
     assert_df_equality(table, logs, ignore_row_order=True)
@@ -216,6 +217,7 @@ def test_wrong_arguments_fail_where_the_step_is_built() -> None:
 # --- Layout ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_more_partitions_than_allowed_stop_the_job_before_it_writes(logs: DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "t"
     with pytest.raises(
@@ -233,6 +235,7 @@ def test_more_partitions_than_allowed_stop_the_job_before_it_writes(logs: DataFr
     )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.needs("accumulators")
 def test_the_source_is_read_once_though_partitions_are_counted(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -379,6 +382,7 @@ def test_partition_values_that_the_rows_type_does_not_have_are_refused(spark: Sp
     ]
 
 
+@pytest.mark.exhaustive
 def test_typed_partition_values_are_taken_again(spark: SparkSession, tmp_path: Path) -> None:
     by = ["number", "day", "flag", "amount", "moment"]
     rows = spark.sql("""SELECT 1 AS id, 7 AS number, DATE'2026-01-02' AS day, true AS flag, 1.50BD AS amount,
@@ -473,6 +477,7 @@ def test_a_stream_does_not_hide_the_rows_of_a_table_that_is_there(spark: SparkSe
     assert spark.read.parquet(path).count() == 10
 
 
+@pytest.mark.exhaustive
 def test_a_stream_with_the_checkpoint_of_another_table_is_refused(spark: SparkSession, tmp_path: Path) -> None:
     def write(table: str, checkpoint: str) -> DataFrame:
         stream = spark.readStream.schema("id INT, country STRING").parquet(str(tmp_path / "source"))

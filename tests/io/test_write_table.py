@@ -215,6 +215,7 @@ def test_a_preview_has_the_names_and_types_that_are_read_back(sales: DataFrame, 
 # --- Cost -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 @pytest.mark.needs("jobs to count")
 def test_a_write_runs_few_jobs(spark: SparkSession, tmp_path: Path) -> None:
     rows = spark.range(0, 300, 1, 2).selectExpr("id", "date_add(DATE'2026-01-01', CAST(id % 4 AS INT)) AS day")

@@ -65,6 +65,7 @@ def test_rebuilt_documents_are_equal_to_the_originals(spark: SparkSession, frame
     assert back.schema.simpleString() == df.schema.simpleString()
 
 
+@pytest.mark.exhaustive
 @fewer_schemas
 @given(frames(max_rows=12))
 def test_without_presence_columns_only_structs_of_nulls_become_null(
@@ -77,6 +78,7 @@ def test_without_presence_columns_only_structs_of_nulls_become_null(
     assert plain(rebuilt) == plain([(number, *nulled_throughout(schema, row)) for number, row in enumerate(rows)])
 
 
+@pytest.mark.exhaustive
 def test_values_of_every_type_are_rebuilt(spark: SparkSession) -> None:
     df = spark.sql("""
         SELECT 1 AS id, array(named_struct('ntz', TIMESTAMP_NTZ'2026-01-01 00:00:00', 'day', INTERVAL '1' DAY,

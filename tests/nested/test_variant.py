@@ -109,6 +109,7 @@ NOT_FITTING: list[tuple[str, DataType, Any]] = [
 ]
 
 
+@pytest.mark.exhaustive
 def test_values_that_do_not_match_become_null_and_the_variant_is_rescued(spark: SparkSession) -> None:
     texts = [f'{{"x": {text}}}' for text, _, _ in NOT_FITTING]
     results = expanded(spark, *((text, field(of)) for text, (_, of, _) in zip(texts, NOT_FITTING, strict=True)))

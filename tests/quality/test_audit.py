@@ -92,6 +92,7 @@ def test_the_rows_that_a_step_drops_are_counted(spark: SparkSession) -> None:
     assert repr(one.dropped("x", deduplicate("id"))) == "audit.dropped('x', deduplicate('id'))"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("use_observation", [True, False])
 @few_batches
 @given(rows=ROWS)
@@ -278,6 +279,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("before", "complete", "shuffled"), PAIRS)
 def test_an_incomplete_action_never_counts(
     spark: SparkSession, new_path: Callable[[], str], before: str, complete: str, shuffled: bool
@@ -324,6 +326,7 @@ def test_a_write_counts_the_rows_that_it_wrote(
     assert unrelated.report().rows == {"other": 5}
 
 
+@pytest.mark.exhaustive
 def test_a_write_on_another_thread_counts(spark: SparkSession, new_path: Callable[[], str]) -> None:
     source, audits = new_path(), [Audit() for _ in range(4)]
     spark.range(0, 100, 1, 4).write.parquet(source)
@@ -337,6 +340,7 @@ def test_a_write_on_another_thread_counts(spark: SparkSession, new_path: Callabl
     assert [one.report().rows["out"] for one in audits] == [10, 20, 30, 40]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("users", [[], [None]], ids=["none came", "none was valid"])
 def test_a_run_that_keeps_no_row_has_its_metrics(spark: SparkSession, users: list[Any]) -> None:
     one = Audit()
@@ -389,6 +393,7 @@ def test_a_quarantine_that_gets_no_row_or_every_row_is_counted(
     assert report.rows == {"in": 4, "quarantined": bad, "out": 4 - bad}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("use_observation", [True, False])
 def test_each_run_of_a_chain_has_its_own_report(spark: SparkSession, use_observation: bool) -> None:
     one = Audit(use_observation=use_observation)

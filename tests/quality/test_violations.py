@@ -170,6 +170,7 @@ def test_rows_that_are_written_first_are_read_from_the_source_once(spark: SparkS
     assert [(row["country"], row["_violations"]) for row in aside] == [("IE", ["user is not null"])]
 
 
+@pytest.mark.exhaustive
 def test_a_run_that_failed_after_its_quarantine_is_run_again(spark: SparkSession, tmp_path: Path) -> None:
     path, columns = tmp_path / "quarantine", "id INT, paid INT, country STRING"
     write = write_partitioned(path, by=["run_id", "country"], if_exists="replace_partitions")
