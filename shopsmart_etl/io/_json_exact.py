@@ -210,22 +210,34 @@ class ExactParser:
         entries = f"filter(map_entries({m}), e -> NOT {is_known})"
         members = [call("transform", entries, lambda_("e", self._member("e.key", self._raw("e.value"))))]
         for field in target.fields:
-            inner, name = field.dataType, literal(field.name)
+            if not _has_struct(field.dataType):
+                continue
             # Of a key that occurs twice, the last value is read.
             named = f"filter(map_entries({m}), e -> {self._is_one_of('e.key', [field.name])})"
-            value = f"try_element_at({named}, -1).value"
-            if isinstance(inner, StructType):
-                members.append(self._optional_member(name, self._let(value, lambda v, of=inner: self._extra(v, of))))
-            elif isinstance(inner, ArrayType) and isinstance(inner.elementType, StructType):
-                each, of = next(self._variables), inner.elementType
-                texts = self._from_json(if_(_is_array(value), value), ArrayType(StringType()))
-                texts = if_(_is_object(value), f"array({value})", texts)
-                found = call("transform", texts, lambda_(each, self._extra(each, of)))
-                members.append(self._optional_member(name, self._let(found, _array_of_extras)))
+            extra = self._let(f"try_element_at({named}, -1).value", lambda v, of=field.dataType: self._extra_in(v, of))
+            members.append(self._optional_member(literal(field.name), extra))
         parsed = self._from_json(if_(_is_object(x), x), MapType(StringType(), StringType()))
         all_members = f"flatten(array({', '.join(members)}))"
-        joined = self._let(all_members, lambda a: if_(f"size({a}) > 0", f"concat('{{', array_join({a}, ','), '}}')"))
+        joined = self._let(all_members, _object_of_members)
         return call("get", call("transform", call("array", parsed), lambda_(m, joined)), "0")
+
+    def _extra_in(self, x: str, target: DataType) -> str:
+        """Write the same of a value of any type that has structs inside."""
+        if isinstance(target, StructType):
+            return self._extra(x, target)
+        each = next(self._variables)
+        if isinstance(target, ArrayType):
+            texts = self._from_json(if_(_is_array(x), x), ArrayType(StringType()))
+            if not isinstance(target.elementType, ArrayType):
+                texts = if_(_is_object(x), f"array({x})", texts)
+            found = call("transform", texts, lambda_(each, self._extra_in(each, target.elementType)))
+            return self._let(found, _array_of_extras)
+        assert isinstance(target, MapType)  # noqa: S101 - narrows the type
+        entries = call("map_entries", self._from_json(if_(_is_object(x), x), MapType(StringType(), StringType())))
+        extra = self._extra_in(f"{each}.value", target.valueType)
+        member = self._let(extra, lambda v: if_(f"{v} IS NOT NULL", self._member(f"{each}.key", v)))
+        found = call("filter", call("transform", entries, lambda_(each, member)), "e -> e IS NOT NULL")
+        return self._let(found, _object_of_members)
 
     def _member(self, key: str, value: str) -> str:
         return f"concat({_json_text(key)}, ':', {value})"
@@ -252,6 +264,16 @@ class ExactParser:
 
 def _listed(texts: list[str]) -> str:
     return f"({', '.join(map(literal, texts))})"
+
+
+def _has_struct(data_type: DataType) -> bool:
+    if isinstance(data_type, MapType):
+        return _has_struct(data_type.valueType)
+    return _has_struct(data_type.elementType) if isinstance(data_type, ArrayType) else isinstance(data_type, StructType)
+
+
+def _object_of_members(members: str) -> str:
+    return if_(f"size({members}) > 0", f"concat('{{', array_join({members}, ','), '}}')")
 
 
 def _array_of_extras(found: str) -> str:

@@ -392,6 +392,20 @@ def test_extra_fields_of_documents(spark: SparkSession, tmp_path: Path) -> None:
         {"i": [{"q": 5}]},
         {'k"ey': None},
     ]
+    nested = (
+        "id INT, m MAP<STRING, STRUCT<a: INT>>, d ARRAY<ARRAY<MAP<STRING, STRUCT<a: INT, b: ARRAY<STRUCT<c: INT>>>>>>"
+    )
+    documents = [
+        '{"id": 1, "m": {"x": {"a": 1}, "y": {}}, "d": [[{"k": {"a": 1, "b": [{"c": 2}]}}]]}',
+        '{"id": 2, "m": {"x": {"a": 1, "new": "v"}, "y\\"": {"A": 1, "b": [1]}, "z": null}}',
+        '{"id": 3, "d": [[], [{}, {"k": {"a": 1, "b": [{"c": 2}, {"e": 1.50}]}, "l": {"a": 2}}]]}',
+    ]
+    rows = rows_of_json(spark, tmp_path, documents, schema=nested, on_extra="rescue")
+    assert [json.loads(row[4], parse_float=str) if row[4] else None for row in rows] == [
+        None,
+        {"m": {"x": {"new": "v"}, 'y"': {"b": [1]}}},
+        {"d": [{}, [{}, {"k": {"b": [{}, {"e": "1.50"}]}}]]},
+    ]
     with etl.translate_errors(), pytest.raises(Exception, match="a document has fields that the schema lacks: "):
         rows_of_json(spark, tmp_path, lines, schema=schema, on_extra="error")
     with pytest.raises(RowRefusedError, match="the schema lacks"), etl.translate_errors():
