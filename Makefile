@@ -21,7 +21,7 @@ RUN = $(PY) -m pytest
 help:
 	@echo "make demo        simulate web servers and run both pipelines, from raw files to a report"
 	@echo "make check       style, types and the tests without Spark: under a minute"
-	@echo "make test        the checks and the tests on Spark: about eight minutes"
+	@echo "make test        the checks and the tests on Spark: about five minutes"
 	@echo "make test-all    everything that CI runs after that: half an hour"
 	@echo "  its parts, each also a command:"
 	@echo "  test-slow        examples, clusters, killed writers, pipelines, Databricks, other engines"

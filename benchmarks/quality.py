@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 import shopsmart_etl as etl
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 from dirt import CSV, HEADER, lines  # noqa: E402 - the path comes first
 
 if TYPE_CHECKING:
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-SCHEMA = "kind STRING, order_id STRING, user STRING, at TIMESTAMP, country STRING, quantity INT, price STRING"
+SCHEMA = (
+    "kind STRING, order_id STRING, user STRING, at TIMESTAMP, country STRING, quantity INT, price STRING, "
+    "tax DECIMAL(10, 2), rate DOUBLE, day DATE"
+)
 RULES = [
     etl.Rule("the line could be read", "_corrupt_record IS NULL"),
     etl.Rule("the price could be read", "NOT price_unreadable"),
@@ -69,7 +72,7 @@ def write_logs(path: str, number: int, dirty: float) -> None:
     """Write dirty lines to four files."""
     Path(path).mkdir()
     for part in range(4):
-        with Path(f"{path}/{part}.csv").open("w", encoding="utf-8") as file:
+        with Path(f"{path}/{part}.csv").open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             file.write(HEADER + "\n")
             file.writelines(line + "\n" for _, line in lines(CSV, number // 4, part, dirty))
 

@@ -67,7 +67,7 @@ def conform(
 
     Raises:
         InvalidArgumentError: An argument is not one of the choices, or ``schema`` is neither a StructType nor DDL, or
-            has more than 32 types inside one another.
+            has more than 50 types inside one another.
         SchemaDriftError: There are differences that are errors; it lists all of them.
         ColumnClashError: The session takes two names for one, or the name of a new column is taken.
         UnsupportedError: ``on_extra`` is ``"rescue"``, there is something to rescue, and the session is on Sail.

@@ -23,13 +23,27 @@ MISSING_AMOUNTS: Final = ("", "-", "N/A", "NA", "NULL", "NONE", "NAN", "ERROR", 
 
 # The most digits of a decimal in Spark.
 _MAX_PRECISION = 38
-# Spaces, the no-break ones and tabs among them, which Java's \s leaves out.
-_SPACE = r"[\s\u00A0\u2007\u2009\u202F]*"
-# A symbol, alone or after letters (US$), a code (USD), or an abbreviation that is common in files (Rs., kr).
-_CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|Rs\.?|kr\.?|zł)"
+_SPACE = r"\s*"
+# A symbol, alone or after letters (US$); a code (USD); or an abbreviation that is common in files.
+_CURRENCY = (
+    r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|Rs\.?|kr\.?|zł|Kč|Ft|Rp|RM|R|TL|lei|din\.?|Fr\.?|S/|лв\.?|руб\.?"  # noqa: RUF001
+    r"|ج\.م\.|د\.إ\.|ر\.س\.|ریال)"
+)
 # The marks that group thousands, by the mark of the decimals.
-_MARKS = ("'", r"\u2019", r"\u00A0", r"\u2007", r"\u2009", r"\u202F", " ")
-_GROUPS = {".": (",", *_MARKS), ",": (".", *_MARKS)}
+_GROUPS = {".": (",", "'", " "), ",": (".", "'", " ")}
+# Digits of other scripts: Arabic, Persian, Devanagari, Bengali, Thai, full-width.
+_ZEROS = "\u0660\u06f0\u0966\u09e6\u0e50\uff10"
+# Signs that mean the same, each group by its sign in ASCII. The dashes are those that stand for a minus.
+_SAME_SIGNS = {
+    " ": "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000",
+    "-": "\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d",
+    "'": "\u2018\u2019\u02bc\uff07",
+    **{str(digit): "".join(chr(ord(zero) + digit) for zero in _ZEROS) for digit in range(10)},
+}
+# Arabic decimal and thousands separators.
+_ARABIC_DECIMAL, _ARABIC_GROUP = "\u066b", "\u066c"
+# Marks of the direction of writing, which have no width.
+_INVISIBLE = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 @step
@@ -44,9 +58,11 @@ def parse_money(
     """Parse amounts in text columns into exact decimals, and flag those that cannot be read.
 
     Reads ``$1,234.50``, ``US$ 5``, ``5 EUR``, ``+3``, ``-3``, ``12.00-``, ``(12.00)`` (which is negative), ``1e3``, and
-    with ``decimal_mark=","`` ``1.234,50 €``; spaces and no-break spaces are allowed between the parts. Thousands are
-    grouped by threes with one and the same mark. Nothing else is guessed: ``1,23`` is not an amount where the comma
-    groups thousands, nor is ``1.005`` where the type has two decimals. Null stays null.
+    with ``decimal_mark=","`` ``1.234,50 €``. A dash in place of the decimals means that there are none: ``12.-`` is 12.
+    Spaces of every kind are allowed between the parts, minus signs and apostrophes may be those of Unicode, and digits
+    those of other scripts. Thousands are grouped by threes with one and the same mark, or as in India
+    (``12,34,567.50``). Nothing else is guessed: ``1,23`` is not an amount where the comma groups thousands, nor is
+    ``1.005`` where the type has two decimals. Null stays null.
 
     Args:
         *columns: String columns, at least one; a dotted path such as ``"items.price"`` reaches into structs and arrays.
@@ -93,7 +109,9 @@ def parse_money(
     check_choice("on_unreadable", on_unreadable, ("flag", "error"))
     check_text("flag_suffix", flag_suffix, expected="a suffix such as '_unreadable'")
     parse = partial(_parse, to=to, mark=decimal_mark)
-    is_unreadable = partial(_is_unreadable, parse=parse, missing=[text.strip().upper() for text in texts])
+    is_unreadable = partial(
+        _is_unreadable, parse=parse, mark=decimal_mark, missing=[text.strip().upper() for text in texts]
+    )
 
     def plan(frame: Frame) -> Plan:
         changes: dict[tuple[int, tuple[str, ...]], Change] = {}
@@ -121,9 +139,9 @@ def _check_decimal(argument: str, value: object) -> None:
         raise InvalidArgumentError(argument, expected="a DecimalType, such as DecimalType(18, 2)", got=value)
 
 
-def _is_unreadable(text: Column, *, parse: Callable[[Column], Column], missing: Sequence[str]) -> Column:
+def _is_unreadable(text: Column, *, parse: Callable[[Column], Column], mark: str, missing: Sequence[str]) -> Column:
     """Make the condition that text is neither an amount nor one of those that mean that there is none."""
-    return text.isNotNull() & ~F.upper(_trim(text)).isin(*missing) & parse(text).isNull()
+    return text.isNotNull() & ~F.upper(_normalized(text, mark)).isin(*missing) & parse(text).isNull()
 
 
 def _parse_or_fail(
@@ -133,30 +151,49 @@ def _parse_or_fail(
     return F.when(is_unreadable(text), failure).otherwise(parse(text))
 
 
-def _trim(text: Column) -> Column:
-    return F.regexp_replace(text, rf"^{_SPACE}|{_SPACE}$", "")
+def _normalized(text: Column, mark: str) -> Column:
+    """Write an amount with the signs of ASCII, without spaces around it."""
+    signs = {_ARABIC_DECIMAL: mark, _ARABIC_GROUP: _GROUPS[mark][0]}
+    signs |= {sign: ascii_sign for ascii_sign, same in _SAME_SIGNS.items() for sign in same}
+    # What has no counterpart is removed.
+    ascii_text = F.translate(text, "".join(signs) + _INVISIBLE, "".join(signs.values()))
+    return F.regexp_replace(ascii_text, r"^\s+|\s+$", "")
 
 
 def _parse(text: Column, *, to: DecimalType, mark: str) -> Column:
     """Parse an amount; null where the text is not one that the type represents exactly."""
-    group, point = f"[{''.join(_GROUPS[mark])}]", rf"\{mark}"
-    # The same mark throughout, by one alternative for each mark: regular expressions on Sail have no back references.
-    grouped = "|".join(rf"(?:[{thousands}][0-9]{{3}})+" for thousands in _GROUPS[mark])
-    number = rf"(?:(?:[0-9]{{1,3}}(?:{grouped})|[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]{{1,2}})?"
+    amount = _normalized(text, mark)
+    point = rf"\{mark}"
+    digits = _digits(mark)
+    # A bare mark, or a dash after it, means no decimals. An em dash is only used so.
+    number = rf"(?:{digits}|{_whole(mark)}{point}[-\u2014]{{0,2}})"
     before, after = rf"(?:{_CURRENCY}{_SPACE})?", rf"(?:{_SPACE}{_CURRENCY})?"
     forms = [
         rf"[+-]?{_SPACE}{before}{number}{after}",
         rf"{_CURRENCY}{_SPACE}[+-]{_SPACE}{number}{after}",
-        rf"{before}{number}{after}{_SPACE}-",
+        rf"{before}{digits}{after}{_SPACE}-",
         rf"\({_SPACE}{before}{number}{after}{_SPACE}\)",
         rf"{_CURRENCY}{_SPACE}\({_SPACE}{number}{_SPACE}\)",
     ]
-    trimmed = _trim(text)
-    is_amount = trimmed.rlike(f"^(?:{'|'.join(forms)})$")
-    digits = F.regexp_replace(F.regexp_extract(trimmed, number, 0), group, "")
-    plain = F.regexp_replace(digits, point, ".")
-    is_negative = trimmed.rlike(r"^[^0-9]*[-(]") | trimmed.rlike("-$")
+    is_amount = amount.rlike(f"^(?:{'|'.join(forms)})$")
+    ungrouped = F.regexp_replace(F.regexp_extract(amount, digits, 0), f"[{''.join(_GROUPS[mark])}]", "")
+    plain = F.regexp_replace(ungrouped, point, ".")
+    is_negative = amount.rlike(r"^[^0-9]*[-(]") | (amount.rlike("-$") & ~amount.rlike(f"{point}-+$"))
     return F.when(is_amount & _fits_exactly(plain, to), _signed(plain, is_negative, to))
+
+
+def _whole(mark: str) -> str:
+    """Return the regular expression of a whole number."""
+    # The same mark throughout, by one alternative for each mark: regular expressions on Sail have no back references.
+    grouped = "|".join(rf"(?:[{thousands}][0-9]{{3}})+" for thousands in _GROUPS[mark])
+    indian = r"[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}|" if mark == "." else ""
+    return rf"(?:[0-9]{{1,3}}(?:{grouped})|{indian}[0-9]+)"
+
+
+def _digits(mark: str) -> str:
+    """Return the regular expression of a number whose last sign is a digit."""
+    point = rf"\{mark}"
+    return rf"(?:{_whole(mark)}(?:{point}[0-9]+)?|{point}[0-9]+)(?:[eE][+-]?[0-9]{{1,2}})?"
 
 
 def _signed(plain: Column, is_negative: Column, to: DecimalType) -> Column:

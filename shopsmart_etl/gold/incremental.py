@@ -23,6 +23,7 @@ from pyspark.sql.types import (
 
 from shopsmart_etl._core.checks import check_columns, is_dataframe
 from shopsmart_etl._core.frame import Frame, Plan
+from shopsmart_etl._core.spark_errors import translate_errors
 from shopsmart_etl._core.sql import positions, quote, type_text
 from shopsmart_etl._core.step import Planner, step_that_runs_spark
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
@@ -118,7 +119,8 @@ class _AffectedGroups:
     def values(self) -> list[tuple[object, ...]]:
         numbered = zip(self.groups, positions(len(self.groups)), strict=True)
         columns = [group.column().alias(position) for group, position in numbered]
-        return [tuple(row) for row in self._new_rows.select(*columns).distinct().collect()]
+        with translate_errors():
+            return [tuple(row) for row in self._new_rows.select(*columns).distinct().collect()]
 
 
 class _Group(NamedTuple):

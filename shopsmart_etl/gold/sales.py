@@ -154,9 +154,9 @@ def order_metrics(
 
     ``average_order_value`` is the sum of the rows that have an order, without refunds, divided by the number of these
     orders. An order counts once in each period and group that it has rows in. A row without an order adds to the
-    revenue and counts as no order; null amounts add nothing. Every period and group is returned, with or without
-    orders. A late row counts in the period of its timestamp; a refund in the period in which it was booked, not that
-    of its order.
+    revenue and is not counted as an order; null amounts add nothing. Every period and group is returned, with or
+    without orders. A late row counts in the period of its timestamp; a refund in the period in which it was booked,
+    not that of its order.
 
     Args:
         order: Column that identifies an order; its rows may be order lines.

@@ -44,7 +44,7 @@ def session_funnel(
     A session is what a user does without a pause longer than ``gap``, past midnight too. It reaches a step if it has
     the step's event at the time at which it reached the step before, or later; other events may be between them. Rows
     without a user or a timestamp are dropped: for visitors who are not logged in, use the column of a cookie or a
-    device as user. Null events are no step, and keep a session going. A late row may join two sessions.
+    device as user. A null event matches no step but extends the session. A late row may join two sessions.
 
     Args:
         *steps: The events of the funnel, in order: at least one, each once.

@@ -33,12 +33,12 @@ def read_csv_logs(
     stream: bool = False,
     **options: Unpack[CsvOptions],
 ) -> DataFrame:
-    """Read CSV logs, every line of them.
+    """Read CSV logs without dropping lines.
 
     Fields become values of the schema's types by lossless casts alone. A line that cannot be read whole stays: what
     could be read of it is in its columns, and the line is in the corrupt-record column. That is a line with too few or
-    too many fields, text that is no value of its type (``12,50`` or ``1.255`` for two decimals, ``2026`` for a date),
-    quotes that are not closed or followed by text, or bytes of another encoding.
+    too many fields, text that does not match the column's type (``12,50`` or ``1.255`` for two decimals, ``2026`` for a
+    date), quotes that are not closed or followed by text, or bytes of another encoding.
 
     Blank lines are no records. Quoting is RFC 4180, or as the options say. A file that cannot be read at all, such as a
     gzip that is cut off, fails the job; so does a later file with another header.

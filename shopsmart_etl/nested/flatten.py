@@ -38,7 +38,7 @@ def flatten_struct(*columns: str, sep: str = "_", max_depth: int | None = None) 
     Raises:
         InvalidArgumentError: An argument has a wrong type, or ``max_depth`` is less than 1.
         ColumnNotFoundError: A column in ``columns`` does not exist.
-        ColumnTypeError: A column in ``columns`` is not a struct, or more than 32 levels are to be flattened.
+        ColumnTypeError: A column in ``columns`` is not a struct, or more than 50 levels are to be flattened.
         ColumnClashError: Two leaves would have the same name.
 
     Example:

@@ -33,7 +33,7 @@ def nest_struct(schema: StructType | str, *, sep: str = "_") -> Planner:
         NULL.
 
     Raises:
-        InvalidArgumentError: ``schema`` is not a StructType or valid DDL, or has more than 32 types inside one another;
+        InvalidArgumentError: ``schema`` is not a StructType or valid DDL, or has more than 50 types inside one another;
             or ``sep`` is not a string.
         ColumnNotFoundError: A leaf has no column.
         ColumnTypeError: A leaf's column has another type.

@@ -8,6 +8,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from shopsmart_etl._core.checks import is_dataframe
 from shopsmart_etl._core.flattening import is_non_empty_struct
 from shopsmart_etl._core.frame import Frame, keep_metadata
 from shopsmart_etl._core.spark_errors import Count, fail_sql
@@ -63,8 +64,9 @@ def rebuild_documents(tables: Mapping[str, DataFrame], *, model: RelationalModel
     if not isinstance(tables, Mapping):
         raise InvalidArgumentError("tables", expected="a mapping from names to DataFrames", got=tables)
     for table in model.tables:
-        if table.name not in tables:
-            raise InvalidArgumentError("tables", expected=f"a DataFrame for {table.name!r}", got=sorted(tables))
+        if not is_dataframe(tables.get(table.name)):
+            got = tables.get(table.name, list(tables))
+            raise InvalidArgumentError("tables", expected=f"a DataFrame for {table.name!r}", got=got)
         if tables[table.name].isStreaming:
             raise UnsupportedError(
                 f"table {table.name!r} is a stream, so its documents are never complete: write the tables, and rebuild "

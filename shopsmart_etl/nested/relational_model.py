@@ -150,7 +150,7 @@ class RelationalModel:
         Raises:
             InvalidArgumentError: An argument has a wrong type, or ``root`` or ``key`` is empty.
             ColumnNotFoundError: A key column does not exist in the root table.
-            ColumnTypeError: A key column is an array or a map, or a column has more than 32 types inside one another.
+            ColumnTypeError: A key column is an array or a map, or a column has more than 50 types inside one another.
             ColumnClashError: Two columns of a table, or two tables, would have the same name.
         """
         if not isinstance(schema, StructType):
@@ -178,7 +178,13 @@ class RelationalModel:
         self.root = self.tables[0]
 
     def children(self, table: Table) -> list[Table]:
-        """Return the tables whose foreign key refers to a table."""
+        """Return the tables whose foreign key refers to a table.
+
+        Raises:
+            InvalidArgumentError: The argument is no table of the model.
+        """
+        if table not in self.tables:
+            raise InvalidArgumentError("table", expected="a table of the model", got=table)
         return [child for child in self.tables if child.parent == table.name]
 
     def preview(self) -> TextTable:

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from shopsmart_etl._core.checks import is_dataframe
 from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.spark_errors import translate_errors
 from shopsmart_etl._core.sql import field_of, positions
 from shopsmart_etl.errors import InvalidArgumentError, KeyNotUniqueError
 from shopsmart_etl.nested.rebuild import rebuild_documents
@@ -30,7 +31,15 @@ class Relations(Mapping[str, "DataFrame"]):
     """
 
     def __init__(self, model: RelationalModel, frames: Mapping[str, DataFrame]) -> None:
-        """Store the model, and the DataFrame of each table."""
+        """Store the model, and the DataFrame of each table.
+
+        Raises:
+            InvalidArgumentError: They are something else.
+        """
+        if not isinstance(model, RelationalModel):
+            raise InvalidArgumentError("model", expected="a RelationalModel", got=model)
+        if not isinstance(frames, Mapping) or not all(map(is_dataframe, frames.values())):
+            raise InvalidArgumentError("frames", expected="a mapping from names to DataFrames", got=frames)
         self.model = model
         self._frames = dict(frames)
 
@@ -42,12 +51,14 @@ class Relations(Mapping[str, "DataFrame"]):
 
         Raises:
             KeyNotUniqueError: A key is duplicate or null; the error contains up to five such keys.
+            RowRefusedError: A step before refused a value.
         """
         root = self.model.root
         keys = [str(index) for index, column in enumerate(root.columns) if column.key]
         counts = self[root.name].toDF(*positions(len(root.columns))).groupBy(*keys).count()
         is_null = " OR ".join(f"`{key}` IS NULL" for key in keys)
-        offenders = counts.where(f"`count` > 1 OR {is_null}").limit(_MAX_OFFENDERS).collect()
+        with translate_errors():
+            offenders = counts.where(f"`count` > 1 OR {is_null}").limit(_MAX_OFFENDERS).collect()
         if offenders:
             raise KeyNotUniqueError(root.name, root.primary_key, [(tuple(row[:-1]), row[-1]) for row in offenders])
         return self
@@ -109,7 +120,7 @@ def relationalize(
     Raises:
         InvalidArgumentError: An argument has a wrong type, or ``root`` or ``key`` is empty.
         ColumnNotFoundError: A key column does not exist in the root table.
-        ColumnTypeError: A key column is an array or a map, or a column has more than 32 types inside one another.
+        ColumnTypeError: A key column is an array or a map, or a column has more than 50 types inside one another.
         ColumnClashError: Two columns of a table, or two tables, would have the same name.
 
     Example:

@@ -16,6 +16,7 @@ from shopsmart_etl._core.completed_writes import (
     remove_write_observer,
 )
 from shopsmart_etl._core.session import is_connect
+from shopsmart_etl._core.spark_errors import translate_errors
 from shopsmart_etl._core.sql import VARIABLE, positions, quote
 
 Metrics: TypeAlias = Callable[[Callable[[int], str]], Sequence[str]]
@@ -79,7 +80,8 @@ class ObservationPoint:
         if not self._values:
             self._read_observation()
         if not self._values and not self._recounted:
-            self._recounted = self._in_order(self._rows.agg(*self._metrics).collect()[0].asDict())
+            with translate_errors():
+                self._recounted = self._in_order(self._rows.agg(*self._metrics).collect()[0].asDict())
         return self._values or self._recounted
 
     @property

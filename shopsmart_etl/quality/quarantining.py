@@ -11,6 +11,7 @@ from pyspark.sql.types import StringType, StructField, StructType, TimestampType
 from shopsmart_etl._core._sail import refuse_writing_on_sail
 from shopsmart_etl._core.checks import check_column, check_optional_text, check_step, is_dataframe
 from shopsmart_etl._core.frame import Frame, Plan
+from shopsmart_etl._core.spark_errors import translate_errors
 from shopsmart_etl._core.sql import quote
 from shopsmart_etl._core.step import Planner, Step, step_that_writes
 from shopsmart_etl.errors import InvalidArgumentError, UnsupportedError, WriteConflictError
@@ -39,7 +40,7 @@ def quarantine(*, into: Transform, run_id: str | None = None, violations_column:
             result is not used.
         run_id: The identifier of the run. The invalid rows get two more columns: ``run_id`` (STRING) and
             ``quarantined_at`` (TIMESTAMP), which is the same for all rows of an attempt. A
-            second, small job checks that no row of an earlier attempt is left. None for none of that.
+            second, small job checks that no row of an earlier attempt is left. None adds no columns and runs no check.
         violations_column: The column that ``flag_violations`` added.
 
     Returns:
@@ -126,7 +127,9 @@ def _write_run(into: Transform, rows: DataFrame, run_id: str) -> None:
     if not is_dataframe(table) or not {id_field.name, time_field.name} <= set(table.columns):
         return
     earlier = (F.col(id_field.name) == run_id) & (F.col(time_field.name) != F.lit(now))
-    if table.where(earlier).limit(1).collect():
+    with translate_errors():
+        is_left = bool(table.where(earlier).limit(1).collect())
+    if is_left:
         raise WriteConflictError(
             "quarantine",
             f"has rows of an earlier attempt of run {run_id!r} that this attempt did not replace: write it with "

@@ -1,4 +1,4 @@
-"""Ready-made rules for data quality, and the class they are made of: ``rules.not_null("user")``."""
+"""Ready-made data quality rules, each a ``Rule``: ``rules.not_null("user")``."""
 
 from __future__ import annotations
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+from babel.numbers import format_currency, get_currency_precision, get_territory_currencies
 from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
@@ -54,6 +56,24 @@ POINT = {
     "€0": "0",
     "9999999999999999.99": "9999999999999999.99",
     "-0": "0",
+    "12.-": "12",
+    "12.--": "12",
+    "12.–": "12",  # noqa: RUF001
+    "1'200.-": "1200",
+    "1’200.—": "1200",  # noqa: RUF001
+    "CHF 12.-": "12",
+    "-12.-": "-12",
+    "(12.-)": "-12",
+    "CHF-5.50": "-5.50",
+    "12,34,567.5": "1234567.5",
+    "₹1,00,000": "100000",
+    "−3": "-3",  # noqa: RUF001
+    "5.5 −": "-5.5",  # noqa: RUF001
+    "1\u2009234\u2003567": "1234567",
+    "٣": "3",
+    "١٬٢٣٤٫٥٠": "1234.50",  # noqa: RUF001
+    "१,२३४.५": "1234.5",
+    "\u200f-1,234.50\u00a0\u200f₪": "-1234.50",
 }
 COMMA = {
     "1.234,50 €": "1234.50",
@@ -61,6 +81,16 @@ COMMA = {
     "kr 12,00": "12",
     "1.234": "1234",
     "-1,5": "-1.5",
+    "12,-": "12",
+    "12,--": "12",
+    "€ 12,-": "12",
+    "kr 12,-": "12",
+    "12,- €": "12",
+    "12,—": "12",
+    "€ -12,-": "-12",
+    "12,5-": "-12.5",
+    "1.200,-": "1200",
+    "٣٫٥": "3.5",  # noqa: RUF001
 }
 UNREADABLE = [
     "free",
@@ -82,7 +112,14 @@ UNREADABLE = [
     "10000000000000000",
     "1e16",
     "Infinity",
-    "٣",
+    "𝟛",  # noqa: RUF001
+    "12,-",
+    "12.---",
+    "12.5.-",
+    "-12-",
+    "—5",
+    "1,2,345",
+    "12,345,67",
     "1,23 4.00",
     "$",
     "5%",
@@ -124,6 +161,33 @@ def test_every_amount_is_read_back_as_it_was_written(spark: SparkSession, cases:
         text = f"{amount:,.2f}".replace(",", group)
         written |= dict.fromkeys([text, f"{text} EUR", f"${text}"], (amount, False))
     assert dict(zip(written, parsed(spark, list(written)), strict=True)) == written
+
+
+# The decimal marks of locales whose digits are those of ASCII or of another script.
+LOCALES = {
+    ".": "en_US en_GB en_IN de_CH es_MX hi_IN bn_BD th_TH he_IL ar_EG ar_AE ja_JP zh_CN ko_KR ms_MY it_CH mr_IN",
+    ",": "de_DE de_AT fr_FR fr_CA fr_CH it_IT es_ES pt_BR pt_PT nl_NL nl_BE sv_SE nb_NO da_DK fi_FI pl_PL cs_CZ sk_SK "
+    "hu_HU ro_RO ru_RU uk_UA el_GR tr_TR id_ID vi_VN lt_LT et_EE sl_SI sr_RS en_ZA",
+}
+
+
+@pytest.mark.parametrize("mark", LOCALES)
+@few_batches
+@given(st.lists(AMOUNTS, min_size=1, max_size=4))
+def test_amounts_in_the_conventions_of_locales_are_read_back(
+    spark: SparkSession, mark: Literal[".", ","], amounts: list[Decimal]
+) -> None:
+    written: dict[str, Decimal] = {}
+    for amount, name in itertools.product(amounts, LOCALES[mark].split()):
+        currency = get_territory_currencies(name[-2:])[0]
+        digits = get_currency_precision(currency)
+        exact = round(amount, digits)
+        forms: tuple[Literal["standard", "accounting"], ...] = ("standard", "accounting")
+        for form, numbers in itertools.product(forms, ("latn", "default")):
+            text = format_currency(exact, currency, locale=name, format_type=form, numbering_system=numbers)
+            written[text] = exact
+    read = parsed(spark, list(written), decimal_mark=mark)
+    assert dict(zip(written, read, strict=True)) == {text: (amount, False) for text, amount in written.items()}
 
 
 @few_batches
