@@ -57,6 +57,13 @@ class Step:
         self.__name__ = repr(self)
 
     @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the call that built the step, by parameter."""
+        bound = inspect.signature(self._build).bind(*self._args, **self._kwargs)
+        bound.apply_defaults()
+        return dict(bound.arguments)
+
+    @property
     def parts(self) -> list[Transform]:
         """The steps of a pipeline, with nested pipelines expanded; for any other step, the step itself."""
         if not isinstance(self._planner, Chain):
@@ -149,9 +156,7 @@ class Step:
         return self
 
     def _key(self) -> tuple[object, ...]:
-        bound = inspect.signature(self._build).bind(*self._args, **self._kwargs)
-        bound.apply_defaults()
-        return self._build, *(_frozen(value) for value in bound.arguments.values())
+        return self._build, *map(_frozen, self.arguments.values())
 
 
 class Chain:

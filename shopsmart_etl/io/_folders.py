@@ -17,6 +17,9 @@ from shopsmart_etl.errors import UnsupportedError
 # The log of a table that a stream writes. Spark reads the files that it lists, and no others.
 STREAM_LOG = "_spark_metadata"
 
+# The characters that Spark escapes by three in the name of a folder.
+ESCAPED = r"""[\x00-\x1F\x7F"#%'*/:=?\\{\[\]^]"""
+
 _T = TypeVar("_T")
 Folder = tuple[tuple[str, str], ...]
 
@@ -55,6 +58,29 @@ def partition_folders(table: str, files: Collection[str]) -> list[Folder]:
     root = _root(table)
     different = {file.rpartition("/")[0] for file in files}
     return [tuple(map(_key_and_value, _below(root, _segments(one)))) for one in different]
+
+
+def check_folder_names(table: str, files: Collection[str]) -> None:
+    """Check that the partition folders have the names that Spark gives them.
+
+    Others write ``a%20b`` where Spark writes ``a b``, and reads both: rows that replace or follow those of such a
+    folder would be in a second one.
+
+    Raises:
+        UnsupportedError: A folder has another name.
+    """
+    for folder in {name for file in files for name in names_below(table, file)[:-1] if "=" in name}:
+        key, _, value = folder.partition("=")
+        name = f"{_escaped(unquote(key))}={_escaped(unquote(value))}"
+        if folder != name:
+            raise UnsupportedError(
+                f"{table!r}: expected partition folders named by Spark, such as {name!r}; got {folder!r}, beside which "
+                "new rows would be in a second folder; nothing was written. Rename the folder while no job writes"
+            )
+
+
+def _escaped(text: str) -> str:
+    return re.sub(ESCAPED, lambda match: f"%{ord(match[0]):02X}", text)
 
 
 def reads_from(df: DataFrame, table: str) -> bool:

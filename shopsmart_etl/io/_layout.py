@@ -26,12 +26,11 @@ from pyspark.sql.types import (
 
 from shopsmart_etl._core.spark_errors import Count, stop_write_sql
 from shopsmart_etl._core.sql import literal, positions, quote
+from shopsmart_etl.io._folders import ESCAPED
 from shopsmart_etl.io._targets import HIDDEN_END, NULL_FOLDER
 
 # The longest file name that file systems accept, in bytes.
 _LONGEST_FOLDER = 255
-# The characters that Spark escapes by three in the name of a folder.
-_ESCAPED = r"""[\x00-\x1F\x7F"#%'*/:=?\\{\[\]^]"""
 
 # Estimated bytes of a value in a Parquet file: half its width, since it is encoded and compressed.
 _BYTES: dict[type[DataType], int] = {
@@ -130,7 +129,7 @@ def _checked_for_folders(field: StructField) -> Column:
         "shorten it first"
     )
     room = _LONGEST_FOLDER - len(field.name.encode()) - 1
-    folder = f"regexp_replace({name}, {literal(_ESCAPED)}, '%00')"
+    folder = f"regexp_replace({name}, {literal(ESCAPED)}, '%00')"
     # The length is checked first, since escaping every value would take longer than writing it.
     too_long = f"octet_length({name}) * 3 > {room} AND octet_length({folder}) > {room}"
     return F.expr(

@@ -7,18 +7,27 @@ from contextlib import suppress
 from urllib.parse import unquote
 from uuid import uuid4
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from shopsmart_etl._core.session import has_files, path_exists
 from shopsmart_etl._core.spark_errors import has_no_files, translate_read_errors
 from shopsmart_etl._core.sql import literal, quote
-from shopsmart_etl.errors import TableError, UnsupportedError, WriteConflictError, shown_value
-from shopsmart_etl.io._commits import clear, explain_failed_commit, recover, replacement_options
+from shopsmart_etl.errors import TableError, TargetExistsError, UnsupportedError, WriteConflictError, shown_value
+from shopsmart_etl.io._commits import (
+    clear,
+    committed_files,
+    explain_failed_commit,
+    job_ids,
+    mark,
+    own_attempt,
+    replacement_options,
+)
 from shopsmart_etl.io._folders import (
     STREAM_LOG,
     Folder,
+    check_folder_names,
     is_file_missing,
     list_files,
     names_below,
@@ -27,6 +36,7 @@ from shopsmart_etl.io._folders import (
 )
 from shopsmart_etl.io._inner_folders import check_no_inner_folder, explain_directory_conflict
 from shopsmart_etl.io._layout import rows_per_file
+from shopsmart_etl.io._recovery import recover
 from shopsmart_etl.io._targets import NULL_FOLDER, ExistingTable, WriteJob
 from shopsmart_etl.typing import IfExists
 
@@ -39,7 +49,17 @@ _VALUES_IN_QUERY = 1000
 # What plain Spark does to other writers where it ends, and any writer where it fails.
 _DISTURBED = (
     "lost files that this append had not committed yet: another writer ended or failed meanwhile, and deleted the "
-    "folder _temporary of all. Some of the rows may be missing: remove those of this append, and append again"
+    "folder _temporary of all. Some of the rows may be missing. Remove those of this append, whose files have one of "
+    "these identifiers in their names, and append again: {}"
+)
+_TWO_FIRST = (
+    "was created by another writer at the same time, and has the rows of both, whose files have these identifiers in "
+    "their names: {}. Remove those of one of the two"
+)
+
+_MIXED = (
+    "is replaced, but another writer appended at the same moment to {}, where rows of that append may be missing: "
+    "compare them with their source. The files of the two have these identifiers in their names: {}"
 )
 
 
@@ -80,6 +100,7 @@ class ParquetFolder:
             self._refuse_file(list_files(self._spark, self.name))
             raise
         self._refuse_file(files)
+        check_folder_names(self.name, files)
         return _existing(table.schema, partition_folders(self.name, files))._replace(files=files)
 
     def _refuse_file(self, files: Sequence[str]) -> None:
@@ -114,45 +135,85 @@ class ParquetFolder:
 
     def write(self, job: WriteJob, if_exists: IfExists, existing: ExistingTable | None) -> None:
         """Write a batch; partitions are replaced only when all rows are written."""
+        self._check_no_stream()
+        files = existing.files if existing else ()
+        with explain_failed_commit(self._spark, self.name, files):
+            writer = job.rows.write.partitionBy(*job.by).options(**_options(job))
+            if if_exists == "replace_partitions":
+                writer.mode("overwrite").options(**replacement_options()).parquet(self.name)
+                self._check_replaced(files)
+            else:
+                self._append(writer, files, is_first=if_exists == "error")
+        self._check_no_stream(is_written=True)
+
+    def _check_no_stream(self, *, is_written: bool = False) -> None:
         if self.contains(STREAM_LOG):
+            when, reads = (" meanwhile", "does not read") if is_written else ("", "would not read")
             raise UnsupportedError(
-                f"{self.name!r} was written by a stream, whose log lists the files that Spark reads: rows added by a "
-                "batch would not be read. Read a stream and append it with write_stream, or write to another path"
+                f"{self.name!r} was written by a stream{when}, whose log lists the files that Spark reads: it {reads} "
+                "the rows of a batch. Read a stream and append it with write_stream, or write to another path"
             )
-        with explain_failed_commit(self._spark, self.name, existing.files if existing else ()):
-            self._write(job, if_exists, existing)
 
-    def _write(self, job: WriteJob, if_exists: IfExists, existing: ExistingTable | None) -> None:
-        writer = job.rows.write.partitionBy(*job.by).options(**_options(job))
-        if if_exists == "replace_partitions":
-            writer.mode("overwrite").options(**replacement_options()).parquet(self.name)
-            return
+    def _append(self, writer: DataFrameWriter, before: Sequence[str], *, is_first: bool) -> None:
+        """Add files to those that the table has.
+
+        Its mark, where a job's commit does not look, tells whether another writer has deleted files that this job had
+        not committed yet, as Spark's committer does. A table that does not exist yet can have two first writers: each
+        marks the table before it looks for rows of the other.
+        """
         attempt = 1 + uuid4().int % (2**31 - 2)
-        if existing is None:
-            # "error", so that a table created since is not appended to. Spark Connect knows the mode by no other name.
-            writer.mode("error").options(**own_attempt(attempt)).parquet(self.name)
-        else:
-            # Where a job's commit does not look.
-            mark = f"_temporary/{attempt}/_temporary/mark"
-            self._make_folder(mark)
-            is_marked = self.contains(mark)  # not every file system has empty folders
+        own_mark = f"_temporary/{attempt}/_temporary/mark"
+        self._make_mark(own_mark)
+        try:
+            if not before and committed_files(self._spark, self.name):
+                raise TargetExistsError(
+                    self.name, hint="Another writer has created it meanwhile; retry to append to it"
+                )
             writer.mode("append").options(**own_attempt(attempt)).parquet(self.name)
-            if is_marked and not self.contains(mark):
-                raise WriteConflictError(self.name, _DISTURBED)
-        # The rows are written: no other error may hide that.
-        with suppress(Exception):
-            clear(self._spark, f"{self.name}/_temporary/{attempt}")
+            self._check_appended(own_mark, before, is_first=is_first)
+        finally:
+            # The rows are written, or another error is on its way: no other may hide that.
+            with suppress(Exception):
+                if self.contains(own_mark):  # not deleted by Spark
+                    clear(self._spark, f"{self.name}/_temporary/{attempt}")
 
-    def _make_folder(self, name: str) -> None:
+    def _check_replaced(self, before: Sequence[str]) -> None:
+        """Check that no append has moved files into a partition while it was replaced.
+
+        Raises:
+            WriteConflictError: One has: Spark may have deleted the files that it moved first.
+        """
+        after = committed_files(self._spark, self.name)
+        replaced = {file.rpartition("/")[0] for file in set(before) - set(after)}
+        for folder in sorted(replaced):
+            jobs = job_ids([file for file in set(after) - set(before) if file.rpartition("/")[0] == folder])
+            if len(jobs) > 1:
+                raise WriteConflictError(self.name, _MIXED.format(folder, ", ".join(sorted(jobs))))
+
+    def _make_mark(self, name: str) -> None:
         try:
             # Another writer that ends may delete the folder while it is made.
-            while_others_write(lambda: clear(self._spark, f"{self.name}/{name}"), tries=3)
+            while_others_write(lambda: mark(self._spark, f"{self.name}/{name}"), tries=3)
         except Exception as error:
             if not is_file_missing(error):
                 raise
             # Hadoop logs the reason, and raises only that the folder is not there.
             message = f"{self.name!r}: cannot create folders in it; check your permissions and the disk"
             raise TableError(f"{message}; nothing was written") from error
+
+    def _check_appended(self, own_mark: str, before: Sequence[str], *, is_first: bool) -> None:
+        """Check, after the commit, that no other writer has disturbed it.
+
+        Raises:
+            WriteConflictError: One has. The rows are written, or some of them.
+        """
+        if is_first:
+            jobs = job_ids(committed_files(self._spark, self.name))
+            if len(jobs) > 1:
+                raise WriteConflictError(self.name, _TWO_FIRST.format(", ".join(sorted(jobs))))
+        if not self.contains(own_mark):
+            new = set(committed_files(self._spark, self.name)) - set(before)
+            raise WriteConflictError(self.name, _DISTURBED.format(", ".join(sorted(job_ids(new)))))
 
     def append_stream(self, job: WriteJob, checkpoint: str, existing: ExistingTable | None) -> None:
         """Append what is new of a stream; its files are in the table when the log of the stream lists them."""
@@ -204,17 +265,4 @@ def _options(job: WriteJob) -> dict[str, str]:
     return {
         "compression": "zstd",
         "maxRecordsPerFile": str(rows_per_file(job.schema, job.target_file_size)),
-    }
-
-
-def own_attempt(number: int) -> dict[str, str]:
-    """Keep a job from the files of others: Hadoop's committer commits all files of an attempt, which is a folder.
-
-    By default the committer then deletes the folders of all attempts, those of other writers included. Version 1 of the
-    committer, since in version 2 the files of a task are in the table before the job has succeeded.
-    """
-    return {
-        "mapreduce.job.application.attempt.id": str(number),
-        "mapreduce.fileoutputcommitter.cleanup.skipped": "true",
-        "mapreduce.fileoutputcommitter.algorithm.version": "1",
     }

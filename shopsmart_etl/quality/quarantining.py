@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
 from pyspark.sql import DataFrame
@@ -85,6 +86,8 @@ def quarantine(*, into: Transform, run_id: str | None = None, violations_column:
     parts: list[Transform] = into.parts if isinstance(into, Step) else [into]
     if all(isinstance(part, Step) and not part.writes for part in parts):
         raise InvalidArgumentError("into", expected="a step that writes, such as write_partitioned(...)", got=into)
+    if run_id is not None:
+        _check_replaces_run(parts)
 
     def plan(frame: Frame) -> Plan:
         if frame.is_streaming:
@@ -115,6 +118,18 @@ def quarantine(*, into: Transform, run_id: str | None = None, violations_column:
         return Plan(valid.schema, apply, valid.sources)
 
     return plan
+
+
+def _check_replaces_run(parts: Sequence[Transform]) -> None:
+    """Check that a second attempt would replace the rows of the first; what a plain function does is not known."""
+    for part in parts:
+        if not isinstance(part, Step) or not part.writes:
+            continue
+        by = part.arguments.get("by", ())
+        by = [by] if isinstance(by, str) else by
+        if _RUN_FIELDS[0].name not in by or part.arguments.get("if_exists") != "replace_partitions":
+            expected = "with run_id=, write_partitioned(..., by='run_id', if_exists='replace_partitions')"
+            raise InvalidArgumentError("into", expected=expected, got=part)
 
 
 def _write_run(into: Transform, rows: DataFrame, run_id: str) -> None:

@@ -16,10 +16,9 @@ from shopsmart_etl.quality._conditions import (
     IsNotNull,
     IsOneOf,
     IsUnique,
-    check_scalar,
     comparable,
-    have_one_type,
 )
+from shopsmart_etl.quality._scalars import check_scalar, have_one_type
 
 __all__ = ["country_code", "in_range", "matches", "not_null", "one_of", "unique"]
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shopsmart_etl import WriteConflictError, write_partitioned, write_table
-from shopsmart_etl.io import _commits, _parquet
+from shopsmart_etl import TargetExistsError, UnsupportedError, WriteConflictError, write_partitioned, write_table
+from shopsmart_etl.io import _commits, _parquet, _recovery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,8 +33,8 @@ HALF = 6
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_commits, "_SECONDS_WITHOUT_MOVES", 2.0)
-    monkeypatch.setattr(_commits, "_SECONDS_BETWEEN_LOOKS", 0.2)
+    monkeypatch.setattr(_recovery, "_SECONDS_WITHOUT_MOVES", 2.0)
+    monkeypatch.setattr(_recovery, "_SECONDS_BETWEEN_LOOKS", 0.2)
 
 
 def rows(spark: SparkSession, version: int, countries: Iterable[str] = COUNTRIES) -> DataFrame:
@@ -105,7 +105,8 @@ def test_a_killed_write_without_partitions_is_undone_where_it_was_the_first(
     move_back(tmp_path / "t", appended(rows(spark, 3), tmp_path / "t")[1:])
     for if_exists in ("append", "error"):
         with pytest.raises(
-            WriteConflictError, match="killed while it moved its files into the table, the others in file:"
+            WriteConflictError,
+            match=r"killed while it moved its files .* Of an append \(file:.*same identifiers \([0-9a-f-]{36}\)",
         ):
             rows(spark, 4).transform(write_table(tmp_path / "t", if_exists=if_exists))
 
@@ -154,10 +155,14 @@ def test_the_finishing_of_a_killed_replacement_is_killed_too(spark: SparkSession
     append = write_partitioned(tmp_path / "t", by="country", if_exists="append")
     staging = staged(spark, tmp_path / "t")
     sleep(0.1)
-    replace, clear = _commits._replace, _commits.clear
+    clear = _commits.clear
 
     def replace_one(partitions: DataFrame, by: list[str], table: str) -> None:
-        replace(partitions.where("country = '007'"), by, table)
+        assert Path(table) == tmp_path / "t"
+        again = tmp_path / "t" / ".spark-staging-1"
+        partitions.write.partitionBy(*by).parquet(str(again))
+        shutil.rmtree(tmp_path / "t" / "country=007")
+        (again / "country=007").rename(tmp_path / "t" / "country=007")
         raise KeyboardInterrupt
 
     def clear_until_staging(spark: SparkSession, folder: str) -> None:
@@ -166,7 +171,7 @@ def test_the_finishing_of_a_killed_replacement_is_killed_too(spark: SparkSession
         clear(spark, folder)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_commits, "_replace", replace_one)
+        patch.setattr(_recovery, "_replace", replace_one)
         with pytest.raises(KeyboardInterrupt):
             rows(spark, 3).transform(append)
     assert written(rows(spark, 4).transform(append)) == all_of(2, 4) | all_of(1, countries=["other"])
@@ -174,12 +179,91 @@ def test_the_finishing_of_a_killed_replacement_is_killed_too(spark: SparkSession
 
     staging = staged(spark, tmp_path / "t")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_commits, "clear", clear_until_staging)
+        patch.setattr(_recovery, "clear", clear_until_staging)
         with pytest.raises(KeyboardInterrupt):
             rows(spark, 3).transform(append)
     next(staging.glob("country=007/*.parquet")).unlink()  # the kill came while files were removed
     assert written(rows(spark, 4).transform(append)) == all_of(2, 4) | all_of(1, countries=["other"])
     assert not list(staging.glob("*/*.parquet"))
+
+
+def test_two_recoveries_do_not_meet(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append = write_partitioned(tmp_path / "t", by="country", if_exists="append")
+    staging = staged(spark, tmp_path / "t")
+    mark = tmp_path / "t" / ".spark-staging-recovery-0" / "mark"
+    spark.range(1).write.parquet(str(mark))
+    with pytest.raises(WriteConflictError, match=r"which another writer finishes or undoes .* Retry in some minutes"):
+        rows(spark, 3).transform(append)
+    assert sorted(file.name for file in (tmp_path / "t").glob(".spark-staging-recovery-*/*")) == ["mark"]
+    monkeypatch.setattr(_recovery, "_LONGEST_RECOVERY", "0 SECONDS")  # that of a killed one
+    assert written(rows(spark, 3).transform(append)) == all_of(2, 3) | all_of(1, countries=["other"])
+    assert not list(staging.glob("*/*.parquet"))
+
+
+def test_two_first_writers_do_not_double_a_table(spark: SparkSession, tmp_path: Path) -> None:
+    first = write_partitioned(tmp_path / "t", by="country")
+
+    def write_another(number: int) -> dict[str, str]:
+        """Write the table for the first time, after another first write has looked for it."""
+        appended(rows(spark, 3), tmp_path / "t", "country")
+        return _commits.own_attempt(number)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_parquet, "own_attempt", write_another)
+        with pytest.raises(WriteConflictError, match="created by another writer at the same time, and has"):
+            rows(spark, 2).transform(first)
+    shutil.rmtree(tmp_path / "t")
+
+    def after_another(spark: SparkSession, folder: str) -> None:
+        appended(rows(spark, 3), tmp_path / "t", "country")
+        _commits.mark(spark, folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_parquet, "mark", after_another)
+        with pytest.raises(TargetExistsError):
+            rows(spark, 2).transform(first)
+    assert written(spark.read.schema(SCHEMA).parquet(str(tmp_path / "t"))) == all_of(3)
+
+
+def test_an_append_in_the_moment_of_a_replacement_is_noticed(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    replace = write_partitioned(path, by="country", if_exists="replace_partitions")
+    rows(spark, 1).transform(replace)
+
+    def after_append(spark: SparkSession, table: str) -> list[str]:
+        appended(rows(spark, 3, countries), path, "country")
+        return _commits.committed_files(spark, table)
+
+    for countries in (["other"], COUNTRIES[:1]):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_parquet, "committed_files", after_append)
+            if countries == ["other"]:
+                rows(spark, 2).transform(replace)
+                continue
+            with pytest.raises(WriteConflictError, match=r"appended at the same moment to .*country=007"):
+                rows(spark, 2).transform(replace)
+
+
+def test_a_first_write_whose_files_another_writer_deleted_says_so(spark: SparkSession, tmp_path: Path) -> None:
+    def delete(number: int) -> dict[str, str]:
+        shutil.rmtree(tmp_path / "t" / "_temporary")
+        return _commits.own_attempt(number)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_parquet, "own_attempt", delete)
+        with pytest.raises(WriteConflictError, match="lost files that this append had not committed yet"):
+            rows(spark, 2).transform(write_partitioned(tmp_path / "t", by="country"))
+
+
+@pytest.mark.parametrize("if_exists", ["append", "replace_partitions"])
+def test_folders_that_others_name_otherwise_are_refused(
+    spark: SparkSession, tmp_path: Path, if_exists: IfExists
+) -> None:
+    names = ["country=United%20Kingdom", "country=C%C3%B4te", "country=a%2fb"]
+    for name in names:
+        rows(spark, 1, ["x"]).drop("country").write.parquet(str(tmp_path / name / name))
+        with pytest.raises(UnsupportedError, match=f"expected partition folders named by Spark, .* got '{name}'"):
+            rows(spark, 2).transform(write_partitioned(tmp_path / name, by="country", if_exists=if_exists))
 
 
 def test_writers_that_have_not_committed_yet_are_left_alone(spark: SparkSession, tmp_path: Path) -> None:
@@ -221,7 +305,7 @@ def test_an_append_leaves_no_file_of_its_own_behind(spark: SparkSession, tmp_pat
     with pytest.raises(Exception, match="half-way"):
         failing.transform(append)
     assert written(rows(spark, 3).transform(append)) == all_of(1, 3)
-    assert not any(map(Path.is_file, (tmp_path / "t" / "_temporary").rglob("*")))
+    assert [file for file in (tmp_path / "t" / "_temporary").rglob("*") if file.is_file()] == []
 
 
 def test_an_append_whose_files_another_writer_deleted_says_so(spark: SparkSession, tmp_path: Path) -> None:
@@ -235,7 +319,7 @@ def test_an_append_whose_files_another_writer_deleted_says_so(spark: SparkSessio
         appended(rows(spark, 3), path, "country")
         return own_attempt(number)
 
-    own_attempt = _parquet.own_attempt
+    own_attempt = _commits.own_attempt
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_parquet, "own_attempt", end_another)
         with pytest.raises(WriteConflictError, match="lost files that this append had not committed yet"):
@@ -260,7 +344,7 @@ def test_nothing_is_undone_beside_another_unfinished_append(spark: SparkSession,
     move_back(path, appended(rows(spark, 2), path, "country")[1:])
     rows(spark, 3).write.partitionBy("country").parquet(f"{path}/{folder}")
     files = sorted(path.rglob("*.parquet"))
-    with pytest.raises(WriteConflictError, match=r"remove the folder and retry\. Another writer, running or"):
+    with pytest.raises(WriteConflictError, match="Another writer, running or killed, has"):
         rows(spark, 4).transform(append)
     assert sorted(path.rglob("*.parquet")) == files
     shutil.rmtree(path / "_temporary" / "8")

@@ -25,7 +25,7 @@ from repository import SUPPORT
 from writer import COUNTRIES, ROWS, rows, write
 
 from shopsmart_etl import TableError, TargetExistsError, write_partitioned
-from shopsmart_etl.io import _commits
+from shopsmart_etl.io import _recovery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ COMMIT = 0.03  # seconds of a commit, about
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait a short time before what is left is taken for that of a killed writer: it is."""
-    monkeypatch.setattr(_commits, "_SECONDS_WITHOUT_MOVES", 2.0)
+    monkeypatch.setattr(_recovery, "_SECONDS_WITHOUT_MOVES", 2.0)
 
 
 class Moment(NamedTuple):

@@ -230,10 +230,10 @@ def test_a_write_runs_few_jobs(spark: SparkSession, tmp_path: Path) -> None:
     numbers = itertools.count()
     path = tmp_path / "days"
     assert jobs(lambda: rows.write.partitionBy("day").parquet(str(tmp_path / "plain"))) == 1
-    # One more for the shuffle, and a small one that removes the folder of the unfinished files.
-    assert jobs(lambda: rows.transform(write_table(tmp_path / "t"))) == 3
-    assert jobs(lambda: rows.transform(write_partitioned(path, by="day", files=uncounted))) == 3
-    # One more for the footers of the existing files, and a small one that marks that folder.
+    # One more for the shuffle, and two small ones that mark the folder of the unfinished files and remove it.
+    assert jobs(lambda: rows.transform(write_table(tmp_path / "t"))) == 4
+    assert jobs(lambda: rows.transform(write_partitioned(path, by="day", files=uncounted))) == 4
+    # One more for the footers of the existing files.
     assert jobs(lambda: rows.transform(write_table(tmp_path / "t", if_exists="append"))) == 5
     for if_exists, count in (("append", 5), ("replace_partitions", 3)):
         given: Any = {"by": "day", "if_exists": if_exists}

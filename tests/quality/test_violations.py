@@ -40,6 +40,7 @@ from shopsmart_etl import (
     read_csv_logs,
     rules,
     write_partitioned,
+    write_table,
 )
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.step import step_that_writes
@@ -225,6 +226,18 @@ def test_what_can_be_refused_is_refused_before_the_quarantine_is_written(
     with pytest.raises(TargetExistsError, match="already exists and nothing was written"):
         flagged.transform(step)
     assert spark.read.parquet(path).count() == 1
+
+
+def test_a_run_must_replace_its_quarantine(tmp_path: Path) -> None:
+    for into in (
+        write_partitioned(tmp_path, by="run_id", if_exists="append"),
+        write_partitioned(tmp_path, by="run_id"),
+        pipeline(keep_invalid(), write_partitioned(tmp_path, by="state", if_exists="replace_partitions")),
+        write_table(tmp_path, if_exists="append"),
+    ):
+        with pytest.raises(InvalidArgumentError, match="into: expected with run_id=, write_partitioned"):
+            quarantine(into=into, run_id="2026-01-02")
+        assert quarantine(into=into)
 
 
 def test_a_quarantine_that_writes_nothing_is_refused(spark: SparkSession) -> None:
@@ -426,6 +439,18 @@ def test_a_rule_compares_a_column_with_values_of_its_own_type_alone(spark: Spark
             continue
         for rule in made:
             with pytest.raises(ColumnTypeError, match=f"'n': expected (an? )?{WORDS[kind]}.*to compare"):
+                flag_violations(rule).preview(df.schema)
+
+
+def test_a_float_is_compared_with_values_that_it_can_have_alone(spark: SparkSession) -> None:
+    df = spark.createDataFrame([(0.1,), (1.5,), (None,)], "n float")
+    exact = df.transform(
+        flag_violations(rules.in_range("n", min_value=0.5, max_value=1e300), rules.one_of("n", 1.5, 7))
+    )
+    assert [len(row["_violations"]) for row in exact.collect()] == [2, 0, 2]
+    for value in (0.1, Decimal("0.1"), 2**24 + 1):
+        for rule in (rules.one_of("n", 1.5, value), rules.in_range("n", max_value=value)):
+            with pytest.raises(ColumnTypeError, match=rf"a double or a decimal, to compare with {value}, which"):
                 flag_violations(rule).preview(df.schema)
 
 

@@ -1,0 +1,147 @@
+"""The values that ready-made rules compare columns with, and the types of the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from math import isnan
+from numbers import Integral
+from struct import pack, unpack
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+from pyspark.sql import types as spark_types
+from pyspark.sql.types import (
+    BinaryType,
+    BooleanType,
+    CharType,
+    DataType,
+    DateType,
+    DayTimeIntervalType,
+    FloatType,
+    NumericType,
+    StringType,
+    TimestampNTZType,
+    TimestampType,
+    VarcharType,
+)
+
+from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.sql import literal
+from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
+
+# What F.lit takes on every engine, and a column can be compared with.
+_SCALARS = (str, bytes, Integral, float, Decimal, date, time, timedelta)
+# The most digits of a number that Spark takes.
+_MAX_DIGITS = 38
+
+
+def check_scalar(argument: str, value: object, *, expected: str, boolean: bool = False) -> object:
+    """Check that a value is a scalar that columns can be compared with.
+
+    An enum is replaced by its value, since Spark reads it as its value or as its name depending on the engine.
+
+    Args:
+        argument: The parameter's name.
+        value: Its value.
+        expected: What it takes, in words.
+        boolean: Whether True and False are allowed.
+
+    Raises:
+        InvalidArgumentError: It is of another type, or NaN, or a Decimal that is not finite; or it has more digits than
+            Spark's decimals.
+    """
+    scalar = value.value if isinstance(value, Enum) else value
+    is_boolean = isinstance(scalar, bool)
+    fits = boolean if is_boolean else isinstance(scalar, _SCALARS)
+    if isinstance(scalar, Decimal):
+        fits = scalar.is_finite()
+    if isinstance(scalar, time):
+        fits = scalar.tzinfo is None  # Spark has no type for a time with a zone
+    if fits and not is_boolean and isinstance(scalar, (Integral, Decimal)) and _digits(scalar) > _MAX_DIGITS:
+        raise InvalidArgumentError(argument, expected=f"a number of at most {_MAX_DIGITS} digits", got=value)
+    if not fits or (isinstance(scalar, float) and isnan(scalar)):
+        raise InvalidArgumentError(argument, expected=expected, got=value)
+    return scalar
+
+
+def have_one_type(values: Iterable[object]) -> bool:
+    """Return whether scalars compare with each other without a cast. All numbers do; a date and a timestamp do not."""
+    return len({_type_of(value) for value in values}) == 1
+
+
+def has_literal(value: object) -> bool:
+    """Tell whether a value can be written as a SQL literal. Not so a time, whose meaning depends on the session."""
+    return type(value) in (int, str, Decimal)
+
+
+def scalar_sql(value: object) -> str:
+    """Write a value that has a literal."""
+    if isinstance(value, str):
+        return literal(value)
+    return f"{value:f}BD" if isinstance(value, Decimal) else str(value)
+
+
+def scalar_column(value: object) -> Column:
+    """Make a literal Column. A time without a zone is one of the session's time zone, and not of Python's."""
+    if isinstance(value, datetime) and value.utcoffset() is None:
+        return F.lit(value.isoformat(" ")).cast("timestamp_ntz")
+    return F.lit(value)
+
+
+def check_column_type(frame: Frame, column: str, values: Iterable[object]) -> None:
+    """Check that a column has the type of values: Spark would cast one of the two, or fail at a row."""
+    values = list(values)
+    types, expected = _COLUMN_TYPES[_type_of(values[0])]
+    index = frame.require(
+        column, types, expected=f"{expected}, to compare with the rule's values", hint="conform it first"
+    )
+    field = frame.schema.fields[index]
+    # A FLOAT is compared as a double, where 0.1 has other digits.
+    changed = [value for value in values if isinstance(field.dataType, FloatType) and not _is_float(value)]
+    if changed:
+        expected = f"a double or a decimal, to compare with {changed[0]}, which no FLOAT is equal to"
+        raise ColumnTypeError(field.name, expected=expected, got="float", hint="cast it first")
+
+
+def _is_float(value: object) -> bool:
+    """Return whether a number is one of 32 bits."""
+    try:
+        return bool(unpack("<f", pack("<f", value))[0] == value)
+    except OverflowError:  # beyond all of them, but for the infinities
+        return True
+
+
+def _type_of(value: object) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, datetime):
+        return "local timestamp" if value.utcoffset() is None else "timestamp"
+    names = {str: "text", bytes: "bytes", date: "date", time: "time", timedelta: "interval"}
+    return next((name for one, name in names.items() if isinstance(value, one)), "number")
+
+
+# The types of columns that compare with each type of value.
+_COLUMN_TYPES: dict[str, tuple[tuple[type[DataType], ...], str]] = {
+    "boolean": ((BooleanType,), "a boolean"),
+    "number": ((NumericType,), "a number"),
+    "text": ((StringType, CharType, VarcharType), "a string"),
+    "bytes": ((BinaryType,), "binary"),
+    "date": ((DateType,), "a date"),
+    "timestamp": ((TimestampType,), "a timestamp"),
+    "local timestamp": ((TimestampType, TimestampNTZType), "a timestamp"),
+    "time": (tuple(filter(None, [getattr(spark_types, "TimeType", None)])), "a time"),
+    "interval": ((DayTimeIntervalType,), "an interval of days to seconds"),
+}
+
+
+def _digits(number: object) -> int:
+    """Return how many digits a number has when it is written without an exponent."""
+    if isinstance(number, Decimal):
+        exponent = number.as_tuple().exponent
+        assert isinstance(exponent, int)  # noqa: S101 - narrows the type; the number is finite
+        return max(number.adjusted() + 1, 0) + max(-exponent, 0)
+    assert isinstance(number, Integral)  # noqa: S101 - narrows the type
+    return len(str(abs(int(number)))) if abs(int(number)) < 10 ** (_MAX_DIGITS + 1) else _MAX_DIGITS + 1
