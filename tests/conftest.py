@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for fixture in set(getattr(item, "fixturenames", ())) & set(_BY_FIXTURE):
             item.add_marker(_BY_FIXTURE[fixture])
         names = {marker.name for marker in item.iter_markers()}
-        if names & _SLOW or {"exhaustive", "spark"} <= names:
+        if names & _SLOW or ({"exhaustive", "spark"} <= names and "sample" not in names):
             item.add_marker("slow")
         for marker in item.iter_markers("needs"):
             for need in (NEEDS[name] for name in marker.args):

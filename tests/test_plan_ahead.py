@@ -79,6 +79,7 @@ def test_steps_planned_ahead_look_up_nothing_when_applied(
     df.transform(ahead)
 
 
+@pytest.mark.sample
 def test_the_table_can_have_another_column_order_and_more_columns(spark: SparkSession) -> None:
     lines = plan_ahead(explode_arrays("tags"), like=spark.createDataFrame([], "id int, tags array<string>"))
     table = spark.createDataFrame([(["a"], True, 1)], "tags array<string>, more boolean, id int")
@@ -121,6 +122,7 @@ def test_wrong_steps_are_refused(steps: tuple[Any, ...], spark: SparkSession) ->
         plan_ahead(*steps, like=spark.range(1))
 
 
+@pytest.mark.sample
 def test_steps_that_run_spark_are_refused_before_they_run(spark: SparkSession, tmp_path: Path) -> None:
     flagged = spark.createDataFrame([], "id int, day date, _violations array<string>")
     audit, path = Audit(), str(tmp_path / "t")

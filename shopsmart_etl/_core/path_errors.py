@@ -16,6 +16,7 @@ _REASONS = {
     r"(?<=ClassNotFoundException: )Class (\S*FileSystem) not found": (
         f"this session has no class {{}}; {_JAR}, such as org.apache.hadoop:hadoop-aws for s3a://"
     ),
+    r"native (zStandard) library not available": "this Spark has no {}; decompress the file, or use Spark 4",
     r"No FileSystem for scheme:? (\S+)": f"this session has no file system for the scheme {{}}; correct it, or {_JAR}",
     r"(?<=URISyntaxException: )(.*)": "expected a path; got {}",
 }

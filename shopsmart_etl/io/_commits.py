@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from shopsmart_etl._core.spark_errors import error_summary
 from shopsmart_etl.errors import TableError
-from shopsmart_etl.io._folders import list_files
+from shopsmart_etl.io._folders import list_files, while_others_write
 
 _UNPUBLISHED = re.compile(r"/(?:_temporary|\.spark-staging-[^/]*)/")
 _JOB = re.compile(r"/part-[0-9]+-([0-9a-f-]{36})[^/]*$")
@@ -59,7 +59,13 @@ def replacement_options() -> dict[str, str]:
 def committed_files(spark: SparkSession, table: str) -> list[str]:
     """List the files of a table, without those that are not committed."""
     # A session may have Spark list hidden folders too.
-    return [file for file in list_files(spark, table) if not _UNPUBLISHED.search(file)]
+    files = while_others_write(lambda: list_files(spark, table))
+    return [file for file in files if not _UNPUBLISHED.search(file)]
+
+
+def is_parquet(file: str) -> bool:
+    """Return whether a file can have rows, by its name; a folder may have others, such as a stream's checkpoint."""
+    return file.endswith(".parquet")
 
 
 def job_ids(files: Collection[str]) -> set[str]:
@@ -85,7 +91,7 @@ def explain_failed_commit(spark: SparkSession, table: str, before: Collection[st
         if not any(text in str(error) for text in _IN_COMMIT):
             raise
         after = set(committed_files(spark, table))
-        new, lost = after - set(before), set(before) - after
+        new, lost = {file for file in after - set(before) if is_parquet(file)}, set(before) - after
         if not new and not lost:
             raise
         raise TableError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import time
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 from urllib.parse import unquote
@@ -19,6 +20,8 @@ STREAM_LOG = "_spark_metadata"
 
 # The characters that Spark escapes by three in the name of a folder.
 ESCAPED = r"""[\x00-\x1F\x7F"#%'*/:=?\\{\[\]^]"""
+
+_SECONDS_BETWEEN_TRIES = 0.1
 
 _T = TypeVar("_T")
 Folder = tuple[tuple[str, str], ...]
@@ -43,6 +46,7 @@ def while_others_write(look: Callable[[], _T], tries: int = 10) -> _T:
         return look()
     except Exception as error:
         if tries > 1 and is_file_missing(error):
+            time.sleep(_SECONDS_BETWEEN_TRIES)
             return while_others_write(look, tries - 1)
         raise
 

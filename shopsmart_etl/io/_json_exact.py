@@ -26,6 +26,7 @@ from pyspark.sql.types import (
 from shopsmart_etl._core.sql import any_of, call, cast, field_of, if_, lambda_, literal, struct_of, type_sql
 from shopsmart_etl._core.text_casts import Formats, parse_text
 from shopsmart_etl.io._json_risks import can_rename, other_case_pattern, other_case_risk, text_of_objects
+from shopsmart_etl.io._json_text import array_of_extras, json_text, object_of_members
 from shopsmart_etl.io._json_types import parsed_type
 from shopsmart_etl.io._leaf_groups import group_leaves
 
@@ -33,6 +34,9 @@ _STRING = r'"(?:[^"\\]++|\\.)*+"'
 # What is between strings, keys included; then a string that is no key.
 _TO_STRING: Final = rf'(?s)\G((?:[^"]++|{_STRING}\s*+:)*+)"((?:[^"\\]++|\\.)*+)"'
 _TO_NUMBER: Final = rf'(?s)\G((?:[^"0-9\-]++|{_STRING})*+)(-?[0-9][0-9.eE+\-]*+)'
+
+# A number of more than 38 digits.
+_TOO_LONG: Final = r"-?(?:0[.][0-9]{39}|(?!0[.])[0-9.]{40}|[0-9]{39})"
 
 
 def _is_object(x: str) -> str:
@@ -112,9 +116,17 @@ class ExactParser:
             return if_(is_number, parse_text(string, target, Formats()))
         if target.typeName() == "variant":
             json = call("try_parse_json", self.unmarked(x))
-            return if_(is_string, f"CAST({string} AS VARIANT)", if_(is_number, call("try_parse_json", string), json))
+            value = if_(is_string, f"CAST({string} AS VARIANT)", if_(is_number, call("try_parse_json", string), json))
+            return if_(f"NOT {self._is_beyond_variant(x)}", value)
         other = self.unmarked(x) if isinstance(target, StringType) else "NULL"
         return if_(any_of([is_string, is_number]), string, other)
+
+    def _is_beyond_variant(self, x: str) -> str:
+        """Write the condition that a number has too many digits for a decimal, or none of its digits as a double."""
+        powers = call("regexp_extract_all", x, literal(rf"{self._number}(-?[0-9.]++[eE][-+]?[0-9]++)"), "1")
+        is_lost = "abs(double(t)) = double('Infinity') OR (double(t) = 0 AND t RLIKE '^[-0.]*[1-9]')"
+        is_long = f"{x} RLIKE {literal(self._number + _TOO_LONG)}"
+        return any_of([call("exists", powers, lambda_("t", is_lost)), is_long])
 
     def _struct(self, x: str, target: StructType) -> str:
         texts = StructType([StructField(field.name, StringType()) for field in target.fields])
@@ -218,7 +230,7 @@ class ExactParser:
             members.append(self._optional_member(literal(field.name), extra))
         parsed = self._from_json(if_(_is_object(x), x), MapType(StringType(), StringType()))
         all_members = f"flatten(array({', '.join(members)}))"
-        joined = self._let(all_members, _object_of_members)
+        joined = self._let(all_members, object_of_members)
         return call("get", call("transform", call("array", parsed), lambda_(m, joined)), "0")
 
     def _extra_in(self, x: str, target: DataType) -> str:
@@ -231,16 +243,16 @@ class ExactParser:
             if not isinstance(target.elementType, ArrayType):
                 texts = if_(_is_object(x), f"array({x})", texts)
             found = call("transform", texts, lambda_(each, self._extra_in(each, target.elementType)))
-            return self._let(found, _array_of_extras)
+            return self._let(found, array_of_extras)
         assert isinstance(target, MapType)  # noqa: S101 - narrows the type
         entries = call("map_entries", self._from_json(if_(_is_object(x), x), MapType(StringType(), StringType())))
         extra = self._extra_in(f"{each}.value", target.valueType)
         member = self._let(extra, lambda v: if_(f"{v} IS NOT NULL", self._member(f"{each}.key", v)))
         found = call("filter", call("transform", entries, lambda_(each, member)), "e -> e IS NOT NULL")
-        return self._let(found, _object_of_members)
+        return self._let(found, object_of_members)
 
     def _member(self, key: str, value: str) -> str:
-        return f"concat({_json_text(key)}, ':', {value})"
+        return f"concat({json_text(key)}, ':', {value})"
 
     def _optional_member(self, name: str, value: str) -> str:
         member = self._let(value, lambda v: if_(f"{v} IS NULL", "array()", f"array({self._member(name, v)})"))
@@ -250,7 +262,7 @@ class ExactParser:
         """Write the JSON text of a token."""
         string = f"substring({x}, {len(self._string) + 1})"
         number = if_(f"startswith({x}, '{self._number}')", string, self.unmarked(x))
-        return f"coalesce({if_(f'startswith({x}, {literal(self._string)})', _json_text(string), number)}, 'null')"
+        return f"coalesce({if_(f'startswith({x}, {literal(self._string)})', json_text(string), number)}, 'null')"
 
     # --- SQL --------------------------------------------------------------------------------------------------------
     def _from_json(self, text: str, target: DataType) -> str:
@@ -270,20 +282,6 @@ def _has_struct(data_type: DataType) -> bool:
     if isinstance(data_type, MapType):
         return _has_struct(data_type.valueType)
     return _has_struct(data_type.elementType) if isinstance(data_type, ArrayType) else isinstance(data_type, StructType)
-
-
-def _object_of_members(members: str) -> str:
-    return if_(f"size({members}) > 0", f"concat('{{', array_join({members}, ','), '}}')")
-
-
-def _array_of_extras(found: str) -> str:
-    some = f"exists({found}, e -> e IS NOT NULL)"
-    return if_(some, f"concat('[', array_join(transform({found}, e -> coalesce(e, '{{}}')), ','), ']')")
-
-
-def _json_text(text: str) -> str:
-    array = f"to_json(array({text}))"
-    return f"substring({array}, 2, length({array}) - 2)"
 
 
 def _all_names(data_type: DataType) -> list[str]:

@@ -76,6 +76,9 @@ def is_risky(text: str, documents: str, schema: StructType, *, ignores_case: boo
         return "true"  # a key may be the name of one struct, and another spelling of the name in a second one
     if ignores_case and names:
         reasons.append(_has_other_case(text, names))
+    if any(data_type.typeName() == "variant" for _, data_type in _fields(schema)):
+        # Numbers that a variant holds as a double, anywhere inside.
+        reasons.append(f"{text} RLIKE '[0-9][eE]|[0-9.]{{39}}'")
     # A key with an escaped character may be a name.
     escapes = any_of(f"{text} RLIKE {literal(pattern)}" for pattern in (_ESCAPED_KEY, LONE_SURROGATE))
     reasons.append(f"(contains({text}, {literal(chr(92))}) AND {escapes})")

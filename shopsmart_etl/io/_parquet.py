@@ -19,6 +19,7 @@ from shopsmart_etl.io._commits import (
     clear,
     committed_files,
     explain_failed_commit,
+    is_parquet,
     job_ids,
     mark,
     own_attempt,
@@ -165,7 +166,7 @@ class ParquetFolder:
         own_mark = f"_temporary/{attempt}/_temporary/mark"
         self._make_mark(own_mark)
         try:
-            if not before and committed_files(self._spark, self.name):
+            if not before and any(map(is_parquet, committed_files(self._spark, self.name))):
                 raise TargetExistsError(
                     self.name, hint="Another writer has created it meanwhile; retry to append to it"
                 )

@@ -146,6 +146,7 @@ def test_a_pattern_does_not_swallow_its_end(spark: SparkSession, pattern: str, t
     assert (df.transform(etl.keep_valid()).count() == 1) is is_match
 
 
+@pytest.mark.sample
 def test_readers_keep_hostile_names_and_values(spark: SparkSession, tmp_path: Path) -> None:
     names = [name for name in HOSTILE if "\n" not in name and "\x00" not in name]
     document = {name: {name: name} for name in names}

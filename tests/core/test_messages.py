@@ -211,6 +211,7 @@ def test_trouble_with_a_path_is_an_error_of_one_line(spark: SparkSession, tmp_pa
             assert "\tat " not in str(caught.value), verb
 
 
+@pytest.mark.sample
 def test_a_glob_may_be_longer_than_a_name(spark: SparkSession, tmp_path: Path) -> None:
     write_files(tmp_path / "a", '{"id": 1}')
     glob = f"{tmp_path}/{{a,{'b' * 300}}}"

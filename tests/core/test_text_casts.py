@@ -130,6 +130,7 @@ def test_text_in_no_declared_form_is_null(spark: SparkSession, ansi: str) -> Non
     assert [(text, of, value) for (text, of, _), value in zip(cases, got, strict=True) if value is not None] == []
 
 
+@pytest.mark.sample
 def test_a_time_that_summer_time_leaves_out_is_null(spark: SparkSession) -> None:
     left_out = ["2026-03-29 02:30:00", "2026-03-29T02:00", "29/3/2026 2:30"]
     there = ["2026-03-29 01:59:59", "2026-03-29 03:00:00", "2026-10-25 02:30:00", "2026-03-29 02:30:00+00:00"]

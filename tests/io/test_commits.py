@@ -200,6 +200,7 @@ def test_two_recoveries_do_not_meet(spark: SparkSession, tmp_path: Path, monkeyp
     assert not list(staging.glob("*/*.parquet"))
 
 
+@pytest.mark.sample
 def test_two_first_writers_do_not_double_a_table(spark: SparkSession, tmp_path: Path) -> None:
     first = write_partitioned(tmp_path / "t", by="country")
 
@@ -298,6 +299,7 @@ def test_a_commit_that_goes_on_is_waited_for(spark: SparkSession, tmp_path: Path
         finished.result()
 
 
+@pytest.mark.sample
 def test_an_append_leaves_no_file_of_its_own_behind(spark: SparkSession, tmp_path: Path) -> None:
     append = write_partitioned(tmp_path / "t", by="country", if_exists="append")
     rows(spark, 1).transform(append)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import bz2
 import json
 import re
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
-from engines import configured
+from chispa import assert_df_equality
+from engines import VERSION, configured
+from processes import LIMIT
 
 import shopsmart_etl as etl
 from shopsmart_etl import (
@@ -22,10 +26,10 @@ from shopsmart_etl import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = pytest.mark.exhaustive
 
@@ -59,6 +63,7 @@ CHANGED: dict[str, list[str]] = {
         "2026-01-05T23:00:00-05:00",
         "1767603600000",
     ],
+    "TIMESTAMP_NTZ": ["12:30", "2026", "202601", "2026-01-05 lunch", "1767603600000", "2026-01-05T10:00:00+02:00"],
     "DOUBLE": ["5d", "5f", "0x1p3", "1e400", "-1e400", "1e-400", "1,5"],
     "FLOAT": ["5D", "1e39"],
     "INT": ["1.5", "3000000000", "1,000", "7L", "0x10"],
@@ -110,6 +115,7 @@ def test_csv_text_that_is_no_value_is_a_corrupt_record(spark: SparkSession, tmp_
     assert rows_of_csv(spark, tmp_path, lines, schema=schema, multiline=multiline) == expected
 
 
+@pytest.mark.sample
 def test_csv_values_are_exact(spark: SparkSession, tmp_path: Path) -> None:
     for of, values in EXACT.items():
         rows = rows_of_csv(spark, tmp_path, ["id,c", *(f"1,{text}" for text, _ in values)], schema=f"id INT, c {of}")
@@ -162,6 +168,7 @@ def test_json_values_are_exact(
         assert rows == [(1, value, [value], {"k": value}, None) for _, value in values]
 
 
+@pytest.mark.sample
 @NARROW_AND_WIDE
 def test_text_columns_keep_what_the_document_has(
     spark: SparkSession, tmp_path: Path, fewest: int, monkeypatch: pytest.MonkeyPatch
@@ -177,6 +184,35 @@ def test_text_columns_keep_what_the_document_has(
     assert rows[0][1][:3] == ["007", "1.50", "true"]
     assert json.loads(rows[0][1][3], parse_float=str) == {"n": "2.0"}
     assert rows[1:] == [("00701", [], None), ("true", None, None)]
+
+
+@pytest.mark.needs("variants")
+def test_numbers_of_variants(spark: SparkSession, tmp_path: Path) -> None:
+    digits = "1" * 37
+    kept = ["7", "1.10", f"{digits}.5", "1e3", "-2.5E-7", "0e0", '"1e400"', "true", '{"a":[1.50,{"b":"x"}]}', "null"]
+    lost = [
+        "1e400",
+        "-1E+400",
+        "1e-400",
+        "0.1e-999",
+        f"{digits}12",
+        f"0.{digits}12",
+        '[1,{"b":1e999}]',
+        '{"1e400":1e400}',
+    ]
+    for values in (kept, lost):
+        lines = [f'{{"id": 1, "v": {value}, "l": [{{"w": {value}}}]}}' for value in values]
+        file = tmp_path / f"{len(values)}.json"
+        file.write_text("\n".join(lines), encoding="utf-8")
+        df = etl.read_json_payloads(spark, file, schema="id INT, v VARIANT, l ARRAY<STRUCT<w: VARIANT>>", **PLAIN)
+        rows = df.selectExpr("id", "to_json(v) AS v", "to_json(l[0].w) AS w", CORRUPT).collect()
+        if values is lost:
+            assert [tuple(row) for row in rows] == [(1, None, None, line) for line in lines]
+            continue
+        for row, value in zip(rows, kept, strict=True):
+            assert row[CORRUPT] is None
+            for found in (row["v"], row["w"]):
+                assert json.loads(found or "null", parse_float=Decimal) == json.loads(value, parse_float=Decimal)
 
 
 def test_declared_formats_are_read(spark: SparkSession, tmp_path: Path) -> None:
@@ -204,13 +240,30 @@ def test_declared_formats_are_read(spark: SparkSession, tmp_path: Path) -> None:
     assert rows[0][1].astimezone(timezone.utc) == at
 
 
-def test_a_time_that_does_not_exist_is_a_corrupt_record(spark: SparkSession, tmp_path: Path) -> None:
-    with configured(spark, {"spark.sql.session.timeZone": "Europe/Paris"}):
-        csv = rows_of_csv(spark, tmp_path, ["id,t", "1,2026-03-29 02:30:00"], schema="id INT, t TIMESTAMP")
-        document = '{"id": 1, "t": "2026-03-29T02:30:00"}'
-        rows = rows_of_json(spark, tmp_path, [document], schema="id INT, t TIMESTAMP")
-    assert csv == [(1, None, "1,2026-03-29 02:30:00")]
-    assert rows == [(1, None, document)]
+@pytest.mark.parametrize(
+    ("zone", "skipped"),
+    [
+        ("Europe/Paris", "2026-03-29 02:30:00"),
+        ("America/New_York", "2026-03-08 02:00:00"),
+        ("Australia/Lord_Howe", "2026-10-04 02:15:00"),  # by half an hour
+        ("Pacific/Apia", "2011-12-30 12:00:00"),  # a whole day
+    ],
+)
+def test_a_time_that_does_not_exist_is_a_corrupt_record(
+    spark: SparkSession, tmp_path: Path, zone: str, skipped: str
+) -> None:
+    day = skipped[:10].replace("-", ".")
+    lines = ["id,t", f"1,{skipped}", f"2,{day} {skipped[11:]}"]
+    documents = [f'{{"id": 1, "t": "{skipped}"}}', f'{{"id": 2, "t": "{day} {skipped[11:]}"}}']
+    options: dict[str, Any] = {"schema": "id INT, t TIMESTAMP", "timestamp_formats": ["iso8601", "yyyy.MM.dd HH:mm:ss"]}
+    with configured(spark, {"spark.sql.session.timeZone": zone}):
+        for multiline in (False, True):
+            csv = rows_of_csv(spark, tmp_path, lines, multiline=multiline, **options)
+            assert csv == [(1, None, lines[1]), (2, None, lines[2])]
+        assert rows_of_json(spark, tmp_path, documents, **options) == [(1, None, documents[0]), (2, None, documents[1])]
+        nested = [f'{{"i": [{{"t": "{skipped}"}}]}}']
+        rows = rows_of_json(spark, tmp_path, nested, schema="i ARRAY<STRUCT<t: TIMESTAMP>>")
+        assert rows == [([(None,)], nested[0])]
 
 
 def test_decimals_are_rounded_by_request_and_listed(spark: SparkSession, tmp_path: Path) -> None:
@@ -281,6 +334,7 @@ RIGHT_QUOTES = [
 ]
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("multiline", [False, True])
 def test_wrong_quotes_are_a_corrupt_record(spark: SparkSession, tmp_path: Path, multiline: bool) -> None:
     # Over several lines, a quote may be closed further down.
@@ -316,8 +370,6 @@ def test_dialects(spark: SparkSession, tmp_path: Path, packed: bool) -> None:
         file = tmp_path / f"{number}.csv{'.bz2' if packed else ''}"
         text = f"\ufeffa{sep}b\n# a comment\n1{sep}'x{sep}''y'\n{sep}\n\n'2'{sep}\n".encode()
         if packed:
-            import bz2  # noqa: PLC0415
-
             text = bz2.compress(text)
         file.write_bytes(text)
         options: dict[str, Any] = {"sep": sep, "quote": "'", "comment": "#", **PLAIN}
@@ -630,12 +682,57 @@ def test_files_beside_folders_are_not_left_out(spark: SparkSession, tmp_path: Pa
             read(spark, tmp_path, schema="id INT", stream=stream)
 
 
-def test_the_path_of_a_file_opens_as_written(spark: SparkSession, tmp_path: Path) -> None:
-    file = tmp_path / "my file#1+%41é.csv"
-    file.write_text("id\n1\n", encoding="utf-8")
-    path = etl.read_csv_logs(spark, tmp_path, schema="id INT").first()["_file_path"]  # type: ignore[index]
+@pytest.mark.parametrize(("read", "text"), [(etl.read_csv_logs, "id\n1\n"), (etl.read_json_payloads, '{"id": 1}')])
+def test_the_path_of_a_file_opens_as_written(
+    spark: SparkSession, tmp_path: Path, read: Callable[..., DataFrame], text: str
+) -> None:
+    file = tmp_path / "my file#1+%41é.txt"
+    file.write_text(text, encoding="utf-8")
+    path = read(spark, tmp_path, schema="id INT").first()["_file_path"]  # type: ignore[index]
     assert path.removeprefix("file://").removeprefix("file:") == str(file)
-    assert etl.read_csv_logs(spark, path, schema="id INT").count() == 1
+    assert read(spark, path, schema="id INT").count() == 1
+
+
+@pytest.mark.parametrize("read", [etl.read_csv_logs, etl.read_json_payloads])
+def test_a_stream_reads_values_as_a_batch_does(
+    spark: SparkSession, tmp_path: Path, read: Callable[..., DataFrame]
+) -> None:
+    types = list(CHANGED)
+    schema = "id INT, " + ", ".join(f"c{at} {of}" for at, of in enumerate(types))
+    texts = [(at, text) for at, of in enumerate(types) for text in [*CHANGED[of], *dict(EXACT.get(of, []))]]
+    if read is etl.read_csv_logs:
+        lines = ["id," + ",".join(f"c{at}" for at in range(len(types)))]
+        lines += [",".join(["7", *[""] * at, f'"{text}"', *[""] * (len(types) - at - 1)]) for at, text in texts]
+        lines += ['7,"x', "7,1,2", "\ufeff7", '7,"x"y']
+    else:
+        lines = [f'{{"id": 7, "c{at}": {token}}}' for at, text in texts for token in as_json(text)]
+        lines += ['{"id": 7', '{"id": 7, "new": 1}', "[]", "{'id': 7}", '{"id": 7} x']
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "a").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    options: dict[str, Any] = {"schema": schema, "on_extra": "rescue"}
+    writer = read(spark, source, stream=True, **options).writeStream.format("parquet")
+    query = writer.option("checkpointLocation", str(tmp_path / "checkpoint")).trigger(availableNow=True)
+    assert query.start(str(tmp_path / "out")).awaitTermination(LIMIT)
+    batch = read(spark, source, **options)
+    assert batch.where("_corrupt_record IS NOT NULL").count() > sum(map(len, CHANGED.values()))
+    streamed = spark.read.schema(batch.schema).parquet(str(tmp_path / "out"))
+    assert_df_equality(streamed, batch, ignore_row_order=True, ignore_nullable=True)
+
+
+def test_compressed_files_are_read(spark: SparkSession, tmp_path: Path) -> None:
+    for codec in ("gzip", "bz2", "zstd"):
+        suffix = {"gzip": "gz", "zstd": "zst"}.get(codec, codec)
+        csv, documents = tmp_path / f"a.csv.{suffix}", tmp_path / f"a.json.{suffix}"
+        for file, text in ((csv, b"id,s\n1,x\n2,y\n"), (documents, b'{"id": 1, "s": "x"}\n{"id": 2, "s": "y"}\n')):
+            file.write_bytes(bz2.compress(text) if codec == "bz2" else pa.compress(text, codec=codec, asbytes=True))
+        for read, file in ((etl.read_csv_logs, csv), (etl.read_json_payloads, documents)):
+            if codec == "zstd" and VERSION < (4, 0):
+                with pytest.raises(SourceError, match="this Spark has no zStandard; decompress the file, or use Spark"):
+                    read(spark, file, schema="id INT, s STRING", **PLAIN).collect()
+                continue
+            rows = read(spark, file, schema="id INT, s STRING", **PLAIN).collect()
+            assert [tuple(row) for row in rows] == [(1, "x", None), (2, "y", None)]
 
 
 def test_trouble_with_paths_and_types_is_one_line(spark: SparkSession, tmp_path: Path) -> None:

@@ -158,6 +158,7 @@ def write_csv(path: Path, columns: list[list[str]]) -> str:
     return str(path)
 
 
+@pytest.mark.sample
 def test_csv_types(spark: SparkSession, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "all.csv", [texts for _, texts in CSV])
     found = inferred(spark, path, format="csv", multiline=True)
