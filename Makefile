@@ -14,7 +14,7 @@ PROCESSES := 2
 unexport SPARK_HOME SPARK_REMOTE PYTHONPATH PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON PYSPARK_SUBMIT_ARGS
 RUN = $(PY) -m pytest
 
-.PHONY: help setup demo check test test-all test-slow test-exhaustive test-properties test-heavy test-faults test-lake test-wheel \
+.PHONY: help setup demo check test test-all test-slow test-exhaustive test-properties test-heavy test-faults test-nightly test-lake test-wheel \
 	test-engines test-oldest test-pythons test-matrix bench-nested bench-quality bench-write bench-read \
 	bench-gold generated format clean
 
@@ -34,6 +34,7 @@ help:
 	@echo "make test-properties  the generated tests with more cases; CASES=200 sets how many"
 	@echo "make test-engines  of the slow tests, those on Spark Connect, Sail and older Sparks alone"
 	@echo "make test-faults  writers killed at a hundred moments, pairs of writers, full disks: SEED=1 repeats a run"
+	@echo "make test-nightly  that, and the widest document"
 	@echo "make test-matrix  the tests on PySpark 3.5 to 4.3, classic and Connect: hours"
 	@echo "make bench-nested  nested data against other ways, side by side; BENCH=\"--orders 1000000\" sets the size"
 	@echo "make bench-quality  rules and audit against none, and against another library"
@@ -67,10 +68,11 @@ test: check
 	@$(SPARK) $(RUN) -m "spark and not slow" -n $(PROCESSES) --dist loadfile
 
 # These keep Spark's generated code, which `make test` turns off to save time (tests/support/engines.py).
-test-all test-slow test-exhaustive test-properties test-heavy test-lake test-wheel test-engines test-oldest test-pythons \
+test-all test-slow test-exhaustive test-properties test-heavy test-nightly test-lake test-wheel test-engines test-oldest test-pythons \
 	test-matrix: export SHOPSMART_CODEGEN := 1
 
-test-all: test-slow test-exhaustive test-lake test-heavy test-wheel test-oldest test-pythons
+# The longest first, so that two at a time end together.
+test-all: test-oldest test-slow test-heavy test-exhaustive test-lake test-wheel test-pythons
 
 # Each is made once, however many commands need it and run at a time.
 environment-%: setup
@@ -93,12 +95,17 @@ test-properties: setup
 # Compiled as far as Java compiles: a million rows are worth it.
 test-heavy: setup
 	@echo "== A million dirty records, the widest real documents, gold from many batches (about ten minutes)"
-	@$(SPARK) JAVA_TOOL_OPTIONS=-XX:-UsePerfData $(RUN) -m heavy
+	@$(SPARK) JAVA_TOOL_OPTIONS=-XX:-UsePerfData $(RUN) -m "heavy and not nightly"
 
 test-faults: setup
 	@echo "== Writers killed, $(KILLS) of each of five kinds, and $(PAIRS) pairs of each two kinds: SHOPSMART_SEED=$(SEED)"
 	@$(SPARK) SHOPSMART_SEED=$(SEED) SHOPSMART_KILLS=$(KILLS) SHOPSMART_PAIRS=$(PAIRS) $(RUN) -m faults \
 		-n $(PROCESSES) --dist worksteal
+
+# What takes too long for every change.
+test-nightly: test-faults
+	@echo "== The widest real document, all of it (about ten minutes)"
+	@$(SPARK) JAVA_TOOL_OPTIONS=-XX:-UsePerfData $(RUN) -m nightly
 
 test-lake: environment-lake
 	@.ci/lake

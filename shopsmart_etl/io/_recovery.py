@@ -68,12 +68,18 @@ def recover(spark: SparkSession, table: str) -> bool:
     Raises:
         WriteConflictError: That cannot be done safely.
     """
-    if _wait_while_moving(lambda: while_others_write(lambda: _look(spark, table))) is None:
+
+    def look() -> _HalfWay | None:
+        return while_others_write(lambda: _look(spark, table))
+
+    half_way = _wait_while_moving(look)
+    if half_way is None:
         return False
     with _alone(spark, table):
         for _ in range(_ROUNDS):
-            # Again, since another writer may have recovered the table before this one marked it.
-            half_way = while_others_write(lambda: _look(spark, table))
+            # Again, since another writer may have moved files, or recovered the table, before this one marked it.
+            if look() != half_way:
+                half_way = _wait_while_moving(look)
             if half_way is None:
                 return True
             if not all(folder.startswith(_RENAMING) for folder in (*half_way.staged, *half_way.attempts)):

@@ -281,6 +281,17 @@ def test_decimals_are_rounded_by_request_and_listed(spark: SparkSession, tmp_pat
     ]
 
 
+@pytest.mark.needs("observations")
+def test_rounded_values_are_counted_in_an_audit(spark: SparkSession, tmp_path: Path) -> None:
+    file = tmp_path / "in.csv"
+    file.write_text("id,p\n1,1.255\n2,1.250\n3,0.001\n", encoding="utf-8")
+    rule, audit = etl.Rule("no amount was rounded", "cardinality(_rounded) = 0"), etl.Audit()
+    rows = etl.read_csv_logs(spark, file, schema="id INT, p DECIMAL(10, 2)", on_excess_decimals="round")
+    flagged = rows.transform(etl.flag_violations(rule)).transform(audit.violations(rule))
+    flagged.transform(etl.write_table(tmp_path / "t"))
+    assert audit.report().violations == {"no amount was rounded": 2}
+
+
 def test_null_markers(spark: SparkSession, tmp_path: Path) -> None:
     lines = ["n,s", '"",""', r"\N,\N", "NULL,x", ",NULL"]
     assert rows_of_csv(spark, tmp_path, lines, schema="n INT, s STRING") == [
