@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 from uuid import uuid4
 
+import pyspark
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BooleanType, StringType, StructField, StructType
@@ -22,8 +23,9 @@ from shopsmart_etl.io._json_types import cast_parsed, count_values, depth_of
 from shopsmart_etl.io._source import find_folders, is_not_utf8, load, origin
 from shopsmart_etl.io.read_options import JsonSettings
 
-# Structs, arrays and maps inside one another, below a column.
+# Structs, arrays and maps inside one another, below a column. To search extra fields, Spark before 4 resolves fewer.
 _DEEPEST = 8
+_DEEPEST_EXTRA = 3 if pyspark.__version__.startswith("3.") else _DEEPEST
 
 
 class _Files(NamedTuple):
@@ -108,13 +110,15 @@ class _Documents:
         self._is_parsed_by_tokens = any(options_of_tokens.values())
         # Spark resolves a limited number of functions inside one another. Deeper documents that it does not read
         # exactly are corrupt records.
-        self._is_deep = max(map(depth_of, (columns, envelope or StructType()))) > _DEEPEST
-        if self._is_deep and self._is_parsed_by_tokens:
-            option = next(name for name, is_given in options_of_tokens.items() if is_given)
-            raise UnsupportedError(
-                f"{option}= with a schema that is nested more than {_DEEPEST} types deep is not supported: read the "
-                "deepest fields as STRING, and parse them in a second step"
-            )
+        depth = max(map(depth_of, (columns, envelope or StructType())))
+        self._is_deep = depth > _DEEPEST
+        for option, is_given in options_of_tokens.items():
+            deepest = _DEEPEST_EXTRA if option == "on_extra" else _DEEPEST
+            if is_given and depth > deepest:
+                raise UnsupportedError(
+                    f"{option}= with a schema that is nested more than {deepest} types deep is not supported: read the "
+                    "deepest fields as STRING, and parse them in a second step"
+                )
         self._documents = JsonDocuments(columns, self._path, mark=mark)
         # A short mark: it is in front of each value.
         options = {"mark": mark[:12], "ignores_case": frame.ignores_case}
