@@ -28,8 +28,3 @@ def path_trouble(error: Exception) -> str | None:
     text = str(error)
     found = ((re.search(_EXCEPTION + pattern, text, re.MULTILINE), why) for pattern, why in _REASONS.items())
     return next((why.format(match[1][:_MAX_LENGTH]) for match, why in found if match), None)
-
-
-def is_file_system_error(error: Exception) -> bool:
-    """Return whether a file system, and not Spark, raised an error."""
-    return bool(re.search(r"java\.(?:nio|io)\.\S*Exception|org\.apache\.hadoop\.\S*Exception", str(error)))

@@ -109,9 +109,10 @@ def parse_money(
     check_choice("on_unreadable", on_unreadable, ("flag", "error"))
     check_text("flag_suffix", flag_suffix, expected="a suffix such as '_unreadable'")
     parse = partial(_parse, to=to, mark=decimal_mark)
-    is_unreadable = partial(
-        _is_unreadable, parse=parse, mark=decimal_mark, missing=[text.strip().upper() for text in texts]
-    )
+    # Written as the texts that they are compared with.
+    signs = str.maketrans(_signs(decimal_mark) | dict.fromkeys(_INVISIBLE, ""))
+    no_amounts = [text.translate(signs).strip().upper() for text in texts]
+    is_unreadable = partial(_is_unreadable, parse=parse, mark=decimal_mark, missing=no_amounts)
 
     def plan(frame: Frame) -> Plan:
         changes: dict[tuple[int, tuple[str, ...]], Change] = {}
@@ -153,11 +154,16 @@ def _parse_or_fail(
 
 def _normalized(text: Column, mark: str) -> Column:
     """Write an amount with the signs of ASCII, without spaces around it."""
-    signs = {_ARABIC_DECIMAL: mark, _ARABIC_GROUP: _GROUPS[mark][0]}
-    signs |= {sign: ascii_sign for ascii_sign, same in _SAME_SIGNS.items() for sign in same}
+    signs = _signs(mark)
     # What has no counterpart is removed.
     ascii_text = F.translate(text, "".join(signs) + _INVISIBLE, "".join(signs.values()))
     return F.regexp_replace(ascii_text, r"^\s+|\s+$", "")
+
+
+def _signs(mark: str) -> dict[str, str]:
+    """Map signs to those of ASCII that mean the same."""
+    signs = {_ARABIC_DECIMAL: mark, _ARABIC_GROUP: _GROUPS[mark][0]}
+    return signs | {sign: ascii_sign for ascii_sign, same in _SAME_SIGNS.items() for sign in same}
 
 
 def _parse(text: Column, *, to: DecimalType, mark: str) -> Column:

@@ -148,6 +148,9 @@ def test_a_missing_amount_is_null_without_a_flag(spark: SparkSession) -> None:
     texts = [None, *MISSING_AMOUNTS, " n/a ", f"{NBSP}unknown"]
     assert parsed(spark, texts) == [(None, False)] * len(texts)
     assert parsed(spark, ["tbd", "N/A"], missing=["TBD"]) == [(None, False), (None, True)]
+    others = ["\u2013", "\u2014", "keine\u00a0Angabe", "\u200fx"]
+    assert parsed(spark, others, missing=others) == [(None, False)] * len(others)
+    assert parsed(spark, others, missing=["?"]) == [(None, True)] * len(others)
 
 
 AMOUNTS = st.decimals(min_value=-(10**15), max_value=10**15, places=2)
