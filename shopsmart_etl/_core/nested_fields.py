@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
@@ -78,26 +78,32 @@ def find_field(frame: Frame, column: str) -> FieldLocation:
 
 
 class Change(NamedTuple):
-    """A change of one field, and new fields computed from its old value.
+    """A change of one field, and new fields beside it.
 
     Attributes:
         location: The location of the field.
-        value: Computes the new value from the old one.
-        added: For each new field, by the suffix of its name: a function of the old value, and the new field's type.
-        type: The new type; None to keep the type.
-        nullable: Whether the new value may be null.
+        field: The changed field, under the same name.
+        compute: Computes the new value, then the value of each new field, from the old value and those of ``siblings``.
+        added: The new fields.
+        siblings: The names of fields of the same struct, or of other columns, that ``compute`` reads.
     """
 
     location: FieldLocation
-    value: Callable[[Column], Column]
-    added: Mapping[str, tuple[Callable[[Column], Column], DataType]]
-    type: DataType | None = None
-    nullable: bool = True
+    field: StructField
+    compute: Callable[..., Sequence[Column]]
+    added: Sequence[StructField] = ()
+    siblings: Sequence[str] = ()
 
-    def new_fields(self) -> list[StructField]:
-        """Return the new fields."""
-        name = self.location.field.name
-        return [StructField(name + suffix, data_type) for suffix, (_, data_type) in self.added.items()]
+    @property
+    def has_metadata(self) -> bool:
+        """Whether the changed field or a new one has metadata."""
+        return any(field.metadata for field in (self.field, *self.added))
+
+
+class _TypedChange(NamedTuple):
+    change: Change
+    old_type: DataType
+    new_type: DataType
 
 
 def change_fields(
@@ -119,15 +125,16 @@ def change_fields(
         ColumnClashError: A new field has the name of an existing one.
     """
     fields = list(frame.schema.fields)
-    added = [field for change in changes if not change.location.path for field in change.new_fields()]
+    added = [field for change in changes if not change.location.path for field in change.added]
     _check_names(frame, frame.names, added, hint)
-    changes_of_types: list[tuple[Change, DataType]] = []
+    typed: list[_TypedChange] = []
     for change in changes:
         index, path = change.location.column, change.location.path
         if path:
-            _check_names(frame, change.location.siblings, change.new_fields(), hint)
-        changes_of_types.append((change, fields[index].dataType))
+            _check_names(frame, change.location.siblings, change.added, hint)
+        old_type = fields[index].dataType
         fields[index] = _changed_field(fields[index], path, change)
+        typed.append(_TypedChange(change, old_type, fields[index].dataType))
     count = len(fields)
     names = [*frame.names, *(field.name for field in added)]
 
@@ -135,9 +142,11 @@ def change_fields(
         # Compute these before renaming, since the caller's columns refer to the DataFrame's columns by name.
         rows = df.select("*", *(build() for build in computed)) if computed else df
         # Rename to positions: withColumns replaces every column whose name differs only in case.
-        values, new = _changed_columns(changes_of_types)
+        values, new = _changed_columns(typed)
         changed = rows.toDF(*positions(count + len(computed))).withColumns({**values, **new})
-        changed = keep_metadata(changed, {index: fields[int(index)] for index in values})
+        changed = keep_metadata(
+            changed, {index: fields[int(index)] for index in values} | dict(zip(new, added, strict=True))
+        )
         if computed:
             # drop() looks up the schema, which is not known while a declarative pipeline is being defined.
             changed = changed.select(*(F.col(quote(name)) for name in [*positions(count), *new]))
@@ -147,45 +156,48 @@ def change_fields(
     return Plan(StructType([*fields, *added]), apply, tuple(sources))
 
 
-def _changed_columns(changes: Sequence[tuple[Change, DataType]]) -> tuple[dict[str, Column], dict[str, Column]]:
+def _changed_columns(changes: Sequence[_TypedChange]) -> tuple[dict[str, Column], dict[str, Column]]:
     """Return the changed columns by position, and the new columns by names that are not positions."""
     values: dict[str, Column] = {}
     new: dict[str, Column] = {}
-    for change, old_type in changes:
+    for change, old_type, new_type in changes:
         index = str(change.location.column)
-        values[index] = _changed(values.get(index, F.col(index)), old_type, change.location.path, change)
-        if not change.location.path:
-            for compute, _ in change.added.values():
-                new[f"new{len(new)}"] = compute(F.col(index))
+        if change.location.path:
+            column = _changed(values.get(index, F.col(index)), old_type, change.location.path, change)
+            # withField drops the metadata of the field, which a cast to the type with the metadata adds.
+            values[index] = column.cast(new_type) if change.has_metadata else column
+        else:
+            siblings = (F.col(str(change.location.siblings.index(name))) for name in change.siblings)
+            values[index], *others = change.compute(F.col(index), *siblings)
+            new |= {f"new{number}": column for number, column in enumerate(others, start=len(new))}
     return values, new
 
 
 def _check_names(frame: Frame, names: Sequence[str], added: Sequence[StructField], hint: str) -> None:
     frame.check_clashes(
-        [(field.name, f"flag {quote(field.name)}") for field in added],
+        [(field.name, f"new column {quote(field.name)}") for field in added],
         existing=[(name, f"column {quote(name)}") for name in names],
         hint=hint,
     )
 
 
 def _changed(column: Column, data_type: DataType, path: Sequence[str], change: Change) -> Column:
-    if not path:
-        return change.value(column)
     if isinstance(data_type, ArrayType):
         return F.transform(column, lambda element: _changed(element, data_type.elementType, path, change))
     assert isinstance(data_type, StructType)  # noqa: S101 - narrows the type, checked by find_field
     name, *rest = path
     value = column.getField(name)
-    column = column.withField(quote(name), _changed(value, data_type[name].dataType, rest, change))
-    if not rest:
-        for suffix, (compute, _) in change.added.items():
-            column = column.withField(quote(name + suffix), compute(value))
+    if rest:
+        return column.withField(quote(name), _changed(value, data_type[name].dataType, rest, change))
+    values = change.compute(value, *(column.getField(sibling) for sibling in change.siblings))
+    for field, changed in zip((change.field, *change.added), values, strict=True):
+        column = column.withField(quote(field.name), changed)
     return column
 
 
 def _changed_field(field: StructField, path: Sequence[str], change: Change) -> StructField:
     if not path:
-        return StructField(field.name, change.type or field.dataType, change.nullable, field.metadata)
+        return change.field
     return StructField(field.name, _changed_type(field.dataType, path, change), field.nullable, field.metadata)
 
 
@@ -195,7 +207,7 @@ def _changed_type(data_type: DataType, path: Sequence[str], change: Change) -> D
     assert isinstance(data_type, StructType)  # noqa: S101 - narrows the type, checked by find_field
     name, *rest = path
     fields = [_changed_field(field, rest, change) if field.name == name else field for field in data_type.fields]
-    return StructType(fields if rest else [*fields, *change.new_fields()])
+    return StructType(fields if rest else [*fields, *change.added])
 
 
 def _struct(data_type: DataType) -> StructType | None:

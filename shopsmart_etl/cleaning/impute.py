@@ -8,7 +8,7 @@ from operator import or_
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.types import BooleanType, DataType, DoubleType, FloatType, IntegerType, StructField
+from pyspark.sql.types import BooleanType, DoubleType, FloatType, IntegerType, StructField
 
 from shopsmart_etl._core.checks import check_column, check_optional_text
 from shopsmart_etl._core.frame import Frame, Plan
@@ -92,12 +92,10 @@ def impute_financials(
             location = find_field(frame, name)
             field = location.field
             planned = [plan_fill(frame, name, location, value, computed) for value in values]
-            changes[location.column, location.path] = Change(
-                location,
-                partial(_fill, field, planned),
-                _flags(field, planned, flag_suffix),
-                nullable=_may_stay_null(field, planned),
-            )
+            filled = StructField(field.name, field.dataType, _may_stay_null(field, planned), field.metadata)
+            flags = {} if flag_suffix is None else _flags(field, planned, flag_suffix)
+            compute = partial(_compute, [partial(_fill, field, planned), *flags.values()])
+            changes[location.column, location.path] = Change(location, filled, compute, list(flags))
         return change_fields(
             frame,
             list(changes.values()),
@@ -119,17 +117,18 @@ def _may_stay_null(field: StructField, fills: Sequence[PlannedFill]) -> bool:
 
 
 def _flags(
-    field: StructField, fills: Sequence[PlannedFill], flag_suffix: str | None
-) -> dict[str, tuple[Callable[[Column], Column], DataType]]:
+    field: StructField, fills: Sequence[PlannedFill], flag_suffix: str
+) -> dict[StructField, Callable[[Column], Column]]:
     """Make the flag, and where there are several fills the number of the one that was used."""
-    if flag_suffix is None:
-        return {}
-    flags: dict[str, tuple[Callable[[Column], Column], DataType]] = {
-        flag_suffix: (partial(_is_imputed, field, fills), BooleanType())
-    }
+    flag = StructField(f"{field.name}{flag_suffix}", BooleanType())
+    flags: dict[StructField, Callable[[Column], Column]] = {flag: partial(_is_imputed, field, fills)}
     if len(fills) > 1:
-        flags[f"{flag_suffix}_by"] = partial(_used_fill, field, fills), IntegerType()
+        flags[StructField(f"{flag.name}_by", IntegerType())] = partial(_used_fill, field, fills)
     return flags
+
+
+def _compute(functions: Sequence[Callable[[Column], Column]], column: Column) -> list[Column]:
+    return [function(column) for function in functions]
 
 
 def _is_imputed(field: StructField, fills: Sequence[PlannedFill], column: Column) -> Column:

@@ -9,6 +9,7 @@ from pyspark.sql import Column
 from typing_extensions import override
 
 from shopsmart_etl._core.checks import check_column, check_columns, check_text, is_column
+from shopsmart_etl._core.currencies import MINOR_UNITS
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.quality._conditions import (
     IsInRange,
@@ -20,7 +21,7 @@ from shopsmart_etl.quality._conditions import (
 )
 from shopsmart_etl.quality._scalars import check_scalar, have_one_type
 
-__all__ = ["country_code", "in_range", "matches", "not_null", "one_of", "unique"]
+__all__ = ["country_code", "currency_code", "in_range", "matches", "not_null", "one_of", "unique"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -235,6 +236,23 @@ def country_code(column: str) -> Rule:
     check_column("column", column)
     codes = tuple(_COUNTRIES.split())
     return Rule(f"{column} is an ISO 3166 country code", IsOneOf(column, codes), (column,))
+
+
+def currency_code(column: str) -> Rule:
+    """Make the rule that a column is an ISO 4217 currency code in capitals. Null violates it.
+
+    Allowed are the codes in use that have a minor unit, and those withdrawn since 2020, such as HRK and BGN.
+
+    Args:
+        column: The column's name, taken literally.
+
+    Example:
+        >>> df = spark.createDataFrame([("EUR", ["x"]), ("€", []), (None, [])], "currency string, tags array<string>")
+        >>> df.transform(flag_violations(rules.currency_code("currency"))).transform(keep_valid()).collect()
+        [Row(currency='EUR', tags=['x'])]
+    """
+    check_column("column", column)
+    return Rule(f"{column} is an ISO 4217 currency code", IsOneOf(column, tuple(MINOR_UNITS)), (column,))
 
 
 # ISO 3166-1 alpha-2, the 249 codes assigned.

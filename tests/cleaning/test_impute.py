@@ -321,7 +321,7 @@ def test_a_literal_name_goes_before_a_path_and_backticks_hold_dots(spark: SparkS
             r"column 's\.total': expected a struct or an array of structs",
         ),
         (impute_financials("s.name"), ColumnTypeError, r"column 's\.name': expected a decimal.*got string"),
-        (impute_financials("s.total", flag_suffix="_?"), ColumnClashError, "flag `total_.` would both be named"),
+        (impute_financials("s.total", flag_suffix="_?"), ColumnClashError, "new column `total_.` would both be named"),
     ],
 )
 def test_a_wrong_path_is_named(spark: SparkSession, step: Any, error: type[Exception], message: str) -> None:

@@ -549,6 +549,7 @@ def test_rules_are_values() -> None:
         lambda: rules.matches("a", "x"),
         lambda: rules.unique("a", "b"),
         lambda: rules.country_code("a"),
+        lambda: rules.currency_code("a"),
         lambda: Rule("a", "a > 0", "a"),
         lambda: Rule("a", "a > 0", ["a", "b"]),
     ]
@@ -595,6 +596,7 @@ def test_wrong_arguments_are_refused_where_a_step_or_rule_is_built(wrong: Any) -
         lambda: Rule("a", wrong),
         lambda: rules.not_null(wrong),
         lambda: rules.country_code(wrong),
+        lambda: rules.currency_code(wrong),
         lambda: rules.in_range(wrong, min_value=0),
         lambda: rules.one_of(wrong, 0),
         lambda: rules.matches(wrong, "x"),

@@ -151,6 +151,10 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
     "sound": chained(
         parse_money("total"), flag_violations(rules.in_range("total", min_value=1), rules.one_of("id", 1)), keep_valid()
     ),
+    "currencies": chained(
+        parse_money("total", currency_column="currency", currency_symbols={"$": "USD"}),
+        flag_violations(rules.currency_code("currency")),
+    ),
     "latest": chained(deduplicate("id", latest_by="at")),
     "median": chained(parse_money("total"), impute_financials("total", fill=[median_by("at"), 0])),
     "users": chained(flatten_struct(), daily_active_users(user="customer_name", timestamp="at")),
