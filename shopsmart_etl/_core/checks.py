@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
-from pyspark.sql.types import StructType
+from pyspark.sql.types import DecimalType, StructType
 
 from shopsmart_etl._core.sql import quote
 from shopsmart_etl.errors import InvalidArgumentError
 
 # A part of a table name: quoted in backticks, where two backticks are one, or plain.
 _NAME_PART = re.compile(r"`((?:[^`]|``)+)`|(\w+)")
+
+MAX_PRECISION: Final = 38
+"""The most digits of a decimal in Spark."""
 
 _LONGEST_NAME = 255
 _LONGEST_PATH = 4095
@@ -100,6 +103,13 @@ def check_integer(
         or (max_value is not None and value > max_value)  # type: ignore[operator]
     ):
         raise InvalidArgumentError(argument, expected=expected, got=value)
+    return value
+
+
+def check_decimal_type(argument: str, value: object) -> DecimalType:
+    """Check that a value is a decimal type with the digits that Spark's decimals have."""
+    if not isinstance(value, DecimalType) or not 0 <= value.scale <= value.precision <= MAX_PRECISION:
+        raise InvalidArgumentError(argument, expected="a DecimalType, such as DecimalType(18, 2)", got=value)
     return value
 
 

@@ -41,6 +41,12 @@ def source_tag(field: StructField, link: Link) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def target_tag(field: StructField, link: Link) -> str | None:
+    """Return the value of the tag of a link's target; None for a field without."""
+    value = (field.metadata or {}).get(_PREFIX + link.value[1])
+    return value if isinstance(value, str) else None
+
+
 def linked_columns(frame: Frame, field: StructField, link: Link) -> list[int]:
     """Return the indexes of the columns that a field links to: one, several after a join, or none after a drop."""
     value = source_tag(field, link)

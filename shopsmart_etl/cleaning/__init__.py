@@ -4,6 +4,7 @@ from shopsmart_etl.cleaning.conforming import conform
 from shopsmart_etl.cleaning.duplicates import deduplicate
 from shopsmart_etl.cleaning.fills import median_by
 from shopsmart_etl.cleaning.impute import impute_financials
+from shopsmart_etl.cleaning.minor_units import scale_minor_units
 from shopsmart_etl.cleaning.money import MISSING_AMOUNTS, parse_money
 from shopsmart_etl.cleaning.names import snake_case_columns
 
@@ -14,5 +15,6 @@ __all__ = [
     "impute_financials",
     "median_by",
     "parse_money",
+    "scale_minor_units",
     "snake_case_columns",
 ]

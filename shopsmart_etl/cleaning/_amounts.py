@@ -9,10 +9,8 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType
 
+from shopsmart_etl._core.checks import MAX_PRECISION
 from shopsmart_etl.cleaning._currencies import currency_code, currency_regex
-
-MAX_PRECISION: Final = 38
-"""The most digits of a decimal in Spark."""
 
 GROUPS: Final = {".": (",", "'", " "), ",": (".", "'", " ")}
 """The marks that group thousands, by the mark of the decimals."""

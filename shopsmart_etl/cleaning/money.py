@@ -11,7 +11,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DecimalType, StringType, StructField
 
-from shopsmart_etl._core.checks import check_choice, check_column, check_text, check_texts
+from shopsmart_etl._core.checks import check_choice, check_column, check_decimal_type, check_text, check_texts
 from shopsmart_etl._core.column_tags import Link, tag_source, tag_target
 from shopsmart_etl._core.currencies import MINOR_UNITS
 from shopsmart_etl._core.frame import Frame, Plan
@@ -19,7 +19,7 @@ from shopsmart_etl._core.nested_fields import Change, FieldLocation, change_fiel
 from shopsmart_etl._core.spark_errors import fail_column
 from shopsmart_etl._core.sql import path_text, type_text
 from shopsmart_etl._core.step import Planner, step
-from shopsmart_etl.cleaning._amounts import GROUPS, MAX_PRECISION, ParsedAmount, in_ascii, parse_amount
+from shopsmart_etl.cleaning._amounts import GROUPS, ParsedAmount, in_ascii, parse_amount
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 
 MISSING_AMOUNTS: Final = ("", "-", "N/A", "NA", "NULL", "NONE", "NAN", "ERROR", "UNKNOWN")
@@ -100,7 +100,7 @@ def parse_money(
     names = [check_column("columns", column) for column in columns]
     if not names:
         raise InvalidArgumentError("columns", expected="the names of the columns to parse, at least one", got=columns)
-    _check_decimal("to", to)
+    check_decimal_type("to", to)
     check_choice("decimal_mark", decimal_mark, GROUPS)
     texts = check_texts("missing", missing, expected="a sequence of strings, such as ('', 'N/A')")
     check_choice("on_unreadable", on_unreadable, ("flag", "error"))
@@ -162,11 +162,6 @@ def _plan_change(
         return values if currency_column is None else [*values, parsed.currency]
 
     return Change(location, amount, compute, added)
-
-
-def _check_decimal(argument: str, value: object) -> None:
-    if not isinstance(value, DecimalType) or not 0 <= value.scale <= value.precision <= MAX_PRECISION:
-        raise InvalidArgumentError(argument, expected="a DecimalType, such as DecimalType(18, 2)", got=value)
 
 
 def _check_symbols(symbols: object, mark: str) -> dict[str, str]:

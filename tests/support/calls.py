@@ -40,6 +40,7 @@ STEPS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "parse_money": (("price",), {}),
     "pipeline": ((flatten_struct(),), {}),
     "revenue": ((), {"amount": "amount", "by": "country"}),
+    "scale_minor_units": (("units",), {"currency": "country"}),
     "session_funnel": (("view", "buy"), {"user": "user", "timestamp": "time", "event": "event"}),
     "sketch_users": ((), {"user": "user", "timestamp": "time"}),
     "snake_case_columns": ((), {}),

@@ -51,6 +51,7 @@ from shopsmart_etl import (
     relationalize,
     revenue,
     rules,
+    scale_minor_units,
     session_funnel,
     sketch_users,
     snake_case_columns,
@@ -154,6 +155,10 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
     "currencies": chained(
         parse_money("total", currency_column="currency", currency_symbols={"$": "USD"}),
         flag_violations(rules.currency_code("currency")),
+    ),
+    "minor units": chained(
+        parse_money("total", to=DecimalType(18, 0), currency_column="currency", currency_symbols={"$": "USD"}),
+        scale_minor_units("total", currency="currency"),
     ),
     "latest": chained(deduplicate("id", latest_by="at")),
     "median": chained(parse_money("total"), impute_financials("total", fill=[median_by("at"), 0])),
