@@ -1,9 +1,10 @@
-"""Clean values: match a schema, parse and impute amounts, drop duplicates."""
+"""Clean values: match a schema, parse and impute amounts, drop duplicates, look up columns by key."""
 
 from shopsmart_etl.cleaning.conforming import conform
 from shopsmart_etl.cleaning.duplicates import deduplicate
 from shopsmart_etl.cleaning.fills import median_by
 from shopsmart_etl.cleaning.impute import impute_financials
+from shopsmart_etl.cleaning.lookups import lookup
 from shopsmart_etl.cleaning.minor_units import scale_minor_units
 from shopsmart_etl.cleaning.money import MISSING_AMOUNTS, parse_money
 from shopsmart_etl.cleaning.names import snake_case_columns
@@ -13,6 +14,7 @@ __all__ = [
     "conform",
     "deduplicate",
     "impute_financials",
+    "lookup",
     "median_by",
     "parse_money",
     "scale_minor_units",

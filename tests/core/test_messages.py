@@ -103,6 +103,14 @@ PLACES = {
             secret(spark, "'{0}' AS id, array(1) AS items UNION ALL SELECT '{0}', array(2)"), root="orders", key="id"
         ).check_key(),
     ),
+    "lookup": Place(
+        "cleaning/lookups",
+        lambda spark, _: (
+            secret(spark)
+            .transform(etl.lookup(secret(spark, "'{0}' AS v, 1 AS n UNION ALL SELECT '{0}', 2"), on="v", columns="n"))
+            .collect()
+        ),
+    ),
     "partition of a table": Place("io/_parquet", write_mismatch),
     "rebuild_documents": Place("nested/rebuild", rebuild_without_rows, is_shown=False),
     "fill": Place("cleaning/fills", fill_inexactly, is_shown=False),

@@ -57,6 +57,7 @@ def other_calls(df: DataFrame, path: Path) -> dict[str, tuple[tuple[Any, ...], d
         "expand_variant": (("payload",), {"schema": "id INT"}),
         "filter_affected": ((df,), {"by": "country"}),
         "infer_schema": ((spark, path), {"format": "json"}),
+        "lookup": ((df,), {"on": "id", "columns": "day"}),
         "median_by": (("country",), {}),
         "plan_ahead": ((flatten_struct(),), {"like": df}),
         "quarantine": ((), {"into": write_table(path), "violations_column": "broken"}),

@@ -37,6 +37,7 @@ from shopsmart_etl import (
     infer_schema,
     keep_invalid,
     keep_valid,
+    lookup,
     median_by,
     nest_struct,
     new_and_returning_users,
@@ -175,6 +176,13 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
     "revenue by": chained(*README, revenue(amount="items_price", by="customer_name")),
     "top products": chained(*README, top_products(1, product="items_sku", amount="items_price")),
     "sketches": chained(sketch_users(user="id", timestamp="at", by="total"), estimate_users(period="week", by="total")),
+    "looked up": lambda df: df.transform(
+        lookup(
+            df.selectExpr("customer.address.country AS code", "at AS first_paid"),
+            on={"customer.address.country": "code"},
+            columns="first_paid",
+        )
+    ),
     "affected": lambda df: df.transform(filter_affected(df.where("id <> 1"), period="day", by=["at", "total"])),
     "funnel": chained(session_funnel("$5.00", "free", user="id", timestamp="at", event="total", period="day")),
 }
