@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StructField, StructType
 
 from shopsmart_etl._core.frame import Frame, Plan, keep_metadata
-from shopsmart_etl._core.sql import path_text, positions, quote, type_text
+from shopsmart_etl._core.sql import field_of, path_text, positions, quote, type_text
 from shopsmart_etl.errors import ColumnNotFoundError, ColumnTypeError
 
 # A name in backticks, where two backticks are one, or a name without dots and backticks.
@@ -54,8 +54,8 @@ def find_field(frame: Frame, column: str) -> FieldLocation:
     schema, path = frame.schema, split_path(column)
     try:
         index = frame.index(column)
-    except ColumnNotFoundError:
-        if len(path) == 1:
+    except ColumnNotFoundError as error:
+        if len(path) == 1 or (error.nearest and not _has_column(frame, path[0])):
             raise
     else:
         return FieldLocation(index, (), schema.fields[index], tuple(schema.names))
@@ -75,6 +75,35 @@ def find_field(frame: Frame, column: str) -> FieldLocation:
         )
         location = FieldLocation(index, (*location.path, field.name), field, tuple(struct.names))
     return location
+
+
+def _has_column(frame: Frame, name: str) -> bool:
+    return name.lower() in (other.lower() for other in frame.names)
+
+
+def struct_field_sql(frame: Frame, column: str, root: Callable[[int], str]) -> tuple[str, StructField]:
+    """Write a column, or a field of structs, which has one value in each row.
+
+    Args:
+        frame: The frame to search.
+        column: The name or path.
+        root: Writes a top-level column, given its index.
+
+    Returns:
+        The SQL, and the field.
+
+    Raises:
+        ColumnNotFoundError: No column or field matches.
+        ColumnTypeError: The path contains an array, or another type than a struct.
+    """
+    location = find_field(frame, column)
+    sql, of = root(location.column), frame.schema.fields[location.column].dataType
+    for name in location.path:
+        if not isinstance(of, StructType):
+            expected = "a field of structs, which has one value in each row"
+            raise ColumnTypeError(column, expected=expected, got=type_text(of), hint="Explode the array first")
+        sql, of = field_of(sql, name), of[name].dataType
+    return sql, location.field
 
 
 class Change(NamedTuple):

@@ -1,91 +1,100 @@
-"""The conditions of ready-made rules: values that make a Column when they are called, or SQL text."""
+"""The conditions of ready-made rules: values that are written in SQL when the columns are known."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import and_
 
-from pyspark.sql import Column, Window
-from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, DataType, StructType
 from typing_extensions import override
 
 from shopsmart_etl._core.checks import is_column
 from shopsmart_etl._core.frame import Frame
-from shopsmart_etl._core.sql import VARIABLE, literal, quote
-from shopsmart_etl.quality._scalars import check_column_type, has_literal, scalar_column, scalar_sql
+from shopsmart_etl._core.nested_fields import find_field, struct_field_sql
+from shopsmart_etl._core.sql import VARIABLE, all_of, any_of, call, field_of, lambda_, literal, quote
+from shopsmart_etl.quality._scalars import check_column_type, scalar_sql
 
 # Matches nothing, in the regular expressions of every engine.
 _NEVER = r"[^\s\S]"
 
 
 class ReadyCondition:
-    """A condition of a ready-made rule, which makes its Column when it is called."""
+    """A condition of a ready-made rule, which is written in SQL when the columns are known."""
 
-    @property
-    def sql(self) -> str | None:
-        """The condition as SQL text, which is one call to the engine; None where text cannot say it."""
-        return None
+    def sql(self, frame: Frame) -> str:
+        """Write the condition. Columns are named as ``column_sql`` names them.
 
-    def check_types(self, frame: Frame) -> None:
-        """Check that the columns have types that the condition compares without a cast.
+        Raises:
+            ColumnNotFoundError: A column or field does not exist.
+            ColumnTypeError: It has a type that the condition would compare by a cast, or cannot compare.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class ValueCondition(ReadyCondition):
+    """A condition of each value of a column or nested field.
+
+    Attributes:
+        column: The column's name, or the field's path.
+        allow_null: Whether null satisfies the condition.
+    """
+
+    column: str
+    allow_null: bool
+
+    @override
+    def sql(self, frame: Frame) -> str:
+        location = find_field(frame, self.column)
+        self.check_type(location.field.dataType)
+        root = column_sql(frame, location.column)
+        return _every_value(root, frame.schema.fields[location.column].dataType, location.path, self._allowed)
+
+    def _allowed(self, value: str) -> str:
+        return f"{value} IS NULL OR {self.is_satisfied(value)}" if self.allow_null else self.is_satisfied(value)
+
+    def check_type(self, of: DataType) -> None:
+        """Check that the values have a type that the condition compares without a cast.
 
         Raises:
             ColumnTypeError: They do not.
         """
 
-    def __call__(self) -> Column:
-        """Make the Column."""
+    def is_satisfied(self, value: str) -> str:
+        """Write whether a value that is not null satisfies the condition."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class IsNotNull(ReadyCondition):
-    """The condition that a column is not null."""
-
-    column: str
-
-    @property
-    @override
-    def sql(self) -> str | None:
-        return _on(self.column, "IS NOT NULL")
+class IsNotNull(ValueCondition):
+    """The condition that a value is not null."""
 
     @override
-    def __call__(self) -> Column:
-        return F.col(quote(self.column)).isNotNull()
+    def is_satisfied(self, value: str) -> str:
+        return f"{value} IS NOT NULL"
 
 
 @dataclass(frozen=True)
-class IsMatch(ReadyCondition):
-    """The condition that a column matches a regular expression from start to end."""
+class IsMatch(ValueCondition):
+    """The condition that a value matches a regular expression from start to end."""
 
-    column: str
     pattern: str
 
-    @property
     @override
-    def sql(self) -> str | None:
-        return _on(self.column, f"RLIKE {literal(self._whole)}")
-
-    @property
-    def _whole(self) -> str:
-        return rf"\A(?:{_closed(self.pattern)})\z"
+    def check_type(self, of: DataType) -> None:
+        check_column_type(self.column, of, [self.pattern])
 
     @override
-    def check_types(self, frame: Frame) -> None:
-        check_column_type(frame, self.column, [self.pattern])
-
-    @override
-    def __call__(self) -> Column:
-        return F.col(quote(self.column)).rlike(self._whole)
+    def is_satisfied(self, value: str) -> str:
+        whole = rf"\A(?:{_closed(self.pattern)})\z"
+        return f"{value} RLIKE {literal(whole)}"
 
 
 @dataclass(frozen=True)
-class IsInRange(ReadyCondition):
-    """The condition that a column is within inclusive bounds, of which one may be None."""
+class IsInRange(ValueCondition):
+    """The condition that a value is within inclusive bounds, of which one may be None."""
 
-    column: str
     min_value: object
     max_value: object
 
@@ -94,58 +103,52 @@ class IsInRange(ReadyCondition):
         bounds = {">=": self.min_value, "<=": self.max_value}
         return {sign: value for sign, value in bounds.items() if value is not None}
 
-    @property
     @override
-    def sql(self) -> str | None:
-        if not all(map(has_literal, self._bounds.values())):
-            return None
-        return _on(self.column, *(f"{sign} {scalar_sql(value)}" for sign, value in self._bounds.items()))
+    def check_type(self, of: DataType) -> None:
+        check_column_type(self.column, of, self._bounds.values())
 
     @override
-    def check_types(self, frame: Frame) -> None:
-        check_column_type(frame, self.column, self._bounds.values())
-
-    @override
-    def __call__(self) -> Column:
-        value = F.col(quote(self.column))
-        compare = {">=": value.__ge__, "<=": value.__le__}
-        return reduce(and_, (compare[sign](scalar_column(bound)) for sign, bound in self._bounds.items()))
+    def is_satisfied(self, value: str) -> str:
+        return all_of(f"{value} {sign} {scalar_sql(bound)}" for sign, bound in self._bounds.items())
 
 
 @dataclass(frozen=True)
-class IsOneOf(ReadyCondition):
-    """The condition that a column is one of some values."""
+class IsOneOf(ValueCondition):
+    """The condition that a value is one of some values."""
 
-    column: str
     values: tuple[object, ...]
 
-    @property
     @override
-    def sql(self) -> str | None:
-        if not all(map(has_literal, self.values)):
-            return None
-        return _on(self.column, f"IN ({', '.join(map(scalar_sql, self.values))})")
+    def check_type(self, of: DataType) -> None:
+        check_column_type(self.column, of, self.values)
 
     @override
-    def check_types(self, frame: Frame) -> None:
-        check_column_type(frame, self.column, self.values)
-
-    @override
-    def __call__(self) -> Column:
-        return F.col(quote(self.column)).isin(*map(scalar_column, self.values))
+    def is_satisfied(self, value: str) -> str:
+        return f"{value} IN {call('', *map(scalar_sql, self.values))}"
 
 
 @dataclass(frozen=True)
 class IsUnique(ReadyCondition):
-    """The condition that no other row has the same values in some columns."""
+    """The condition that no other row has the same values in some columns or fields of structs."""
 
     columns: tuple[str, ...]
 
     @override
-    def __call__(self) -> Column:
-        names = [quote(column) for column in self.columns]
-        is_complete = reduce(and_, (F.col(name).isNotNull() for name in names))
-        return ~is_complete | (F.count(F.lit(1)).over(Window.partitionBy(*names)) == 1)
+    def sql(self, frame: Frame) -> str:
+        keys = [struct_field_sql(frame, column, lambda index: column_sql(frame, index))[0] for column in self.columns]
+        has_null = any_of(f"{key} IS NULL" for key in keys)
+        return f"{has_null} OR count(1) OVER (PARTITION BY {', '.join(keys)}) = 1"
+
+
+def column_sql(frame: Frame, index: int) -> str:
+    """Write a column by its name, or by its position where Spark would not find it by its name."""
+    return quote(frame.names[index] if is_found_by_name(frame) else str(index))
+
+
+def is_found_by_name(frame: Frame) -> bool:
+    """Return whether Spark finds each column by its name, in all sessions."""
+    names = frame.names
+    return len({name.lower() for name in names}) == len(names) and not any(VARIABLE in name for name in names)
 
 
 def comparable(condition: object) -> object:
@@ -159,9 +162,20 @@ def comparable(condition: object) -> object:
     return condition
 
 
-def _on(column: str, *comparisons: str) -> str | None:
-    """Write comparisons of a column; None where Spark would replace a part of its name."""
-    return None if VARIABLE in column else " AND ".join(f"{quote(column)} {one}" for one in comparisons)
+def _every_value(sql: str, of: DataType, path: Sequence[str], condition: Callable[[str], str]) -> str:
+    """Write whether a condition is true of a field, and through arrays of the field of each element.
+
+    An element that is null has no field, and an array that is null has no elements.
+    """
+    if not path:
+        return condition(sql)
+    if isinstance(of, ArrayType):
+        inner = _every_value("element", of.elementType, path, condition)
+        is_satisfied = lambda_("element", f"element IS NULL OR coalesce({inner}, false)")
+        return call("coalesce", call("forall", sql, is_satisfied), "true")
+    assert isinstance(of, StructType)  # noqa: S101 - narrows the type, checked by find_field
+    name, *rest = path
+    return _every_value(field_of(sql, name), of[name].dataType, rest, condition)
 
 
 def _closed(pattern: str) -> str:

@@ -12,18 +12,20 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from shopsmart_etl._core.checks import is_column
+from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.spark_errors import error_summary, has_condition
-from shopsmart_etl._core.sql import call, literal
+from shopsmart_etl._core.sql import call, literal, positions, quote
 from shopsmart_etl.errors import InvalidArgumentError
-from shopsmart_etl.quality._conditions import IsMatch, ReadyCondition
+from shopsmart_etl.quality._conditions import IsMatch, ReadyCondition, is_found_by_name
 from shopsmart_etl.quality.rules import Rule
 
 
-def flag(df: DataFrame, rules: Sequence[Rule], violations_column: str, *, analyze: bool) -> DataFrame:
+def flag(df: DataFrame, frame: Frame, rules: Sequence[Rule], violations_column: str, *, analyze: bool) -> DataFrame:
     """Add the violations column.
 
     Args:
         df: The rows.
+        frame: Their columns.
         rules: The rules.
         violations_column: Name of the new column.
         analyze: Whether to ask for the schema of the result, without which Spark Connect raises no error here.
@@ -31,14 +33,33 @@ def flag(df: DataFrame, rules: Sequence[Rule], violations_column: str, *, analyz
     Raises:
         InvalidArgumentError: Spark cannot analyze the condition of a rule.
     """
+    add = _flag_by_name if is_found_by_name(frame) else _flag_by_position
     try:
-        flagged = df.select("*", _violations(rules).alias(violations_column))
+        flagged = add(df, frame, rules, violations_column)
         if analyze:
             _ = flagged.schema
     except AnalysisException:
-        _refuse_rule(df, rules)
+        _refuse_rule(df, frame, rules)
         raise
     return flagged
+
+
+def _flag_by_name(df: DataFrame, frame: Frame, rules: Sequence[Rule], violations_column: str) -> DataFrame:
+    satisfied = [_is_satisfied(rule, frame) for rule in rules]
+    return df.select("*", _violations(rules, satisfied).alias(violations_column))
+
+
+def _flag_by_position(df: DataFrame, frame: Frame, rules: Sequence[Rule], violations_column: str) -> DataFrame:
+    """Rename the columns to positions for ready-made rules, and compute the caller's conditions before, by name."""
+    count = len(frame.names)
+    own = {index: rule for index, rule in enumerate(rules) if not isinstance(rule.condition, ReadyCondition)}
+    rows = df.select("*", *(_is_satisfied(rule, frame).alias(f"rule {index}") for index, rule in own.items()))
+    rows = rows.toDF(*positions(count), *(f"rule {index}" for index in own))
+    satisfied = [
+        F.col(f"rule {index}") if index in own else _is_satisfied(rule, frame) for index, rule in enumerate(rules)
+    ]
+    flagged = rows.select(*map(quote, positions(count)), _violations(rules, satisfied).alias(violations_column))
+    return flagged.toDF(*frame.names, violations_column)
 
 
 def check_patterns(spark: SparkSession, rules: Sequence[Rule]) -> None:
@@ -74,8 +95,7 @@ def _compile(spark: SparkSession, patterns: Iterable[str]) -> bool:
     return True
 
 
-def _violations(rules: Sequence[Rule]) -> Column:
-    satisfied = [_is_satisfied(rule) for rule in rules]
+def _violations(rules: Sequence[Rule], satisfied: Sequence[Column]) -> Column:
     # Valid rows, which are most, skip the array of all rules. Neither array_filter nor array_compact, which uses it, is
     # compiled by Spark.
     violated = F.array(*(F.when(~one, F.lit(rule.name)) for one, rule in zip(satisfied, rules, strict=True)))
@@ -84,13 +104,13 @@ def _violations(rules: Sequence[Rule]) -> Column:
     return F.when(reduce(and_, satisfied), none).otherwise(some)
 
 
-def _is_satisfied(rule: Rule) -> Column:
+def _is_satisfied(rule: Rule, frame: Frame) -> Column:
     """Make the Column that is true where a rule is satisfied, and never null.
 
     CASE takes nothing but a boolean, where coalesce would cast text to one in ANSI mode, and fail at a row.
     """
     condition = rule.condition
-    sql = condition.sql if isinstance(condition, ReadyCondition) else condition
+    sql = condition.sql(frame) if isinstance(condition, ReadyCondition) else condition
     if isinstance(sql, str):
         # One call to the engine, where Columns take one for each of their parts. Its line may end in a comment.
         return F.expr(f"CASE WHEN ({sql}\n) THEN true ELSE false END")
@@ -102,10 +122,10 @@ def _is_satisfied(rule: Rule) -> Column:
     return F.when(made, F.lit(True)).otherwise(F.lit(False))  # noqa: FBT003 - Columns
 
 
-def _refuse_rule(df: DataFrame, rules: Sequence[Rule]) -> None:
+def _refuse_rule(df: DataFrame, frame: Frame, rules: Sequence[Rule]) -> None:
     """Name the first rule that Spark cannot analyze."""
     for rule in rules:
-        if error := _analysis_error(df, rule):
+        if error := _analysis_error(df, frame, rule):
             raise InvalidArgumentError(
                 f"condition of rule {rule.name!r}",
                 expected=f"a boolean condition that Spark can analyze ({error_summary(error)})",
@@ -113,9 +133,10 @@ def _refuse_rule(df: DataFrame, rules: Sequence[Rule]) -> None:
             ) from error
 
 
-def _analysis_error(df: DataFrame, rule: Rule) -> AnalysisException | None:
+def _analysis_error(df: DataFrame, frame: Frame, rule: Rule) -> AnalysisException | None:
     try:
-        _ = df.select("*", _is_satisfied(rule).alias("satisfied")).schema
+        add = _flag_by_name if is_found_by_name(frame) else _flag_by_position
+        _ = add(df, frame, [rule], "violations").schema
     except AnalysisException as error:
         return error
     return None

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from math import isnan
 from numbers import Integral
 from struct import pack, unpack
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
 from pyspark.sql import types as spark_types
 from pyspark.sql.types import (
     BinaryType,
@@ -28,12 +26,12 @@ from pyspark.sql.types import (
     VarcharType,
 )
 
-from shopsmart_etl._core.frame import Frame
-from shopsmart_etl._core.sql import literal
+from shopsmart_etl._core.sql import literal, type_text
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 
-# What F.lit takes on every engine, and a column can be compared with.
+# What a column can be compared with.
 _SCALARS = (str, bytes, Integral, float, Decimal, date, time, timedelta)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # The most digits of a number that Spark takes.
 _MAX_DIGITS = 38
 
@@ -72,38 +70,48 @@ def have_one_type(values: Iterable[object]) -> bool:
     return len({_type_of(value) for value in values}) == 1
 
 
-def has_literal(value: object) -> bool:
-    """Tell whether a value can be written as a SQL literal. Not so a time, whose meaning depends on the session."""
-    return type(value) in (int, str, Decimal)
-
-
 def scalar_sql(value: object) -> str:
-    """Write a value that has a literal."""
-    if isinstance(value, str):
-        return literal(value)
-    return f"{value:f}BD" if isinstance(value, Decimal) else str(value)
+    """Write a scalar in SQL. A time without a zone is one of the session's time zone, and not of Python's."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"CAST('{float(value)!r}' AS DOUBLE)"
+    if isinstance(value, Decimal):
+        return f"{value:f}BD"
+    if isinstance(value, Integral):
+        return str(int(value))
+    if isinstance(value, bytes):
+        return f"X'{value.hex()}'"
+    return literal(value) if isinstance(value, str) else _time_sql(value)
 
 
-def scalar_column(value: object) -> Column:
-    """Make a literal Column. A time without a zone is one of the session's time zone, and not of Python's."""
-    if isinstance(value, datetime) and value.utcoffset() is None:
-        return F.lit(value.isoformat(" ")).cast("timestamp_ntz")
-    return F.lit(value)
+def _time_sql(value: object) -> str:
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            return f"CAST('{value.isoformat(' ')}' AS TIMESTAMP_NTZ)"
+        return f"timestamp_micros({(value - _EPOCH) // timedelta(microseconds=1)})"
+    if isinstance(value, timedelta):
+        return f"make_dt_interval({value.days}, 0, 0, {value.seconds}.{value.microseconds:06}BD)"
+    assert isinstance(value, (date, time))  # noqa: S101 - narrows the type, checked by check_scalar
+    return f"CAST('{value.isoformat()}' AS {'DATE' if isinstance(value, date) else 'TIME'})"
 
 
-def check_column_type(frame: Frame, column: str, values: Iterable[object]) -> None:
-    """Check that a column has the type of values: Spark would cast one of the two, or fail at a row."""
+def check_column_type(column: str, of: DataType, values: Iterable[object]) -> None:
+    """Check that a column has the type of values: Spark would cast one of the two, or fail at a row.
+
+    Raises:
+        ColumnTypeError: It has another type.
+    """
     values = list(values)
     types, expected = _COLUMN_TYPES[_type_of(values[0])]
-    index = frame.require(
-        column, types, expected=f"{expected}, to compare with the rule's values", hint="conform it first"
-    )
-    field = frame.schema.fields[index]
+    if not isinstance(of, types):
+        expected = f"{expected}, to compare with the rule's values"
+        raise ColumnTypeError(column, expected=expected, got=type_text(of), hint="conform it first")
     # A FLOAT is compared as a double, where 0.1 has other digits.
-    changed = [value for value in values if isinstance(field.dataType, FloatType) and not _is_float(value)]
+    changed = [value for value in values if isinstance(of, FloatType) and not _is_float(value)]
     if changed:
         expected = f"a double or a decimal, to compare with {changed[0]}, which no FLOAT is equal to"
-        raise ColumnTypeError(field.name, expected=expected, got="float", hint="cast it first")
+        raise ColumnTypeError(column, expected=expected, got="float", hint="cast it first")
 
 
 def _is_float(value: object) -> bool:

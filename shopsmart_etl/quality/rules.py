@@ -1,4 +1,10 @@
-"""Ready-made data quality rules, each a ``Rule``: ``rules.not_null("user")``."""
+"""Ready-made data quality rules, each a ``Rule``: ``rules.not_null("user")``.
+
+A rule takes a column's name, or the dotted path of a nested field, such as ``customer.address.country``; names with a
+dot need backticks there. Through an array of structs, as in ``items.price``, each element must satisfy the rule. An
+empty or null array satisfies it, and so does a null element, which has no fields. The fields of any other null struct
+are null.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +14,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column
 from typing_extensions import override
 
-from shopsmart_etl._core.checks import check_column, check_columns, check_text, is_column
+from shopsmart_etl._core.checks import check_column, check_columns, check_flag, check_text, is_column
 from shopsmart_etl._core.currencies import MINOR_UNITS
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.quality._conditions import (
@@ -17,6 +23,7 @@ from shopsmart_etl.quality._conditions import (
     IsNotNull,
     IsOneOf,
     IsUnique,
+    ReadyCondition,
     comparable,
 )
 from shopsmart_etl.quality._scalars import check_scalar, have_one_type
@@ -37,8 +44,9 @@ class Rule:
     Attributes:
         name: The name of the rule, which the violations column and the audit list.
         condition: SQL text, a boolean Column, or a function without parameters that returns the Column. A function is
-            called each time that the rule is applied to a DataFrame.
-        columns: Columns that must exist, by their literal names. Spark resolves the other names in the condition.
+            called each time that the rule is applied to a DataFrame. Ready-made rules have conditions of their own.
+        columns: Columns that must exist, by their literal names; ready-made rules also have paths. Spark resolves the
+            other names in the condition.
 
     Example:
         >>> logs = spark.createDataFrame(
@@ -54,7 +62,7 @@ class Rule:
     """
 
     name: str
-    condition: str | Column | Callable[[], Column]
+    condition: str | Column | Callable[[], Column] | ReadyCondition
     columns: str | Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -62,7 +70,8 @@ class Rule:
         check_text("name", self.name, expected="the name of the rule")
         condition: object = self.condition
         has_text = isinstance(condition, str) and bool(condition.strip())
-        if not has_text and not is_column(condition) and (isinstance(condition, str) or not callable(condition)):
+        is_made = is_column(condition) or isinstance(condition, ReadyCondition) or callable(condition)
+        if not has_text and (isinstance(condition, str) or not is_made):
             raise InvalidArgumentError(
                 "condition", expected="SQL text, a Column, or a function that returns a Column", got=condition
             )
@@ -88,7 +97,7 @@ def not_null(column: str) -> Rule:
     """Make the rule that a column is not null. NaN is not null.
 
     Args:
-        column: The column's name, taken literally.
+        column: The column's name, or the path of a nested field.
 
     Example:
         >>> df = spark.createDataFrame([(1, ["x"]), (None, [])], "paid int, tags array<string>")
@@ -96,16 +105,17 @@ def not_null(column: str) -> Rule:
         [Row(paid=1, tags=['x'])]
     """
     check_column("column", column)
-    return Rule(f"{column} is not null", IsNotNull(column), (column,))
+    return Rule(f"{column} is not null", IsNotNull(column, allow_null=False), (column,))
 
 
-def in_range(column: str, *, min_value: object = None, max_value: object = None) -> Rule:
-    """Make the rule that a column is within inclusive bounds. Null violates it.
+def in_range(column: str, *, min_value: object = None, max_value: object = None, allow_null: bool = False) -> Rule:
+    """Make the rule that a column is within inclusive bounds. Null violates it unless allowed.
 
     Args:
-        column: The column's name, taken literally.
+        column: The column's name, or the path of a nested field.
         min_value: The smallest value allowed: a number, text, bytes, a date or a time. None for no lower bound.
         max_value: The largest value allowed, likewise.
+        allow_null: Whether null satisfies the rule.
 
     Returns:
         The rule.
@@ -135,17 +145,17 @@ def in_range(column: str, *, min_value: object = None, max_value: object = None)
         if lower > upper:  # type: ignore[operator]
             raise InvalidArgumentError("max_value", expected=f"at least min_value, {min_value!r}", got=max_value)
     signs = {"min_value": ">=", "max_value": "<="}
-    name = f"{column} {' and '.join(f'{signs[argument]} {value}' for argument, value in bounds.items())}"
-    return Rule(name, IsInRange(column, lower, upper), (column,))
+    bounded = f"{column} {' and '.join(f'{signs[argument]} {value}' for argument, value in bounds.items())}"
+    return Rule(_named(bounded, allow_null), IsInRange(column, allow_null, lower, upper), (column,))
 
 
-def one_of(column: str, *values: object) -> Rule:
-    """Make the rule that a column is one of some values. Null violates it.
+def one_of(column: str, *values: object, allow_null: bool = False) -> Rule:
+    """Make the rule that a column is one of some values. Null violates it unless allowed.
 
     Args:
-        column: The column's name, taken literally.
+        column: The column's name, or the path of a nested field.
         *values: The values allowed, at least one, all of one type: numbers, text, bytes, booleans, dates or times.
-            Null is never allowed by a value; write ``Rule(...)`` with ``IS NULL`` for that.
+        allow_null: Whether null satisfies the rule.
 
     Returns:
         The rule.
@@ -167,16 +177,17 @@ def one_of(column: str, *values: object) -> Rule:
     if not have_one_type(scalars):
         raise InvalidArgumentError("values", expected="values of one type, such as numbers or text", got=values)
     name = f"{column} is one of {', '.join(map(str, scalars))}"
-    return Rule(name, IsOneOf(column, scalars), (column,))
+    return Rule(_named(name, allow_null), IsOneOf(column, allow_null, scalars), (column,))
 
 
-def matches(column: str, pattern: str) -> Rule:
-    """Make the rule that a string matches a Java regular expression from start to end. Null violates it.
+def matches(column: str, pattern: str, *, allow_null: bool = False) -> Rule:
+    """Make the rule that a string matches a Java regular expression from start to end. Null violates it unless allowed.
 
     Args:
-        column: The column's name, taken literally.
+        column: The column's name, or the path of a nested field.
         pattern: The regular expression, in Java's syntax, which differs from Python's. It is checked when the rule is
             applied to a DataFrame.
+        allow_null: Whether null satisfies the rule.
 
     Returns:
         The rule.
@@ -192,7 +203,7 @@ def matches(column: str, pattern: str) -> Rule:
     """
     check_column("column", column)
     check_text("pattern", pattern, expected="a regular expression of Java, as text", empty=True)
-    return Rule(f"{column} matches {pattern}", IsMatch(column, pattern), (column,))
+    return Rule(_named(f"{column} matches {pattern}", allow_null), IsMatch(column, allow_null, pattern), (column,))
 
 
 def unique(*columns: str) -> Rule:
@@ -201,7 +212,7 @@ def unique(*columns: str) -> Rule:
     A row with a null in one of the columns is not a duplicate of any other. The rule shuffles the rows by the columns.
 
     Args:
-        *columns: The columns' names, taken literally; at least one.
+        *columns: The names of columns, or the paths of fields of structs; at least one.
 
     Returns:
         The rule.
@@ -222,11 +233,12 @@ def unique(*columns: str) -> Rule:
     return Rule(f"{', '.join(columns)} is unique", IsUnique(columns), columns)
 
 
-def country_code(column: str) -> Rule:
-    """Make the rule that a column is an assigned ISO 3166-1 alpha-2 code in capitals. Null violates it.
+def country_code(column: str, *, allow_null: bool = False) -> Rule:
+    """Make the rule that a column is an assigned ISO 3166-1 alpha-2 code in capitals. Null violates it unless allowed.
 
     Args:
-        column: The column's name, taken literally.
+        column: The column's name, or the path of a nested field.
+        allow_null: Whether null satisfies the rule.
 
     Example:
         >>> df = spark.createDataFrame([("IE", ["x"]), ("UK", []), (None, [])], "country string, tags array<string>")
@@ -235,16 +247,19 @@ def country_code(column: str) -> Rule:
     """
     check_column("column", column)
     codes = tuple(_COUNTRIES.split())
-    return Rule(f"{column} is an ISO 3166 country code", IsOneOf(column, codes), (column,))
+    return Rule(
+        _named(f"{column} is an ISO 3166 country code", allow_null), IsOneOf(column, allow_null, codes), (column,)
+    )
 
 
-def currency_code(column: str) -> Rule:
-    """Make the rule that a column is an ISO 4217 currency code in capitals. Null violates it.
+def currency_code(column: str, *, allow_null: bool = False) -> Rule:
+    """Make the rule that a column is an ISO 4217 currency code in capitals. Null violates it unless allowed.
 
     Allowed are the codes in use that have a minor unit, and those withdrawn since 2020, such as HRK and BGN.
 
     Args:
-        column: The column's name, taken literally.
+        column: The column's name, or the path of a nested field.
+        allow_null: Whether null satisfies the rule.
 
     Example:
         >>> df = spark.createDataFrame([("EUR", ["x"]), ("€", []), (None, [])], "currency string, tags array<string>")
@@ -252,7 +267,16 @@ def currency_code(column: str) -> Rule:
         [Row(currency='EUR', tags=['x'])]
     """
     check_column("column", column)
-    return Rule(f"{column} is an ISO 4217 currency code", IsOneOf(column, tuple(MINOR_UNITS)), (column,))
+    return Rule(
+        _named(f"{column} is an ISO 4217 currency code", allow_null),
+        IsOneOf(column, allow_null, tuple(MINOR_UNITS)),
+        (column,),
+    )
+
+
+def _named(name: str, allow_null: bool) -> str:  # noqa: FBT001 - the parameter of the rules
+    """Name a rule, and check the argument that says whether null satisfies it."""
+    return f"{name} or null" if check_flag("allow_null", allow_null) else name
 
 
 # ISO 3166-1 alpha-2, the 249 codes assigned.

@@ -67,11 +67,12 @@ def flag_violations(*rules: Rule, violations_column: str = "_violations") -> Pla
     has_user_conditions = any(not isinstance(rule.condition, ReadyCondition) for rule in rules)
 
     def plan(frame: Frame) -> Plan:
-        for column in (column for rule in rules for column in rule.columns):
-            frame.index(column)
         for rule in rules:
             if isinstance(rule.condition, ReadyCondition):
-                rule.condition.check_types(frame)
+                rule.condition.sql(frame)  # checks the columns and their types
+            else:
+                for column in rule.columns:
+                    frame.index(column)
         frame.check_clashes(
             [(violations_column, "the violations")],
             existing=[(name, f"column {quote(name)}") for name in frame.names],
@@ -85,7 +86,7 @@ def flag_violations(*rules: Rule, violations_column: str = "_violations") -> Pla
             if may_ask:
                 check_patterns(df.sparkSession, rules)
             is_lazy = has_user_conditions and is_connect(df.sparkSession)
-            return flag(df, rules, violations_column, analyze=is_lazy and may_ask)
+            return flag(df, frame, rules, violations_column, analyze=is_lazy and may_ask)
 
         new = StructField(violations_column, ArrayType(StringType()), nullable=False)
         sources = (*(path_text([name]) for name in frame.names), "")
