@@ -15,7 +15,7 @@ unexport SPARK_HOME SPARK_REMOTE PYTHONPATH PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON
 RUN = $(PY) -m pytest
 
 .PHONY: help setup demo check test test-all test-slow test-exhaustive test-properties test-heavy test-faults test-nightly test-lake test-wheel \
-	test-engines test-oldest test-pythons test-matrix bench-nested bench-quality bench-write bench-read \
+	test-engines test-oldest test-connect test-pythons test-matrix bench-nested bench-quality bench-write bench-read \
 	bench-gold generated format clean
 
 help:
@@ -29,12 +29,13 @@ help:
 	@echo "  test-lake        writes to the real Delta Lake and Iceberg"
 	@echo "  test-heavy       a million dirty records; the widest real documents"
 	@echo "  test-wheel       the built wheel, installed"
-	@echo "  test-oldest      the oldest Spark, and Spark Connect"
+	@echo "  test-oldest      the oldest Spark"
+	@echo "  test-connect     Spark Connect"
 	@echo "  test-pythons     the oldest Python and the newest"
 	@echo "make test-properties  the generated tests with more cases; CASES=200 sets how many"
 	@echo "make test-engines  of the slow tests, those on Spark Connect, Sail and older Sparks alone"
 	@echo "make test-faults  writers killed at a hundred moments, pairs of writers, full disks: SEED=1 repeats a run"
-	@echo "make test-nightly  that, and the widest document"
+	@echo "make test-nightly  that, the widest documents, and all values on Spark Connect"
 	@echo "make test-matrix  the tests on PySpark 3.5 to 4.3, classic and Connect: hours"
 	@echo "make bench-nested  nested data against other ways, side by side; BENCH=\"--orders 1000000\" sets the size"
 	@echo "make bench-quality  rules and audit against none, and against another library"
@@ -68,11 +69,11 @@ test: check
 	@$(SPARK) $(RUN) -m "spark and not slow" -n $(PROCESSES) --dist loadfile
 
 # These keep Spark's generated code, which `make test` turns off to save time (tests/support/engines.py).
-test-all test-slow test-exhaustive test-properties test-heavy test-nightly test-lake test-wheel test-engines test-oldest test-pythons \
+test-all test-slow test-exhaustive test-properties test-heavy test-nightly test-lake test-wheel test-engines test-oldest test-connect test-pythons \
 	test-matrix: export SHOPSMART_CODEGEN := 1
 
 # The longest first, so that two at a time end together.
-test-all: test-oldest test-slow test-heavy test-exhaustive test-lake test-wheel test-pythons
+test-all: test-slow test-oldest test-exhaustive test-lake test-connect test-heavy test-pythons test-wheel
 
 # Each is made once, however many commands need it and run at a time.
 environment-%: setup
@@ -103,9 +104,10 @@ test-faults: setup
 		-n $(PROCESSES) --dist worksteal
 
 # What takes too long for every change.
-test-nightly: test-faults
-	@echo "== The widest real document, all of it (about ten minutes)"
+test-nightly: test-faults environment-spark-4.3
+	@echo "== The widest real documents, all of them (about fifteen minutes)"
 	@$(SPARK) JAVA_TOOL_OPTIONS=-XX:-UsePerfData $(RUN) -m nightly
+	@$(MAKE) --no-print-directory test-matrix CELLS=4.3-connect MATRIX='-m "exhaustive and slow and not heavy and not hypothesis"'
 
 test-lake: environment-lake
 	@.ci/lake
@@ -129,10 +131,15 @@ test-engines: environment-client environment-spark-3.5
 	@echo "== Spark Connect and Sail, from a client without a JVM, and older Sparks"
 	@$(SPARK) $(RUN) -m engines
 
-# The oldest Spark, and Connect on the newest, without the generated tests.
-test-oldest: environment-spark-3.5 environment-spark-4.3
-	@$(MAKE) --no-print-directory test-matrix CELLS="3.5-classic 4.3-connect" \
+# The oldest Spark, without the generated tests. Its casts and functions differ, so all values are tried there too.
+test-oldest: environment-spark-3.5
+	@$(MAKE) --no-print-directory test-matrix CELLS=3.5-classic \
 		MATRIX='-m "spark and not hypothesis and (not slow or exhaustive) and not heavy"'
+
+# Spark Connect on the newest Spark, without the generated tests. Its server computes values as the classic Spark of the
+# same version does, so a few are enough: what differs is how a plan is built and when it is analyzed.
+test-connect: environment-spark-4.3
+	@$(MAKE) --no-print-directory test-matrix CELLS=4.3-connect MATRIX='-m "spark and not hypothesis and not slow"'
 
 # The oldest Python and the newest, on the newest Spark that each has: what needs no Spark, and every docstring's example.
 test-pythons: environment-python-3.10 environment-python-3.13

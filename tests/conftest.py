@@ -10,6 +10,7 @@ import pytest
 from engines import CODEGEN, NEEDS, session
 from hypothesis import settings
 from processes import surroundings
+from seed import SEED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +38,10 @@ _SLOW = {"cluster", "databricks", "declarative", "engines", "examples", "faults"
 def pytest_configure() -> None:
     """Handle SIGTERM like an interrupt, so that fixtures are torn down and end their processes."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_report_header() -> str:
+    return f"moments of kills and of concurrent writers: SHOPSMART_SEED={SEED} repeats them"
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pyspark.sql import functions as F
+from seed import SEED
 from writer import FILES, IF_EXISTS
 
 from shopsmart_etl import write_partitioned
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.faults
 
 PAIRS = int(os.environ.get("SHOPSMART_PAIRS", "2"))
-SEED = os.environ.get("SHOPSMART_SEED") or str(random.randrange(10**6))  # noqa: S311 - no secret
 # In a partition.
 ROWS = 300
 COUNTRIES = ["c0", "c1", "c2"]

@@ -22,6 +22,7 @@ from engines import failure_text
 from processes import LIMIT, end_group, started, surroundings
 from pyspark.errors import StreamingQueryException
 from repository import SUPPORT
+from seed import SEED
 from writer import COUNTRIES, ROWS, rows, write
 
 from shopsmart_etl import TableError, TargetExistsError, write_partitioned
@@ -34,10 +35,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.faults
 
-KILLS = int(os.environ.get("SHOPSMART_KILLS", "2"))
+KILLS = int(os.environ.get("SHOPSMART_KILLS", "3"))
 MOUNT, UMOUNT = shutil.which("mount") or "", shutil.which("umount") or ""
-# Random for each run; set it to repeat a run.
-SEED = os.environ.get("SHOPSMART_SEED") or str(random.randrange(10**6))  # noqa: S311 - no secret
 SLOWEST = 4.0  # seconds from ready to done, about
 COMMIT = 0.03  # seconds of a commit, about
 
