@@ -24,7 +24,7 @@ from pyspark.sql.types import (
 )
 
 from shopsmart_etl._core.sql import all_of, any_of, cast, if_, try_cast
-from shopsmart_etl._core.text_casts import Formats, can_parse, parse_text
+from shopsmart_etl._core.text_casts import Formats, can_parse, parse_epoch_number, parse_text
 
 # The maximum number of decimal digits of each integer type.
 _DIGITS: dict[type[DataType], int] = {ByteType: 3, ShortType: 5, IntegerType: 10, LongType: 19}
@@ -54,7 +54,7 @@ def find_cast(sql: str, source: DataType, target: DataType, formats: Formats) ->
         sql: The SQL of the value.
         source: The value's type; not a struct or array, nor a map other than ``map()``.
         target: The type to cast to; not equal to ``source``.
-        formats: The formats of dates and timestamps in text.
+        formats: The formats of dates and timestamps in text, and the units of timestamps in numbers.
 
     Returns:
         The cast, or None if there is no lossless cast between the types.
@@ -74,7 +74,17 @@ def find_cast(sql: str, source: DataType, target: DataType, formats: Formats) ->
         return _round_trip(sql, target, compared, in_range)
     if isinstance(source, (TimestampType, TimestampNTZType)) and isinstance(target, DateType):
         return _round_trip(sql, target, source)
-    return None
+    return _epoch_cast(sql, source, target, formats)
+
+
+def _epoch_cast(sql: str, source: DataType, target: DataType, formats: Formats) -> Cast | None:
+    """Write a cast of a number to a timestamp; None if no unit is declared, or the types are others."""
+    if not _is_number(source) or not isinstance(target, (TimestampType, TimestampNTZType)):
+        return None
+    # Exact: no digit of the number is rounded away.
+    number = _round_trip(sql, DecimalType(29, 9), source).value
+    time = parse_epoch_number(number, target, formats)
+    return None if time is None else Cast(time, all_of([f"{sql} IS NOT NULL", f"{time} IS NULL"]))
 
 
 def _has_only_nulls(source: DataType, target: DataType) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pyspark.sql.types import DecimalType, StructType
 
 from shopsmart_etl._core.sql import quote
-from shopsmart_etl.errors import InvalidArgumentError
+from shopsmart_etl.errors import InvalidArgumentError, nearest
 
 # A part of a table name: quoted in backticks, where two backticks are one, or plain.
 _NAME_PART = re.compile(r"`((?:[^`]|``)+)`|(\w+)")
@@ -71,6 +71,19 @@ def check_texts(argument: str, values: object, *, expected: str) -> tuple[str, .
     if not all(isinstance(value, str) for value in values):
         raise InvalidArgumentError(argument, expected=expected, got=values)
     return tuple(values)
+
+
+def check_options(options: Mapping[str, object], known: Sequence[str], *, of: str) -> None:
+    """Check the names of options.
+
+    Raises:
+        InvalidArgumentError: An option is unknown.
+    """
+    for name in options:
+        if name not in known:
+            close = nearest(name, known)
+            hint = f"; did you mean {close!r}?" if close else f": {', '.join(known)}"
+            raise InvalidArgumentError(name, expected=f"an option of {of}{hint}", got=options[name])
 
 
 def check_choice(argument: str, value: Any, choices: Iterable[str]) -> Any:  # noqa: ANN401 - callers use it as a Literal

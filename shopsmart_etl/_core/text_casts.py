@@ -204,8 +204,22 @@ def _parse_timestamp(sql: str, target: DataType, pattern: str) -> str:
     return let("t", sql, if_(is_local, at, if_(f"t RLIKE '^ *{_DATE}[T ]{_TIME} ?{_OFFSET} *$'", with_offset)))
 
 
+def parse_epoch_number(number: str, target: DataType, formats: Formats) -> str | None:
+    """Write a lossless cast of a decimal(29, 9) to a timestamp, by the first unit that fits; None if none is declared.
+
+    >>> print(parse_epoch_number("n", TimestampType(), Formats()))
+    None
+    """
+    values = [cast(_epoch_time(number, EPOCH_UNITS[one]), target) for one in formats.timestamp if one in EPOCH_UNITS]
+    return call("coalesce", *values) if values else None
+
+
 def _parse_epoch(sql: str, units: int) -> str:
     number = if_(f"{sql} RLIKE '^ *[+-]?[0-9]{{1,20}}([.][0-9]{{1,9}}0*)? *$'", try_cast(sql, DecimalType(29, 9)))
+    return _epoch_time(number, units)
+
+
+def _epoch_time(number: str, units: int) -> str:
     micros = f"({number} * {10**6 // units})" if units <= 10**6 else f"({number} / {units // 10**6})"
     whole = try_cast(micros, LongType())
     return if_(all_of([f"{whole} = {micros}", f"{whole} {_EPOCH_MICROS}"]), call("timestamp_micros", whole))

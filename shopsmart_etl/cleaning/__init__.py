@@ -1,5 +1,6 @@
 """Clean values: match a schema, parse and impute amounts, drop duplicates, look up columns by key."""
 
+from shopsmart_etl.cleaning.conform_options import ConformOptions
 from shopsmart_etl.cleaning.conforming import conform
 from shopsmart_etl.cleaning.duplicates import deduplicate
 from shopsmart_etl.cleaning.fills import median_by
@@ -11,6 +12,7 @@ from shopsmart_etl.cleaning.names import snake_case_columns
 
 __all__ = [
     "MISSING_AMOUNTS",
+    "ConformOptions",
     "conform",
     "deduplicate",
     "impute_financials",

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructField, StructType
 
-from shopsmart_etl._core.casts import find_cast
+from shopsmart_etl._core.casts import Cast, find_cast
 from shopsmart_etl._core.frame import Frame, replace_name
 from shopsmart_etl._core.spark_errors import fail_sql
 from shopsmart_etl._core.sql import (
-    any_of,
     call,
     cast,
     field_of,
@@ -27,55 +26,11 @@ from shopsmart_etl._core.sql import (
     type_text,
 )
 from shopsmart_etl._core.text_casts import Formats
+from shopsmart_etl.cleaning._conformed import Conformed, ConformedFields, conform_each
 from shopsmart_etl.errors import nearest
 
-
-class Conformed(NamedTuple):
-    """A value conformed to a type.
-
-    Attributes:
-        sql: The value.
-        field: Its type and nullability.
-        mismatches: Paths, each with the condition that a value there does not match. No condition is ever null.
-        rescue: The SQL of what has no place in the type; None where everything has one.
-        rescue_conditions: Conditions, of which any means that there is something to rescue.
-    """
-
-    sql: str
-    field: StructField
-    mismatches: Sequence[tuple[str, str]] = ()
-    rescue: str | None = None
-    rescue_conditions: Sequence[str] = ()
-
-
-class ConformedFields(NamedTuple):
-    """The fields of a struct, or the columns of a DataFrame, conformed to a schema.
-
-    Attributes:
-        fields: The fields that result.
-        values: Their SQL.
-        indexes: The position that each has in the source; None for one that is added.
-        mismatches: As in ``Conformed``.
-        rescue: The SQL of what has no place in the schema, each part with its name.
-        rescue_conditions: As in ``Conformed``.
-    """
-
-    fields: list[StructField]
-    values: list[str]
-    indexes: list[int | None]
-    mismatches: list[tuple[str, str]]
-    rescue: list[tuple[str, str]]
-    rescue_conditions: list[str]
-
-    def add(self, target: StructField, sql: str, index: int | None) -> None:
-        """Add a field."""
-        self.fields.append(target)
-        self.values.append(sql)
-        self.indexes.append(index)
-
-    def rescued(self) -> str:
-        """Write the SQL of a struct of what has no place in the schema; null where there is nothing."""
-        return if_(any_of(self.rescue_conditions), struct_of(self.rescue)) if self.rescue_conditions else "NULL"
+# What a value is whose shape can be accepted, for messages.
+_SHAPES = {"single_object": "an object as the only element", "empty_array": "an empty array as an empty object"}
 
 
 @dataclass
@@ -87,6 +42,7 @@ class ConformPlanner:
     on_extra: Literal["error", "drop", "keep", "rescue"]
     on_mismatch: Literal["error", "null"]
     formats: Formats
+    accept_shapes: Collection[str] = ()
     differences: list[str] = field(default_factory=list)
 
     def conform_fields(
@@ -148,6 +104,8 @@ class ConformPlanner:
             return self._conform_array(sql, source, of, target, path, depth)
         if isinstance(of, MapType) and isinstance(target, MapType) and _have_same_keys(of, target):
             return self._conform_map(sql, source, of, target, path, depth)
+        if _shape_change(of, target) == "single_object" and "single_object" in self.accept_shapes:
+            return self._conform_single(sql, source, target, path, depth)
         return self._cast(sql, source, target, path)
 
     def _conform_struct(
@@ -179,7 +137,7 @@ class ConformPlanner:
             element, StructField("", of.elementType, of.containsNull), target.elementType, path, depth + 1
         )
         result = ArrayType(inner.field.dataType, inner.field.nullable)
-        return _conform_each(
+        return conform_each(
             inner,
             StructField("", result, source.nullable),
             build=lambda body: call("transform", sql, lambda_(element, body)),
@@ -194,21 +152,36 @@ class ConformPlanner:
             value, StructField("", of.valueType, of.valueContainsNull), target.valueType, path, depth + 1
         )
         result = MapType(of.keyType, inner.field.dataType, inner.field.nullable)
-        return _conform_each(
+        return conform_each(
             inner,
             StructField("", result, source.nullable),
             build=lambda body: call("transform_values", sql, lambda_([key, value], body)),
             exists=lambda condition: call("exists", call("map_values", sql), lambda_(value, condition)),
         )
 
+    def _conform_single(
+        self, sql: str, source: StructField, target: DataType, path: tuple[str, ...], depth: int
+    ) -> Conformed:
+        """Conform an object to an array of objects, of which it is the only one."""
+        assert isinstance(target, ArrayType)  # noqa: S101 - narrows the type
+        inner = self._conform(sql, source, target.elementType, path, depth)
+        result = StructField("", ArrayType(inner.field.dataType, inner.field.nullable))
+        return inner._replace(sql=if_not_null(sql, call("array", inner.sql)), field=result)
+
+    def _find_cast(self, sql: str, source: DataType, target: DataType) -> Cast | None:
+        if _shape_change(source, target) == "empty_array" and "empty_array" in self.accept_shapes:
+            size = call("cardinality", sql)
+            return Cast(if_(f"{size} = 0", _empty_object(target)), f"({sql} IS NOT NULL AND {size} > 0)")
+        return find_cast(sql, source, target, self.formats)
+
     def _cast(self, sql: str, source: StructField, target: DataType, path: tuple[str, ...]) -> Conformed:
-        lossless = find_cast(sql, source.dataType, target, self.formats)
+        lossless = self._find_cast(sql, source.dataType, target)
         result, where = StructField("", target), path_text(path)
         if lossless is None:
             if self.on_mismatch == "error":
                 self.differences.append(
                     f"{where}: expected {type_text(target)}; got {type_text(source.dataType)}, which has no lossless "
-                    "cast to it. on_mismatch='null' makes it null"
+                    f"cast to it. {_hint(source.dataType, target)}on_mismatch='null' makes it null"
                 )
             value, mismatch = cast("NULL", target), f"{sql} IS NOT NULL"
         elif lossless.mismatch is None:
@@ -257,21 +230,26 @@ class ConformPlanner:
         )
 
 
-def _conform_each(
-    inner: Conformed, result: StructField, *, build: Callable[[str], str], exists: Callable[[str], str]
-) -> Conformed:
-    """Conform every element of an array, or every value of a map, as ``inner`` does one."""
+def _shape_change(source: DataType, target: DataType) -> str | None:
+    """Return the name of the change between two shapes; None if it has no name."""
+    if isinstance(target, ArrayType):
+        element = target.elementType
+        is_single = isinstance(source, StructType) and isinstance(element, StructType)
+        is_single |= isinstance(source, MapType) and isinstance(element, MapType) and _have_same_keys(source, element)
+        return "single_object" if is_single else None
+    return "empty_array" if isinstance(source, ArrayType) and isinstance(target, (StructType, MapType)) else None
 
-    def any_element(condition: str) -> str:
-        return call("coalesce", exists(condition), "false")
 
-    return Conformed(
-        build(inner.sql),
-        result,
-        [(path, any_element(condition)) for path, condition in inner.mismatches],
-        None if inner.rescue is None else build(inner.rescue),
-        [any_element(any_of(inner.rescue_conditions))] if inner.rescue_conditions else [],
-    )
+def _empty_object(target: DataType) -> str:
+    """Write an object without fields, as Spark reads ``{}``."""
+    if isinstance(target, StructType):
+        return struct_of((one.name, cast("NULL", one.dataType)) for one in target.fields)
+    return cast("map()", target)
+
+
+def _hint(source: DataType, target: DataType) -> str:
+    shape = _shape_change(source, target)
+    return f"accept_shapes='{shape}' accepts {_SHAPES[shape]}, " if shape else ""
 
 
 def _indexes_by(names: Iterable[str]) -> dict[str, list[int]]:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 from pyspark.sql.types import ArrayType, StringType, StructField, StructType
+from typing_extensions import Unpack
 
 from shopsmart_etl._core._sail import refuse_on_sail
-from shopsmart_etl._core.checks import check_choice, check_column, check_schema
+from shopsmart_etl._core.checks import check_choice, check_schema
 from shopsmart_etl._core.depth import check_schema_depth
 from shopsmart_etl._core.frame import Frame, Output, Plan
 from shopsmart_etl._core.sql import call, cast, if_, lambda_, literal, path_text
 from shopsmart_etl._core.step import Planner, step
-from shopsmart_etl._core.text_casts import EPOCH_UNITS, ISO_8601, Formats, check_formats
-from shopsmart_etl.cleaning._conform_planner import ConformedFields, ConformPlanner
+from shopsmart_etl.cleaning._conform_planner import ConformPlanner
+from shopsmart_etl.cleaning._conformed import ConformedFields
+from shopsmart_etl.cleaning.conform_options import ConformOptions, ConformSettings
 from shopsmart_etl.errors import SchemaDriftError
-
-_ISO = (ISO_8601,)
 
 
 @step
@@ -27,16 +26,14 @@ def conform(
     on_missing: Literal["error", "null"] = "error",
     on_extra: Literal["error", "drop", "keep", "rescue"] = "error",
     on_mismatch: Literal["error", "null"] = "error",
-    date_formats: Sequence[str] = _ISO,
-    timestamp_formats: Sequence[str] = _ISO,
-    mismatched_column: str = "_mismatched",
-    rescued_column: str = "_rescued",
+    **options: Unpack[ConformOptions],
 ) -> Planner:
     """Conform columns and nested fields to a schema, by lossless casts.
 
     Columns and fields are matched by name, in any order. A cast is lossless if it can be undone. These always are:
     ``int`` to ``bigint``, numbers, booleans and dates to text, and void to every type. These are for some values:
-    ``bigint`` to ``int``, ``double`` to ``decimal``, and text to a number, boolean, date or timestamp. Other values
+    ``bigint`` to ``int``, ``double`` to ``decimal``, ``1000.0`` to ``bigint``, text to a number, boolean, date or
+    timestamp, and, where ``timestamp_formats`` has a unit, numbers to timestamps. Other values
     (``"1.005"`` for two decimals, ``3000000000`` for an ``int``) are mismatches, and so is every value of a type
     without such a cast. Nulls and empty arrays stay.
 
@@ -44,22 +41,13 @@ def conform(
         schema: The target columns: a StructType, or DDL text. Its nullability is ignored; use ``rules.not_null``.
         on_missing: What to do about a column or field that is missing: ``"error"``, or ``"null"``, which adds nulls.
         on_extra: What to do about one that is not in the schema: ``"error"``; ``"drop"``; ``"keep"``, after the others;
-            ``"rescue"``, which moves it whole into a JSON column.
+            ``"rescue"``, which moves it whole into a JSON column. Fields are kept, dropped or rescued inside structs,
+            arrays and maps too; kept ones come after the others of their struct.
         on_mismatch: What to do about mismatches. ``"error"`` raises an error where the types have no lossless cast, and
             fails the job at other mismatches. ``"null"`` replaces the value by null and adds its path to
             ``mismatched_column``; with ``on_extra="rescue"`` the value is kept in the JSON.
-        date_formats: The formats of dates in text: ``"iso8601"`` (``2026-01-31``) or Spark's datetime patterns; the
-            first that matches is used. Text with a time of day is no date, nor is text with another offset than that of
-            the session's time zone, in which its day may be another one.
-        timestamp_formats: The formats of timestamps: ``"iso8601"`` (``2026-01-31T10:00``, with ``T`` or a space,
-            seconds, at most six decimals and an offset where they are needed), Spark's datetime patterns, or
-            ``"epoch_seconds"``, ``"epoch_millis"``, ``"epoch_micros"``, ``"epoch_nanos"``. Text without an offset is in
-            the session's time zone; a time that a change to summer time leaves out is a mismatch, and of one that
-            occurs twice, the earlier is used.
-        mismatched_column: With ``on_mismatch="null"``, the name of the column with the paths of mismatches, an array
-            of strings that is never null. ``keep_valid`` and ``quarantine`` can read it.
-        rescued_column: With ``on_extra="rescue"``, the name of the column with the rescued values, as JSON text of the
-            input's structure; null where nothing is rescued.
+        **options: The formats of values, the changes of shape to accept, and the names of added columns; see
+            ``ConformOptions``.
 
     Returns:
         A Transform whose result has the schema's columns in its order, then extra columns that are kept, then
@@ -95,15 +83,10 @@ def conform(
     check_choice("on_missing", on_missing, ("error", "null"))
     check_choice("on_extra", on_extra, ("error", "drop", "keep", "rescue"))
     check_choice("on_mismatch", on_mismatch, ("error", "null"))
-    formats = Formats(
-        check_formats("date_formats", date_formats),
-        check_formats("timestamp_formats", timestamp_formats, names=list(EPOCH_UNITS)),
-    )
-    check_column("mismatched_column", mismatched_column)
-    check_column("rescued_column", rescued_column)
+    settings = ConformSettings.of(options)
 
     def plan(frame: Frame) -> Plan:
-        planner = ConformPlanner(frame, on_missing, on_extra, on_mismatch, formats)
+        planner = ConformPlanner(frame, on_missing, on_extra, on_mismatch, settings.formats, settings.shapes)
         target = frame.as_schema("schema", schema)
         check_schema_depth("schema", target)
         conformed = planner.conform_fields(frame.schema, target, lambda index: f"`{index}`")
@@ -111,9 +94,9 @@ def conform(
             raise SchemaDriftError(planner.differences)
         outputs = _columns(frame, conformed)
         if on_mismatch == "null":
-            outputs.append(_mismatched(mismatched_column, conformed))
+            outputs.append(_mismatched(settings.mismatched_column, conformed))
         if on_extra == "rescue":
-            outputs.append(_rescued(rescued_column, conformed, frame))
+            outputs.append(_rescued(settings.rescued_column, conformed, frame))
         # Here and not by select, which does not compare columns that keep their name.
         frame.check_clashes(
             ((output.field.name, f"column {number}") for number, output in enumerate(outputs, start=1)),

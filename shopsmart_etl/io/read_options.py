@@ -15,12 +15,13 @@ from shopsmart_etl._core.checks import (
     check_flag,
     check_integer,
     check_optional_text,
+    check_options,
     check_schema,
     check_text,
     check_texts,
 )
 from shopsmart_etl._core.text_casts import EPOCH_UNITS, ISO_8601, Formats, check_formats
-from shopsmart_etl.errors import InvalidArgumentError, nearest
+from shopsmart_etl.errors import InvalidArgumentError
 
 # A name of a path: quoted in backticks, where two backticks are one, or plain.
 _PATH_PART = re.compile(r"`((?:[^`]|``)+)`|([^`.]+)")
@@ -161,12 +162,7 @@ class ReadSettings:
         Raises:
             InvalidArgumentError: An option is unknown, or its value is not allowed.
         """
-        names = [field.name for field in fields(cls)]
-        for name in options:
-            if name not in names:
-                close = nearest(name, names)
-                hint = f"; did you mean {close!r}?" if close else f": {', '.join(names)}"
-                raise InvalidArgumentError(name, expected=f"an option of this reader{hint}", got=options[name])
+        check_options(options, [field.name for field in fields(cls)], of="this reader")
         return cls(**options)
 
     @property
