@@ -11,6 +11,7 @@ from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructT
 
 from shopsmart_etl._core.checks import check_column, check_columns
 from shopsmart_etl._core.frame import Frame, Plan
+from shopsmart_etl._core.nested_fields import struct_field_sql
 from shopsmart_etl._core.sql import any_of, if_, positions, quote, type_text
 from shopsmart_etl._core.step import Planner, step
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
@@ -28,7 +29,8 @@ def deduplicate(*keys: str, latest_by: str | Sequence[str] | None = None) -> Pla
     watermark, which the stream needs (``DataFrame.withWatermark``).
 
     Args:
-        *keys: The key columns. With none, rows that are equal in every column are duplicates; nulls are equal.
+        *keys: The key columns, or the dotted paths of fields of structs, such as ``customer.id``. With none,
+            rows that are equal in every column are duplicates; nulls are equal.
         latest_by: The column, or columns, whose greatest value is the latest; a row with a null is the oldest. None:
             the other columns decide.
 
@@ -38,7 +40,8 @@ def deduplicate(*keys: str, latest_by: str | Sequence[str] | None = None) -> Pla
     Raises:
         InvalidArgumentError: ``latest_by`` is given without keys, or an argument is not a column's name.
         ColumnNotFoundError: A column is not found.
-        ColumnTypeError: A key or ``latest_by`` column contains a map or a variant, which cannot be compared.
+        ColumnTypeError: A key or ``latest_by`` column contains a map or a variant, which cannot be compared, or the
+            path of a key contains an array.
         UnsupportedError: ``latest_by`` is given, and the DataFrame is a stream.
 
     Example:
@@ -68,33 +71,40 @@ def deduplicate(*keys: str, latest_by: str | Sequence[str] | None = None) -> Pla
                 "deduplicate cannot find the latest row of a stream: leave latest_by out, which keeps the first row of "
                 "each key, or deduplicate the table that the stream writes"
             )
-        key = [frame.index(name) for name in names] or list(range(len(frame.schema.fields)))
+        fields = frame.schema.fields
+        keys = [struct_field_sql(frame, name, lambda index: f"`{index}`") for name in names]
+        keys = keys or [(f"`{index}`", field) for index, field in enumerate(fields)]
         latest_indexes = [frame.index(name) for name in latest]
-        for index in (*key, *latest_indexes):
-            _check_comparable(frame.schema.fields[index])
+        for field in (*(field for _, field in keys), *(fields[index] for index in latest_indexes)):
+            _check_comparable(field)
+        key = [sql for sql, _ in keys]
         if frame.is_streaming:
             return frame.by_position(partial(_keep_first, frame.schema, key, has_keys=bool(names)))
         if not names:
             return frame.by_position(lambda df: df.dropDuplicates())
-        others = [index for index in range(len(frame.schema.fields)) if index not in {*key, *latest_indexes}]
         order = [f"`{index}`" for index in latest_indexes]
-        order += [_comparable(index, frame.schema.fields[index].dataType) for index in others]
+        others = [index for index in range(len(fields)) if f"`{index}`" not in {*key, *order}]
+        order += [_comparable(index, fields[index].dataType) for index in others]
         return frame.by_position(partial(_keep_latest, frame.schema, key, order))
 
     return plan
 
 
-def _keep_first(schema: StructType, key: Sequence[int], df: DataFrame, *, has_keys: bool) -> DataFrame:
+def _keep_first(schema: StructType, key: Sequence[str], df: DataFrame, *, has_keys: bool) -> DataFrame:
     """Keep the first row of each key of a stream."""
     # Rows with a null in their key differ in this column.
     distinct = df.withColumn("distinct", F.expr(if_(_has_null(key), "uuid()", "''") if has_keys else "''"))
-    return _select_own(distinct.dropDuplicatesWithinWatermark([*map(str, key), "distinct"]), schema)
+    # Fields become columns of their own, which a stream compares alone.
+    nested = {sql: f"key {number}" for number, sql in enumerate(key) if not sql.strip("`").isdigit()}
+    keyed = distinct.selectExpr("*", *(f"{sql} AS {quote(name)}" for sql, name in nested.items()))
+    names = [nested.get(sql, sql.strip("`")) for sql in key]
+    return _select_own(keyed.dropDuplicatesWithinWatermark([*names, "distinct"]), schema)
 
 
-def _keep_latest(schema: StructType, key: Sequence[int], order: Sequence[str], df: DataFrame) -> DataFrame:
+def _keep_latest(schema: StructType, key: Sequence[str], order: Sequence[str], df: DataFrame) -> DataFrame:
     """Keep the latest row of each key; the greatest in ``order`` is the latest."""
     latest_first = [F.expr(sql).desc_nulls_last() for sql in order] or [F.lit(1)]
-    rank = F.row_number().over(Window.partitionBy(*map(str, key)).orderBy(*latest_first))
+    rank = F.row_number().over(Window.partitionBy(*map(F.expr, key)).orderBy(*latest_first))
     return _select_own(df.withColumn("rank", rank).where(any_of(["rank = 1", _has_null(key)])), schema)
 
 
@@ -103,8 +113,8 @@ def _select_own(df: DataFrame, schema: StructType) -> DataFrame:
     return df.selectExpr(*map(quote, positions(len(schema.fields))))
 
 
-def _has_null(key: Sequence[int]) -> str:
-    return any_of(f"`{index}` IS NULL" for index in key)
+def _has_null(key: Sequence[str]) -> str:
+    return any_of(f"{sql} IS NULL" for sql in key)
 
 
 def _comparable(index: int, of: DataType) -> str:

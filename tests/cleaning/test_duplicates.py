@@ -158,3 +158,41 @@ def test_arguments_of_a_wrong_type_are_refused(wrong: Any) -> None:
         deduplicate("id", wrong)
     with pytest.raises(InvalidArgumentError, match="latest_by: expected the name of a column"):
         deduplicate("id", latest_by=wrong)
+
+
+DOCUMENTS = "number INT, customer STRUCT<id: INT, `a.b`: STRUCT<`${env:HOME}`: INT>>, items ARRAY<STRUCT<sku: STRING>>"
+
+
+def test_a_key_may_be_a_field_of_structs(spark: SparkSession) -> None:
+    rows: list[Any] = [(1, (1, (7,)), []), (2, (1, (7,)), None), (3, (1, (8,)), []), (4, None, []), (5, None, [])]
+    df = spark.createDataFrame(rows, DOCUMENTS)
+    for keys, kept in ((["customer.id"], [3, 4, 5]), (["customer.id", "customer.`a.b`.`${env:HOME}`"], [2, 3, 4, 5])):
+        latest = df.transform(deduplicate(*keys, latest_by="number"))
+        assert latest.schema == df.schema
+        assert sorted(row["number"] for row in latest.collect()) == kept
+
+
+def test_a_field_of_an_array_is_no_key(spark: SparkSession) -> None:
+    df = spark.createDataFrame([], DOCUMENTS)
+    with pytest.raises(ColumnTypeError, match=r"'items\.sku': expected a field of structs.*; got array.* Explode the"):
+        df.transform(deduplicate("items.sku"))
+
+
+def test_a_stream_compares_fields_of_structs(spark: SparkSession, tmp_path: Path) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    days = "at TIMESTAMP, number INT, customer STRUCT<id: INT>"
+    lines = [
+        {"at": "2026-01-01T00:00:00Z", "number": n, "customer": {"id": i}} for n, i in enumerate([1, 1, 2, None, None])
+    ]
+    (source / "a.json").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    stream = spark.readStream.schema(days).json(str(source)).withWatermark("at", "1 hour")
+    kept = stream.transform(deduplicate("customer.id"))
+    options = {"path": str(target), "checkpointLocation": str(tmp_path / "checkpoint")}
+    query = kept.writeStream.format("parquet").options(**options).trigger(availableNow=True).start()
+    assert query.awaitTermination(LIMIT)
+    assert [row["customer"]["id"] for row in spark.read.parquet(str(target)).collect() if row["customer"]["id"]] in (
+        [1, 2],
+        [2, 1],
+    )
+    assert spark.read.parquet(str(target)).count() == 4  # both rows without a key stay
