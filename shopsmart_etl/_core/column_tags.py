@@ -13,6 +13,7 @@ from pyspark.sql.types import StructField
 from shopsmart_etl._core.frame import Frame
 
 _PREFIX = "shopsmart_etl."
+_CODE = "currency"
 
 
 class Link(Enum):
@@ -47,13 +48,23 @@ def target_tag(field: StructField, link: Link) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def tag_currency(field: StructField, code: str) -> StructField:
+    """Return a field with the tag of amounts that are all in one currency."""
+    return _tagged(field, _CODE, code)
+
+
+def currency_tag(field: StructField) -> str | None:
+    """Return the code of the only currency of an amount's values; None for a field without the tag."""
+    value = (field.metadata or {}).get(_PREFIX + _CODE)
+    return value if isinstance(value, str) else None
+
+
 def linked_columns(frame: Frame, field: StructField, link: Link) -> list[int]:
     """Return the indexes of the columns that a field links to: one, several after a join, or none after a drop."""
     value = source_tag(field, link)
-    key = _PREFIX + link.value[1]
     if value is None:
         return []
-    return [index for index, other in enumerate(frame.schema.fields) if (other.metadata or {}).get(key) == value]
+    return [index for index, other in enumerate(frame.schema.fields) if target_tag(other, link) == value]
 
 
 def _tagged(field: StructField, name: str, value: str) -> StructField:

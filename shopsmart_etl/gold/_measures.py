@@ -1,4 +1,4 @@
-"""What gold steps share: grouping columns, exact sums and shares."""
+"""What gold steps share: grouping columns and shares."""
 
 from __future__ import annotations
 
@@ -7,22 +7,18 @@ from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, DecimalType, IntegralType, LongType, StructField, StructType
+from pyspark.sql.types import DecimalType, LongType, StructField, StructType
 
-from shopsmart_etl._core._sail import refuse_on_sail
-from shopsmart_etl._core.checks import check_column, check_columns
-from shopsmart_etl._core.frame import Frame, Plan
-from shopsmart_etl._core.spark_errors import fail_column
-from shopsmart_etl._core.sql import path_text, quote, type_text
+from shopsmart_etl._core.checks import check_column, check_columns, check_optional_text
+from shopsmart_etl._core.column_tags import Link, tag_target, target_tag
+from shopsmart_etl._core.frame import Frame, Plan, keep_metadata
+from shopsmart_etl._core.sql import path_text, positions, quote
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.gold._periods import check_period, check_timezone, period_column, period_field, require_timestamp
 from shopsmart_etl.typing import Period
 
 SHARE = DecimalType(5, 4)
 """The type of shares such as a retention: hundredths of a percent."""
-
-# A decimal's sum has ten digits more, of 38 at most: up to this precision no number of rows overflows it.
-_MAX_SAFE_PRECISION = 28
 
 
 class GoldColumn(NamedTuple):
@@ -44,12 +40,14 @@ class Grouping(NamedTuple):
 
     Attributes:
         by: The grouping columns.
+        currency: The column with the amounts' currencies, to group by after the period; None groups by none.
         timestamp: The column to derive periods from; None groups over all time.
         period: The period.
         timezone: The time zone of the periods; None for the session's.
     """
 
     by: Sequence[str]
+    currency: str | None = None
     timestamp: str | None = None
     period: Period = "day"
     timezone: str | None = None
@@ -58,6 +56,7 @@ class Grouping(NamedTuple):
 def check_grouping(
     *,
     by: object = (),
+    currency: object = None,
     timestamp: object = None,
     period: object = "day",
     timezone: object = None,
@@ -66,13 +65,21 @@ def check_grouping(
     """Check the arguments that say how rows are grouped.
 
     Raises:
-        InvalidArgumentError: One is wrong, or ``period`` or ``timezone`` is given without a timestamp.
+        InvalidArgumentError: One is wrong, or ``period`` or ``timezone`` is given without a timestamp, or ``by`` names
+            the currency too.
     """
     names = check_columns("by", by)
+    currency_name = check_optional_text("currency", currency, expected="the name of a column, or None")
+    if currency_name in names:
+        raise InvalidArgumentError("by", expected=f"no {currency_name!r}, since currency names it", got=by)
     if timestamp is not None or not timestamp_is_optional:
         check_column("timestamp", timestamp)
     grouping = Grouping(
-        names, timestamp if isinstance(timestamp, str) else None, check_period(period), check_timezone(timezone)
+        names,
+        currency_name,
+        timestamp if isinstance(timestamp, str) else None,
+        check_period(period),
+        check_timezone(timezone),
     )
     if grouping.timestamp is None and (period != "day" or timezone is not None):
         expected = "the name of a column, since period or timezone is given"
@@ -81,7 +88,7 @@ def check_grouping(
 
 
 def groups_of(frame: Frame, grouping: Grouping, *, results: Sequence[str]) -> list[GoldColumn]:
-    """Find the grouping columns, the period first.
+    """Find the grouping columns: the period, the currency, the others.
 
     Args:
         frame: The DataFrame.
@@ -91,9 +98,9 @@ def groups_of(frame: Frame, grouping: Grouping, *, results: Sequence[str]) -> li
     Raises:
         ColumnNotFoundError: A column does not exist.
         ColumnTypeError: The timestamp column has no periods.
-        ColumnClashError: A ``by`` column is named like another column of the result.
+        ColumnClashError: The currency or a ``by`` column is named like another column of the result.
     """
-    by, timestamp, period, timezone = grouping
+    by, currency, timestamp, period, timezone = grouping
     groups = []
     if timestamp is not None:
         field = require_timestamp(frame, timestamp, timezone)
@@ -101,6 +108,8 @@ def groups_of(frame: Frame, grouping: Grouping, *, results: Sequence[str]) -> li
         groups.append(GoldColumn(period_field(field, period, timezone), compute, path_text([field.name])))
     computed = [*(group.field.name for group in groups), *results]
     fields = [frame.field(column) for column in by]
+    if currency is not None:
+        fields = [currency_group(frame.field(currency)), *fields]
     frame.check_clashes(
         [(name, f"the result's {name}") for name in computed]
         + [(field.name, f"group column {quote(field.name)}") for field in fields],
@@ -111,11 +120,17 @@ def groups_of(frame: Frame, grouping: Grouping, *, results: Sequence[str]) -> li
 
 def plan_aggregation(groups: Sequence[GoldColumn], metrics: Sequence[GoldColumn]) -> Plan:
     """Plan a table with a row for each group."""
-    return plan_table(
-        groups,
-        [metric.field for metric in metrics],
-        lambda df: df.groupBy(*named(groups)).agg(*named(metrics)),
-    )
+    columns = [*groups, *metrics]
+    # By position: Spark finds a column by its name to set its metadata.
+    names = positions(len(columns))
+    fields = {name: column.field for name, column in zip(names, columns, strict=True)}
+
+    def apply(df: DataFrame) -> DataFrame:
+        grouped = df.groupBy(*named(groups, names[: len(groups)]))
+        table = grouped.agg(*named(metrics, names[len(groups) :]))
+        return keep_metadata(table, fields).toDF(*(column.field.name for column in columns))
+
+    return plan_table(groups, [metric.field for metric in metrics], apply)
 
 
 def plan_table(
@@ -132,52 +147,6 @@ def named(columns: Sequence[GoldColumn], names: Sequence[str] | None = None) -> 
     return [column.compute().alias(name) for name, column in zip(names, columns, strict=True)]
 
 
-def exact_field(frame: Frame, column: str) -> StructField:
-    """Find a column whose sum is exact.
-
-    Raises:
-        ColumnNotFoundError: It does not exist.
-        ColumnTypeError: It is neither a decimal nor an integer.
-        UnsupportedError: The session is on Sail, and the sum might overflow.
-    """
-    index = frame.require(
-        column, (DecimalType, IntegralType), expected="a decimal or an integer", hint="Cast it to a decimal first"
-    )
-    field = frame.schema.fields[index]
-    if isinstance(field.dataType, DecimalType) and field.dataType.precision > _MAX_SAFE_PRECISION and frame.is_sail:
-        refuse_on_sail(
-            frame.session,
-            f"a sum of {type_text(field.dataType)}",
-            why="gives a wrong sum where it is too large",
-            hint=f"Cast it to a decimal of at most {_MAX_SAFE_PRECISION} digits first",
-        )
-    return field
-
-
-def total(field: StructField, *, where: Column | None = None) -> Column:
-    """Sum a column, over the rows that meet a condition: 0 if all values are null; an overflow fails the job."""
-    value = F.col(quote(field.name))
-    amount = value if where is None else F.when(where, value)
-    zero = F.expr(f"0E-{field.dataType.scale}BD" if isinstance(field.dataType, DecimalType) else "0L")
-    # try_sum is null where it overflows, ANSI mode or not (sum wraps integers around without): tell that from a group
-    # of null amounts.
-    too_large = fail_column(f"column {field.name!r}: the sum is too large for its type, {type_text(total_type(field))}")
-    return F.coalesce(F.try_sum(amount), F.when(F.count(amount) > 0, too_large), zero)
-
-
-def total_type(field: StructField) -> DataType:
-    """Return the type of a column's sum."""
-    if isinstance(field.dataType, DecimalType):
-        return DecimalType(min(field.dataType.precision + 10, 38), field.dataType.scale)
-    return LongType()
-
-
-def total_column(name: str, field: StructField, *, where: Callable[[], Column] | None = None) -> GoldColumn:
-    """Describe the sum of a column under a name, over the rows that meet a condition."""
-    compute = (lambda: total(field)) if where is None else (lambda: total(field, where=where()))
-    return GoldColumn(StructField(name, total_type(field), nullable=False), compute)
-
-
 def count_field(name: str) -> StructField:
     """Describe a count: a long, not null."""
     return StructField(name, LongType(), nullable=False)
@@ -187,6 +156,11 @@ def share(part: Column, whole: Column) -> Column:
     """Divide two counts: decimal(5, 4), rounded half up, null where the whole is 0."""
     exact = DecimalType(20, 0)
     return (part.cast(exact) / F.when(whole > 0, whole.cast(exact))).cast(SHARE)
+
+
+def currency_group(field: StructField) -> StructField:
+    """Tag a currency column that a table is grouped by as that of its amounts, unless it has such a tag."""
+    return tag_target(field, Link.CURRENCY, target_tag(field, Link.CURRENCY) or field.name)
 
 
 def _column(field: StructField) -> Callable[[], Column]:

@@ -1,0 +1,56 @@
+"""Find the column with the currencies of an amount, which a caller names, or the tags of the columns."""
+
+from __future__ import annotations
+
+from pyspark.sql.types import StringType, StructField
+
+from shopsmart_etl._core.column_tags import Link, currency_tag, linked_columns
+from shopsmart_etl._core.frame import Frame
+from shopsmart_etl.errors import ColumnTypeError
+
+
+def find_currency(frame: Frame, amount: StructField, currency: str, *, hint: str) -> StructField:
+    """Find the column that a caller names as that of an amount's currencies.
+
+    Args:
+        frame: The DataFrame.
+        amount: The amount.
+        currency: The name of the column.
+        hint: What to do if the tags of the amount name another currency.
+
+    Raises:
+        ColumnNotFoundError: The column does not exist.
+        ColumnTypeError: It is not a string; or the amount is tagged as converted, or with another currency column.
+    """
+    index = frame.require(currency, StringType, expected="a string, the code of a currency")
+    linked = linked_columns(frame, amount, Link.CURRENCY)
+    code = currency_tag(amount)
+    if code is None and (not linked or index in linked):
+        return frame.schema.fields[index]
+    own = f"those of {code}" if code is not None else f"those of {_listed(frame, linked)}"
+    expected = f"amounts in the currencies of {frame.names[index]!r}"
+    raise ColumnTypeError(amount.name, expected=expected, got=own, hint=hint)
+
+
+def linked_currency(frame: Frame, amount: StructField) -> int:
+    """Return the index of the column with the currencies of an amount that is tagged with one.
+
+    Raises:
+        ColumnTypeError: There is no such column, as after a drop, or there are several, as after a join.
+    """
+    linked = linked_columns(frame, amount, Link.CURRENCY)
+    if len(linked) == 1:
+        return linked[0]
+    if linked:
+        got, hint = _listed(frame, linked), "Name one with currency=..., or drop the other"
+    else:
+        got = "none"
+        hint = (
+            "Keep it up to here, or name another with currency=...; if all amounts are in one currency, remove the "
+            f"tag: df.withMetadata({amount.name!r}, {{}})"
+        )
+    raise ColumnTypeError(amount.name, expected="one column with its currencies, by its tag", got=got, hint=hint)
+
+
+def _listed(frame: Frame, indexes: list[int]) -> str:
+    return ", ".join(repr(frame.names[index]) for index in indexes)
