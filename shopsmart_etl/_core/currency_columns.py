@@ -45,9 +45,10 @@ def linked_currency(frame: Frame, amount: StructField) -> int:
         got, hint = _listed(frame, linked), "Name one with currency=..., or drop the other"
     else:
         got = "none"
+        # Spark 3.5 keeps the tag where the new metadata are empty.
         hint = (
-            "Keep it up to here, or name another with currency=...; if all amounts are in one currency, remove the "
-            f"tag: df.withMetadata({amount.name!r}, {{}})"
+            "Keep it up to here, or name another with currency=...; if all amounts are in one currency, replace the "
+            f"tag: df.withMetadata({amount.name!r}, {{'comment': 'in EUR'}})"
         )
     raise ColumnTypeError(amount.name, expected="one column with its currencies, by its tag", got=got, hint=hint)
 

@@ -2,6 +2,7 @@
 
 from shopsmart_etl.cleaning.conform_options import ConformOptions
 from shopsmart_etl.cleaning.conforming import conform
+from shopsmart_etl.cleaning.conversion import convert_currency
 from shopsmart_etl.cleaning.duplicates import deduplicate
 from shopsmart_etl.cleaning.fills import median_by
 from shopsmart_etl.cleaning.impute import impute_financials
@@ -14,6 +15,7 @@ __all__ = [
     "MISSING_AMOUNTS",
     "ConformOptions",
     "conform",
+    "convert_currency",
     "deduplicate",
     "impute_financials",
     "lookup",

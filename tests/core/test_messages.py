@@ -62,6 +62,13 @@ def fill_inexactly(spark: SparkSession, _: Path) -> None:
     rows.transform(etl.impute_financials("paid", fill=F.col("tax"))).collect()
 
 
+def convert_by_two_rates(spark: SparkSession, _: Path) -> None:
+    rates = secret(spark, "'{}' AS from_currency, 'EUR' AS to_currency, DATE'2026-01-01' AS valid_from, 1.5BD AS rate")
+    rows = rates.selectExpr("1.0BD AS paid", "from_currency AS currency", "valid_from AS day")
+    euro = etl.convert_currency("paid", currency="currency", timestamp="day", rates=rates.unionAll(rates), to="EUR")
+    rows.transform(euro).collect()
+
+
 def write_partition(value: str) -> Callable[[SparkSession, Path], Any]:
     rows = f"'{value}' AS v, 1 AS id"
     return lambda spark, path: secret(spark, rows).transform(etl.write_partitioned(path / "t", by="v"))
@@ -113,12 +120,13 @@ PLACES = {
     ),
     "partition of a table": Place("io/_parquet", write_mismatch),
     "rebuild_documents": Place("nested/rebuild", rebuild_without_rows, is_shown=False),
+    "convert_currency": Place("cleaning/conversion", convert_by_two_rates),
     "fill": Place("cleaning/fills", fill_inexactly, is_shown=False),
     "hidden partition": Place("io/_layout", write_partition("{}._COPYING_"), is_shown=False),
     "long partition": Place("io/_layout", write_partition(SECRET * 5), is_shown=False),
 }
-# Their messages have no value of a row: the nullability of a schema, and the type of a sum.
-WITHOUT_VALUES = {"nested/_nesting", "gold/_measures"}
+# Their messages have no value of a row: the nullability of a schema, the type of a sum, its columns.
+WITHOUT_VALUES = {"nested/_nesting", "gold/_amounts"}
 
 
 def message_of(place: Place, spark: SparkSession, path: Path) -> str:

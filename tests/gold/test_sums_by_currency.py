@@ -103,7 +103,7 @@ def test_groups_in_one_currency_each_are_added_as_without_tags(spark: SparkSessi
         *((1, "pen", "1.00", "EUR"), (1, "ink", "2.50", "EUR"), (1, "ink", None, "USD"), (1, "ink", None, None)),
         *((2, "pen", "1.00", "USD"), (3, "pen", "2.00", None), (3, "ink", "3.00", None), (4, "pen", None, "EUR")),
     )
-    untagged = rows.withMetadata("amount", {}).transform(build(name))
+    untagged = rows.withMetadata("amount", {"comment": "in EUR"}).transform(build(name))
     found = rows.transform(build(name))
     assert sorted(found.collect(), key=str) == sorted(untagged.collect(), key=str)
     assert [field.nullable for field in found.schema.fields] == [field.nullable for field in untagged.schema.fields]
@@ -172,8 +172,12 @@ def test_results_are_tagged_with_their_currency(spark: SparkSession) -> None:
 @pytest.mark.parametrize("name", STEPS)
 def test_a_currency_column_that_is_gone_or_ambiguous_is_named_in_the_plan(spark: SparkSession, name: str) -> None:
     rows = lines(spark)
-    with pytest.raises(ColumnTypeError, match=r"^column 'amount': expected one column .* got none\. Keep it .*\{\}\)$"):
+    with pytest.raises(
+        ColumnTypeError, match=r"^column 'amount': expected one column .* got none\. Keep it .*'in EUR'\}\)$"
+    ):
         rows.drop("currency").transform(build(name))
+    untagged = rows.drop("currency").withMetadata("amount", {"comment": "in EUR"})
+    assert untagged.transform(build(name)).count() == 0
     two = rows.withColumn("other", rows["currency"])
     with pytest.raises(ColumnTypeError, match=r"got 'currency', 'other'\. Name one with currency="):
         two.transform(build(name))
@@ -228,7 +232,9 @@ def test_no_two_codes_have_one_hash(spark: SparkSession) -> None:
 @pytest.mark.parametrize("name", STEPS)
 def test_the_check_adds_no_shuffle_and_no_sort_of_rows(spark: SparkSession, name: str) -> None:
     rows = lines(spark, (1, "pen", "1.00", "EUR"))
-    checked, unchecked = (plan_of(df.transform(build(name))) for df in (rows, rows.withMetadata("amount", {})))
+    checked, unchecked = (
+        plan_of(df.transform(build(name))) for df in (rows, rows.withMetadata("amount", {"comment": "in EUR"}))
+    )
     assert checked.count("Exchange") == unchecked.count("Exchange") > 0
     assert "xxhash64" in checked
     assert "SortAggregate" not in checked

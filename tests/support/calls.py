@@ -54,6 +54,7 @@ def other_calls(df: DataFrame, path: Path) -> dict[str, tuple[tuple[Any, ...], d
     tables = relationalize(df, root="orders", key="id")
     return {
         "compact_table": ((spark, path), {}),
+        "convert_currency": (("amount",), {"currency": "country", "timestamp": "time", "rates": df, "to": "EUR"}),
         "expand_variant": (("payload",), {"schema": "id INT"}),
         "filter_affected": ((df,), {"by": "country"}),
         "infer_schema": ((spark, path), {"format": "json"}),

@@ -23,6 +23,7 @@ from shopsmart_etl import (
     cohort_retention,
     compact_table,
     conform,
+    convert_currency,
     daily_active_users,
     daily_revenue,
     deduplicate,
@@ -110,6 +111,17 @@ def round_trip(df: DataFrame) -> DataFrame:
     return rebuild_documents(tables, model=tables.model)
 
 
+def in_euro(df: DataFrame) -> DataFrame:
+    rates = df.sparkSession.sql("""
+        SELECT 'USD' AS from_currency, 'EUR' AS to_currency, valid_from, rate FROM VALUES
+            (DATE'2025-12-01', 0.8BD), (DATE'2026-01-01', 0.8525BD), (DATE'2026-02-01', 0.9BD)
+        AS t (valid_from, rate)""")
+    orders = df.transform(parse_money("total")).selectExpr("*", "if(id = 3, NULL, 'USD') AS currency")
+    return orders.transform(
+        convert_currency("total", currency="currency", timestamp="at", rates=rates, to="EUR", rounding="half_even")
+    )
+
+
 def chained(*steps: Transform) -> Callable[[DataFrame], DataFrame]:
     def chain(df: DataFrame) -> DataFrame:
         for step in steps:
@@ -174,6 +186,8 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
         order_metrics(order="id", amount="items_price", timestamp="at", period="month", refund="items_price < 1"),
     ),
     "revenue by": chained(*README, revenue(amount="items_price", by="customer_name")),
+    "revenue by currency": chained(*README, revenue(amount="items_price", currency="customer_name")),
+    "in euro": in_euro,
     "top products": chained(*README, top_products(1, product="items_sku", amount="items_price")),
     "sketches": chained(sketch_users(user="id", timestamp="at", by="total"), estimate_users(period="week", by="total")),
     "looked up": lambda df: df.transform(
