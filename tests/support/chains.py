@@ -111,14 +111,14 @@ def round_trip(df: DataFrame) -> DataFrame:
     return rebuild_documents(tables, model=tables.model)
 
 
-def in_euro(df: DataFrame) -> DataFrame:
+def in_euro(df: DataFrame, **options: Any) -> DataFrame:
     rates = df.sparkSession.sql("""
         SELECT 'USD' AS from_currency, 'EUR' AS to_currency, valid_from, rate FROM VALUES
             (DATE'2025-12-01', 0.8BD), (DATE'2026-01-01', 0.8525BD), (DATE'2026-02-01', 0.9BD)
         AS t (valid_from, rate)""")
     orders = df.transform(parse_money("total")).selectExpr("*", "if(id = 3, NULL, 'USD') AS currency")
     return orders.transform(
-        convert_currency("total", currency="currency", timestamp="at", rates=rates, to="EUR", rounding="half_even")
+        convert_currency("total", currency="currency", timestamp="at", rates=rates, to="EUR", **options)
     )
 
 
@@ -244,6 +244,7 @@ FAILS_ON_SAIL: dict[str, Callable[[SparkSession], object]] = {
         .transform(expand_variant("event", schema=StructType().add("id", LongType())))
         .collect()
     ),
+    "convert_currency": lambda spark: in_euro(orders(spark), rounding="half_even").collect(),
     "deduplicate": lambda spark: (
         spark.readStream.format("rate").load().withWatermark("timestamp", "1 hour").transform(deduplicate("value"))
     ),
