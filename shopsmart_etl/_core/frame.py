@@ -11,7 +11,7 @@ from pyspark.sql.types import DataType, StructField, StructType
 
 from shopsmart_etl._core import columns
 from shopsmart_etl._core._sail import is_sail
-from shopsmart_etl._core.session import parse_schema, session_ignores_case
+from shopsmart_etl._core.session import parse_schema, schema_without_session, session_ignores_case
 from shopsmart_etl._core.sql import path_text, positions, quote, type_text
 from shopsmart_etl.errors import ColumnTypeError, UnsupportedError
 
@@ -188,13 +188,17 @@ class Frame:
         columns.check_clashes(named, existing=existing, ignores_case=lambda: self.ignores_case, hint=hint)
 
     def as_schema(self, argument: str, schema: StructType | str) -> StructType:
-        """Return a StructType as it is, and parse DDL text with the session.
+        """Return a StructType as it is, and parse DDL text with the session, in a preview with the active one.
 
         Raises:
             InvalidArgumentError: The text is not valid DDL.
-            UnsupportedError: The schema is DDL text, and a preview has no session to parse it.
+            UnsupportedError: The schema is DDL text, and a preview has no active session to parse it.
         """
-        return schema if isinstance(schema, StructType) else parse_schema(self.session, argument, schema)
+        if isinstance(schema, StructType):
+            return schema
+        if self._session is None:
+            return schema_without_session(argument, schema)
+        return parse_schema(self._session, argument, schema)
 
     def column(self, index: int) -> Output:
         """Return an output that keeps a column unchanged."""

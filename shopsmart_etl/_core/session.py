@@ -8,8 +8,9 @@ from pyspark.errors import AnalysisException, ParseException, PySparkTypeError
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
+from shopsmart_etl._core.checks import check_schema
 from shopsmart_etl._core.spark_errors import error_condition
-from shopsmart_etl.errors import InvalidArgumentError
+from shopsmart_etl.errors import InvalidArgumentError, UnsupportedError
 
 
 def is_connect(spark: SparkSession) -> bool:
@@ -36,6 +37,24 @@ def parse_schema(spark: SparkSession, argument: str, schema: str) -> StructType:
     except (ParseException, PySparkTypeError) as error:
         expected = "DDL such as 'user STRING, price DECIMAL(10, 2)'"
         raise InvalidArgumentError(argument, expected=expected, got=schema) from error
+
+
+def schema_without_session(argument: str, schema: StructType | str) -> StructType:
+    """Return a StructType as it is, and parse DDL text with the active session, since only Spark parses DDL.
+
+    Raises:
+        InvalidArgumentError: It is neither, or the text is not valid DDL.
+        UnsupportedError: It is DDL text, and no session is active.
+    """
+    checked = check_schema(argument, schema)
+    if isinstance(checked, StructType):
+        return checked
+    session = SparkSession.getActiveSession()
+    if session is None:
+        raise UnsupportedError(
+            f"{argument}: DDL text needs an active Spark session; got none. Give a StructType, or start a session first"
+        )
+    return parse_schema(session, argument, checked)
 
 
 def has_files(spark: SparkSession, folder: str) -> bool:

@@ -18,6 +18,7 @@ from typing_extensions import override
 from shopsmart_etl._core.checks import is_column, is_dataframe
 from shopsmart_etl._core.depth import check_schema_depth
 from shopsmart_etl._core.frame import Frame, Plan
+from shopsmart_etl._core.session import schema_without_session
 from shopsmart_etl._core.sql import path_text, type_text
 from shopsmart_etl._core.text_table import TextTable
 from shopsmart_etl.errors import InvalidArgumentError, UnsupportedError
@@ -95,24 +96,22 @@ class Step:
             return reduce(lambda result, step: result.transform(step), self._planner.steps, df)
         return self.plan(Frame.of(df)).apply(df)
 
-    def preview(self, schema: StructType) -> TextTable:
-        """Preview the resulting columns for a schema, without a Spark session.
+    def preview(self, schema: StructType | str) -> TextTable:
+        """Preview the resulting columns for a schema, without running Spark.
 
         Args:
-            schema: The schema of a DataFrame.
+            schema: The schema of a DataFrame: a StructType, or DDL text, which the active session parses.
 
         Returns:
             A text table with one row per resulting column: its source path, name and type. The attribute ``rows``
             contains them as tuples.
 
         Raises:
-            InvalidArgumentError: ``schema`` is not a StructType.
+            InvalidArgumentError: ``schema`` is neither a StructType nor DDL text.
             SchemaError: Applying the step to a DataFrame of this schema would raise the same error.
-            UnsupportedError: The step needs a session, for DDL text or to run Spark, or contains a plain function.
+            UnsupportedError: A schema is DDL text and no session is active, or the step contains a plain function.
         """
-        if not isinstance(schema, StructType):
-            raise InvalidArgumentError("schema", expected="a StructType, such as df.schema", got=schema)
-        plan = self.plan(Frame(schema))
+        plan = self.plan(Frame(schema_without_session("schema", schema)))
         rows = [
             (source, field.name, type_text(field.dataType))
             for source, field in zip(plan.sources, plan.schema.fields, strict=True)

@@ -12,6 +12,7 @@ from shopsmart_etl._core.checks import check_columns, check_flag, check_optional
 from shopsmart_etl._core.depth import check_column_depth
 from shopsmart_etl._core.flattening import Flattening, Leaf, plan_flattening
 from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.session import schema_without_session
 from shopsmart_etl._core.sql import path_text, type_text
 from shopsmart_etl._core.text_table import TextTable
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
@@ -127,7 +128,7 @@ class RelationalModel:
 
     def __init__(
         self,
-        schema: StructType,
+        schema: StructType | str,
         *,
         root: str,
         key: str | Sequence[str],
@@ -138,7 +139,7 @@ class RelationalModel:
         """Model a schema with the arguments of ``relationalize``.
 
         Args:
-            schema: The documents' schema.
+            schema: The documents' schema: a StructType, or DDL text, which the active session parses.
             root: The name of the root table.
             key: The primary key of the root table, one or more columns.
             sep: The separator between the names of a path.
@@ -153,10 +154,9 @@ class RelationalModel:
             ColumnTypeError: A key column is an array or a map, or a column has more than 50 types inside one another.
             ColumnClashError: Two columns of a table, or two tables, would have the same name.
         """
-        if not isinstance(schema, StructType):
-            raise InvalidArgumentError("schema", expected="a StructType", got=schema)
+        columns = schema_without_session("schema", schema)
         check_flag("case_sensitive", case_sensitive)
-        self._model(Frame(schema, case_sensitive=case_sensitive), root, key, sep, present_suffix)
+        self._model(Frame(columns, case_sensitive=case_sensitive), root, key, sep, present_suffix)
 
     @classmethod
     def of_frame(
