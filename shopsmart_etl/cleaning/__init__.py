@@ -10,6 +10,7 @@ from shopsmart_etl.cleaning.lookups import lookup
 from shopsmart_etl.cleaning.minor_units import scale_minor_units
 from shopsmart_etl.cleaning.money import MISSING_AMOUNTS, parse_money
 from shopsmart_etl.cleaning.names import snake_case_columns
+from shopsmart_etl.cleaning.surrogate_keys import surrogate_key
 
 __all__ = [
     "MISSING_AMOUNTS",
@@ -23,4 +24,5 @@ __all__ = [
     "parse_money",
     "scale_minor_units",
     "snake_case_columns",
+    "surrogate_key",
 ]

@@ -44,6 +44,7 @@ STEPS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "session_funnel": (("view", "buy"), {"user": "user", "timestamp": "time", "event": "event"}),
     "sketch_users": ((), {"user": "user", "timestamp": "time"}),
     "snake_case_columns": ((), {}),
+    "surrogate_key": (("user", "id"), {"key_column": "order_key"}),
     "top_products": ((3,), {"product": "event", "amount": "amount"}),
 }
 

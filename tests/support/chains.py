@@ -57,6 +57,7 @@ from shopsmart_etl import (
     session_funnel,
     sketch_users,
     snake_case_columns,
+    surrogate_key,
     top_products,
     write_partitioned,
     write_stream,
@@ -190,6 +191,7 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
     "in euro": in_euro,
     "top products": chained(*README, top_products(1, product="items_sku", amount="items_price")),
     "sketches": chained(sketch_users(user="id", timestamp="at", by="total"), estimate_users(period="week", by="total")),
+    "keyed": chained(surrogate_key("id", "customer.name", "at", key_column="key")),
     "looked up": lambda df: df.transform(
         lookup(
             df.selectExpr("customer.address.country AS code", "at AS first_paid"),
