@@ -48,7 +48,7 @@ def lookup(
 
     Raises:
         InvalidArgumentError: An argument has a wrong type, or no column is named.
-        UnsupportedError: The table is a stream.
+        UnsupportedError: The table is a stream, or the engine is Sail.
         ColumnNotFoundError: A column does not exist.
         ColumnTypeError: A key has another type in the table, is no scalar, or is inside an array.
         ColumnClashError: The rows have a column with the name of an added one.
@@ -79,6 +79,8 @@ def lookup(
     looked_up = _Table(table, list(keys.values()), names)
 
     def plan(frame: Frame) -> Plan:
+        if frame.is_sail:
+            raise UnsupportedError("lookup is refused on Sail, which fails the job at keys that are not duplicates")
         locations = [find_single_field(frame, name) for name in keys]
         for name, location, key in zip(keys, locations, looked_up.keys, strict=True):
             _check_key(name, location.field, key.field)

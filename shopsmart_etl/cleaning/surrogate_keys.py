@@ -20,7 +20,7 @@ from shopsmart_etl._core.frame import Frame, Output, Plan
 from shopsmart_etl._core.sql import call, cast, if_, type_text
 from shopsmart_etl._core.step import Planner, step
 from shopsmart_etl._core.struct_paths import find_single_field, location_sql
-from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
+from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
 
 _NULL = "X'6E'"  # n
 _FLOAT_HINT = (
@@ -31,7 +31,7 @@ _FLOAT_HINT = (
 
 @step
 def surrogate_key(*columns: str, key_column: str) -> Planner:
-    """Add a key computed from columns: the SHA-256 of their values, the same on every run, engine and time zone.
+    """Add a key computed from columns: the SHA-256 of their values, the same on every run and in every time zone.
 
     Different values have different keys: null, an empty text, the text ``"1"`` and the number 1 differ, and so do
     ``("ab", "c")`` and ``("a", "bc")``. The order of the columns is part of the key, their names are not. Equal numbers
@@ -54,6 +54,7 @@ def surrogate_key(*columns: str, key_column: str) -> Planner:
         InvalidArgumentError: No column is named, or an argument has a wrong type.
         ColumnNotFoundError: A column does not exist.
         ColumnTypeError: A column has another type, such as double or array, or is inside an array.
+        UnsupportedError: The engine is Sail.
         ColumnClashError: The name of the key is already in use.
 
     Example:
@@ -77,6 +78,8 @@ def surrogate_key(*columns: str, key_column: str) -> Planner:
     check_text("key_column", key_column, expected="the name of the new column")
 
     def plan(frame: Frame) -> Plan:
+        if frame.is_sail:
+            raise UnsupportedError("surrogate_key is refused on Sail, where rows with nulls would have other keys")
         locations = [find_single_field(frame, name) for name in names]
         parts = [
             _encoded(name, location_sql(location), location.field.dataType)

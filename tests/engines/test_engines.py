@@ -27,6 +27,8 @@ pytestmark = pytest.mark.engines
 # Only the client's environment: no Java on the path, and no JAVA_HOME.
 ENVIRONMENT = {"PATH": str(CLIENT.parent)}
 SAIL_LACKS = {
+    "keyed": "surrogate_key is refused on Sail",
+    "looked up": "lookup is refused on Sail",
     "rescued": "conform(on_extra='rescue') is refused on Sail",
 }
 

@@ -220,6 +220,8 @@ REFUSED_ON_SAIL: dict[str, Callable[[SparkSession], object]] = {
         .transform(flag_violations(rules.not_null("id")))
         .transform(quarantine(into=write_partitioned("bad", by="total")))
     ),
+    "lookup": lambda spark: CHAINS["looked up"](orders(spark)),
+    "surrogate_key": lambda spark: CHAINS["keyed"](orders(spark)),
     "Audit": lambda spark: orders(spark).transform(Audit().count("rows")),
     "conform(on_extra='rescue')": lambda spark: CHAINS["rescued"](orders(spark)),
     "a sum of decimal(38,2)": lambda spark: (
