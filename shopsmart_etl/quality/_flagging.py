@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import reduce
-from operator import and_
 from typing import Any
 
 from pyspark.errors import AnalysisException
@@ -101,7 +99,15 @@ def _violations(rules: Sequence[Rule], satisfied: Sequence[Column]) -> Column:
     violated = F.array(*(F.when(~one, F.lit(rule.name)) for one, rule in zip(satisfied, rules, strict=True)))
     none = F.array().cast("array<string>")
     some = F.array_except(violated, F.array(F.lit(None).cast("string")))
-    return F.when(reduce(and_, satisfied), none).otherwise(some)
+    return F.when(_all_of(satisfied), none).otherwise(some)
+
+
+def _all_of(conditions: Sequence[Column]) -> Column:
+    """Join conditions in halves: Spark Connect refuses the deep expression of dozens that are joined one by one."""
+    if len(conditions) == 1:
+        return conditions[0]
+    middle = len(conditions) // 2
+    return _all_of(conditions[:middle]) & _all_of(conditions[middle:])
 
 
 def _is_satisfied(rule: Rule, frame: Frame) -> Column:
