@@ -44,6 +44,7 @@ def run(spark: SparkSession, source: str, output: str, records: str | None = Non
         .drop("_corrupt_record")
         .transform(etl.pipeline(audit.count("orders"), LINES))
         .transform(etl.impute_financials(*AMOUNTS))
+        # Orders without items keep a row, whose items_present is false and whose item has no price to fill.
         .withColumn("line_total", F.expr("items_price * items_quantity"))
         .transform(etl.pipeline(audit.filled(*AMOUNTS), audit.count("order lines")))
         .transform(etl.write_partitioned(f"{output}/silver", by="customer_address_country"))

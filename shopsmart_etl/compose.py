@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, StructType
 
 from shopsmart_etl._core.checks import check_step, is_dataframe
-from shopsmart_etl._core.frame import Frame, Plan
+from shopsmart_etl._core.frame import Frame, Plan, keep_metadata
 from shopsmart_etl._core.sql import VARIABLE, literal, positions, quote, struct_of, type_sql
 from shopsmart_etl._core.step import Chain, Planner, Step, planning, step
 from shopsmart_etl.errors import InvalidArgumentError
@@ -84,12 +84,12 @@ def plan_ahead(*steps: Transform, like: DataFrame) -> Planner:
         >>> lines = plan_ahead(explode_arrays("tags"), impute_financials("id"), like=raw)
         >>> bronze = spark.createDataFrame([(["new"], 1), ([], None)], "tags array<string>, id int")
         >>> bronze.transform(lines).show()
-        +---+----+----------+
-        | id|tags|id_imputed|
-        +---+----+----------+
-        |  1| new|     false|
-        |  0|NULL|      true|
-        +---+----+----------+
+        +---+------------+----+----------+
+        | id|tags_present|tags|id_imputed|
+        +---+------------+----+----------+
+        |  1|        true| new|     false|
+        |  0|       false|NULL|      true|
+        +---+------------+----+----------+
         <BLANKLINE>
     """
     for number, transform in enumerate(steps, start=1):
@@ -101,7 +101,8 @@ def plan_ahead(*steps: Transform, like: DataFrame) -> Planner:
         raise InvalidArgumentError("steps", expected="at least one step", got=steps)
     names, nulls = like.schema.names, [_null(field.dataType) for field in like.schema]
     by_position = [f"{null} AS `{index}`" for index, null in enumerate(nulls)]
-    model = like.sparkSession.range(0).selectExpr(*by_position).toDF(*names)
+    fields = {str(index): field for index, field in enumerate(like.schema.fields)}
+    model = keep_metadata(like.sparkSession.range(0).selectExpr(*by_position), fields).toDF(*names)
     has_types = _has_types(nulls, model.schema)
     planned: list[Transform] = []
     with planning():

@@ -81,7 +81,9 @@ def test_steps_planned_ahead_look_up_nothing_when_applied(
 
 @pytest.mark.sample
 def test_the_table_can_have_another_column_order_and_more_columns(spark: SparkSession) -> None:
-    lines = plan_ahead(explode_arrays("tags"), like=spark.createDataFrame([], "id int, tags array<string>"))
+    lines = plan_ahead(
+        explode_arrays("tags", present_suffix=None), like=spark.createDataFrame([], "id int, tags array<string>")
+    )
     table = spark.createDataFrame([(["a"], True, 1)], "tags array<string>, more boolean, id int")
     assert_df_equality(table.transform(lines), spark.createDataFrame([(1, "a")], "id int, tags string"))
 

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from enum import Enum
 
-from pyspark.sql.types import StructField
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType, StructField
 
 from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.sql import call, quote
+from shopsmart_etl.errors import UnsupportedError
 
 _PREFIX = "shopsmart_etl."
 _CODE = "currency"
@@ -23,7 +27,7 @@ class Link(Enum):
     """From an amount to the column with the code of its currency."""
 
     PRESENCE = ("element", "presence_of")
-    """From a column of an exploded element to the boolean that is false where the array had no element."""
+    """From a column of an exploded element to the column that is false, or a null map key, where there is none."""
 
 
 def tag_source(field: StructField, link: Link, value: str) -> StructField:
@@ -65,6 +69,54 @@ def linked_columns(frame: Frame, field: StructField, link: Link) -> list[int]:
     if value is None:
         return []
     return [index for index, other in enumerate(frame.schema.fields) if target_tag(other, link) == value]
+
+
+def new_presence_value(frame: Frame, name: str) -> str:
+    """Return the value of the tags for a column to explode, which no presence column of the frame has yet."""
+    key = _PREFIX + Link.PRESENCE.value[1]
+    taken = {(field.metadata or {}).get(key) for field in frame.schema.fields}
+    while name in taken:
+        name += "[]"
+    return name
+
+
+def inherit_presence(field: StructField, parent: StructField) -> StructField:
+    """Return a field of a struct with the presence tag of the struct, unless it has its own."""
+    value = source_tag(parent, Link.PRESENCE)
+    if value is None or source_tag(field, Link.PRESENCE) is not None:
+        return field
+    return tag_source(field, Link.PRESENCE, value)
+
+
+def find_presence(frame: Frame, field: StructField) -> int | None:
+    """Return the index of the column that tells where an exploded field has an element; None for any other field.
+
+    Raises:
+        UnsupportedError: The frame has no such column any more, or several after a join.
+    """
+    if source_tag(field, Link.PRESENCE) is None:
+        return None
+    linked = linked_columns(frame, field, Link.PRESENCE)
+    if len(linked) != 1:
+        raise UnsupportedError(
+            f"column {quote(field.name)} was exploded: expected one column that marks the rows of empty arrays, such "
+            f"as '<column>_present'; got {len(linked)}. Keep the one that the explode added, apply the step before the "
+            "columns are dropped or joined, or fill and check the nested field before the explode"
+        )
+    return linked[0]
+
+
+def presence_sql(frame: Frame, index: int, column: str) -> str:
+    """Write the condition that a row has an element, which is never null, given the SQL of the presence column."""
+    is_flag = isinstance(frame.schema.fields[index].dataType, BooleanType)
+    return call("coalesce", column, "false") if is_flag else f"({column} IS NOT NULL)"
+
+
+def presence_column(frame: Frame, index: int) -> Column:
+    """Make the condition of ``presence_sql`` for a DataFrame whose columns have their own names."""
+    column = F.col(quote(frame.names[index]))
+    is_flag = isinstance(frame.schema.fields[index].dataType, BooleanType)
+    return F.coalesce(column, F.lit(False)) if is_flag else column.isNotNull()  # noqa: FBT003 - a Column
 
 
 def _tagged(field: StructField, name: str, value: str) -> StructField:

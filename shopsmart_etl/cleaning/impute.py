@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DoubleType, FloatType, IntegerType, StructField
 
 from shopsmart_etl._core.checks import check_column, check_optional_text
+from shopsmart_etl._core.column_tags import find_presence, presence_sql
 from shopsmart_etl._core.frame import Frame, Plan
 from shopsmart_etl._core.nested_fields import Change, change_fields, find_field
 from shopsmart_etl._core.step import Planner, step
@@ -21,7 +22,10 @@ from shopsmart_etl.typing import Fills
 
 @step
 def impute_financials(
-    *columns: str, fill: Fills | Mapping[str, Fills] = 0, flag_suffix: str | None = "_imputed"
+    *columns: str,
+    fill: Fills | Mapping[str, Fills] = 0,
+    flag_suffix: str | None = "_imputed",
+    present_column: str | None = None,
 ) -> Planner:
     """Fill missing amounts, and flag each one.
 
@@ -38,18 +42,23 @@ def impute_financials(
         flag_suffix: For each filled column, a boolean ``<column><flag_suffix>`` is added after the last column, true
             where the value was filled; a nested field's flag is added after its last sibling. With several fills, an
             int ``<column><flag_suffix>_by`` is the number of the fill used, counted from 0. None adds no flags.
+        present_column: A boolean column that is true where the row has an item; on other rows nothing is missing, and
+            null stays null. Needed only for exploded amounts without a link to the column that ``explode_arrays``
+            added: those of Iceberg tables, which keep no metadata, and computed ones. Not for nested fields.
 
     Returns:
-        A Transform whose result has the filled columns in their old type, not nullable if a fill is a number, and the
-        flags. A computed fill that the type cannot represent exactly fails the job; round it first.
+        A Transform whose result has the filled columns in their old type, and the flags. A column is not nullable if a
+        fill is a number, unless the column was exploded. A computed fill that the type cannot represent exactly fails
+        the job; round it first.
 
     Raises:
         InvalidArgumentError: No column is named, a fill is none of the above or not finite, or the mapping's keys are
             not the columns named.
         ColumnNotFoundError: A column is not found.
-        ColumnTypeError: A column is not numeric.
+        ColumnTypeError: A column is not numeric, or ``present_column`` is not a boolean.
         InexactFillError: A column's type cannot represent its fill exactly (1.5 in an int, 0.001 in a decimal(18, 2)).
-        UnsupportedError: A median or another function is to fill a nested field.
+        UnsupportedError: A median or another function is to fill a nested field; or the column was exploded, and the
+            ``_present`` column is gone or ambiguous.
         ColumnClashError: A flag's name is taken, such as by an earlier run of the same step.
         RowRefusedError: Within ``translate_errors()``: a computed fill failed the job.
 
@@ -83,6 +92,7 @@ def impute_financials(
     if not names:
         raise InvalidArgumentError("columns", expected="the names of the columns to fill, at least one", got=columns)
     fills = check_fills(names, fill)
+    check_optional_text("present_column", present_column, expected="the name of a boolean column, or None")
     check_optional_text("flag_suffix", flag_suffix, expected="a suffix such as '_imputed', or None")
 
     def plan(frame: Frame) -> Plan:
@@ -92,9 +102,15 @@ def impute_financials(
             location = find_field(frame, name)
             field = location.field
             planned = [plan_fill(frame, name, location, value, computed) for value in values]
-            filled = StructField(field.name, field.dataType, _may_stay_null(field, planned), field.metadata)
+            if present_column is not None and location.path:
+                raise InvalidArgumentError(
+                    "present_column", expected=f"None for the nested {name!r}", got=present_column
+                )
+            present = None if location.path else _presence(frame, field, present_column)
+            may_stay_null = _may_stay_null(field, planned) or (present is not None and field.nullable)
+            filled = StructField(field.name, field.dataType, may_stay_null, field.metadata)
             flags = {} if flag_suffix is None else _flags(field, planned, flag_suffix)
-            compute = partial(_compute, [partial(_fill, field, planned), *flags.values()])
+            compute = partial(_compute, [partial(_fill, field, planned), *flags.values()], present)
             changes[location.column, location.path] = Change(location, filled, compute, list(flags))
         return change_fields(
             frame,
@@ -127,8 +143,23 @@ def _flags(
     return flags
 
 
-def _compute(functions: Sequence[Callable[[Column], Column]], column: Column) -> list[Column]:
-    return [function(column) for function in functions]
+def _presence(frame: Frame, field: StructField, present_column: str | None) -> str | None:
+    """Write the condition that a row has an item, over columns by position; None if every row has one."""
+    if present_column is not None:
+        index: int | None = frame.require(present_column, BooleanType, expected="a boolean, such as 'items_present'")
+    else:
+        index = find_presence(frame, field)
+    return None if index is None else presence_sql(frame, index, f"`{index}`")
+
+
+def _compute(functions: Sequence[Callable[[Column], Column]], present: str | None, column: Column) -> list[Column]:
+    value, *flags = (function(column) for function in functions)
+    if present is None:
+        return [value, *flags]
+    is_present = F.expr(present)
+    # The flag is false where there is no item; the number of the fill is null.
+    flags = [is_present & flag if number == 0 else F.when(is_present, flag) for number, flag in enumerate(flags)]
+    return [F.when(is_present, value).otherwise(column), *flags]
 
 
 def _is_imputed(field: StructField, fills: Sequence[PlannedFill], column: Column) -> Column:

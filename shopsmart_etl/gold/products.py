@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import IntegerType, StructField, StructType
 
 from shopsmart_etl._core.checks import check_choice, check_column, check_integer
+from shopsmart_etl._core.column_tags import find_presence, presence_column
 from shopsmart_etl._core.frame import Frame, Plan, keep_metadata
 from shopsmart_etl._core.sql import positions
 from shopsmart_etl._core.step import Planner, step
@@ -41,7 +42,8 @@ def top_products(
 
     Args:
         n: How many products to keep, at least 1.
-        product: Column that identifies a product. Null is a product of its own.
+        product: Column that identifies a product. Null is a product of its own. Rows of exploded empty arrays have no
+            product, and are left out.
         amount: Decimal or integer column to rank by; its sum is ``revenue``.
         units: Decimal or integer column to rank by; its sum is ``units``. Either ``amount`` or ``units`` is given.
         currency: String column with the currency of ``amount``: the top ``n`` of each currency are kept. Null is a
@@ -91,6 +93,7 @@ def top_products(
 
     def plan(frame: Frame) -> Plan:
         ranked = find_amount(frame, ranked_by, grouping)
+        present = find_presence(frame, frame.field(product))
         groups = groups_of(frame, grouping._replace(by=[*grouping.by, product]), results=["rank", result])
         # By position, the product being the last: no group's name is ambiguous.
         names = positions(len(groups))
@@ -101,7 +104,8 @@ def top_products(
         schema = StructType([*by_fields, rank_field, product_field, ranked.sum_field(result)])
 
         def apply(df: DataFrame) -> DataFrame:
-            sums = df.groupBy(*named(groups, names)).agg(total(ranked).alias("sum"), *_currencies(ranked))
+            rows = df if present is None else df.where(presence_column(frame, present))
+            sums = rows.groupBy(*named(groups, names)).agg(total(ranked).alias("sum"), *_currencies(ranked))
             rank = _rank(ranked, Window.partitionBy(*within), None if ties == "keep" else sold)
             top = sums.select(*within, rank.alias("rank"), sold, "sum").where(F.col("rank") <= n)
             fields = zip([*within, "rank", sold, "sum"], schema.fields, strict=True)

@@ -39,14 +39,14 @@ def null_repeated(*columns: str, position_column: str | Sequence[str]) -> Planne
         ...     [(1, 30, ["pen", "ink"]), (2, 5, []), (3, None, ["cup"])], "id int, total int, items array<string>")
         >>> lines = orders.transform(explode_arrays("items", position_suffix="_pos"))
         >>> lines.transform(null_repeated("total", position_column="items_pos")).show()
-        +---+-----+---------+-----+
-        | id|total|items_pos|items|
-        +---+-----+---------+-----+
-        |  1|   30|        0|  pen|
-        |  1| NULL|        1|  ink|
-        |  2|    5|     NULL| NULL|
-        |  3| NULL|        0|  cup|
-        +---+-----+---------+-----+
+        +---+-----+---------+-------------+-----+
+        | id|total|items_pos|items_present|items|
+        +---+-----+---------+-------------+-----+
+        |  1|   30|        0|         true|  pen|
+        |  1| NULL|        1|         true|  ink|
+        |  2|    5|     NULL|        false| NULL|
+        |  3| NULL|        0|         true|  cup|
+        +---+-----+---------+-------------+-----+
         <BLANKLINE>
         >>> totals = lines.transform(null_repeated("total", position_column="items_pos"))
         >>> totals.selectExpr("sum(total)").collect()[0][0]

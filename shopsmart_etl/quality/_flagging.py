@@ -10,11 +10,13 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from shopsmart_etl._core.checks import is_column
+from shopsmart_etl._core.column_tags import find_presence, presence_sql
 from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.nested_fields import find_field
 from shopsmart_etl._core.spark_errors import error_summary, has_condition
-from shopsmart_etl._core.sql import call, literal, positions, quote
+from shopsmart_etl._core.sql import all_of, call, literal, positions, quote
 from shopsmart_etl.errors import InvalidArgumentError
-from shopsmart_etl.quality._conditions import IsMatch, ReadyCondition, is_found_by_name
+from shopsmart_etl.quality._conditions import IsMatch, ReadyCondition, column_sql, is_found_by_name
 from shopsmart_etl.quality.rules import Rule
 
 
@@ -110,13 +112,26 @@ def _all_of(conditions: Sequence[Column]) -> Column:
     return _all_of(conditions[:middle]) & _all_of(conditions[middle:])
 
 
+def ready_sql(columns: Sequence[str], condition: ReadyCondition, frame: Frame) -> str:
+    """Write a ready-made condition, which is satisfied on rows without an element of an exploded column.
+
+    Raises:
+        SchemaError: A column or field does not exist, or has another type than the condition needs.
+        UnsupportedError: The presence column of an exploded column is gone or ambiguous.
+    """
+    sql = condition.sql(frame)
+    found = {find_presence(frame, frame.schema.fields[find_field(frame, column).column]) for column in columns}
+    elements = [presence_sql(frame, index, column_sql(frame, index)) for index in found if index is not None]
+    return f"NOT {all_of(elements)} OR ({sql})" if elements else sql
+
+
 def _is_satisfied(rule: Rule, frame: Frame) -> Column:
     """Make the Column that is true where a rule is satisfied, and never null.
 
     CASE takes nothing but a boolean, where coalesce would cast text to one in ANSI mode, and fail at a row.
     """
     condition = rule.condition
-    sql = condition.sql(frame) if isinstance(condition, ReadyCondition) else condition
+    sql = condition if not isinstance(condition, ReadyCondition) else ready_sql(rule.columns, condition, frame)
     if isinstance(sql, str):
         # One call to the engine, where Columns take one for each of their parts. Its line may end in a comment.
         return F.expr(f"CASE WHEN ({sql}\n) THEN true ELSE false END")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
-from pyspark.sql.types import BooleanType, DoubleType, FloatType
+from pyspark.sql.types import BooleanType
 from typing_extensions import override
 
 from shopsmart_etl._core.checks import (
@@ -21,6 +22,7 @@ from shopsmart_etl._core.sql import literal
 from shopsmart_etl._core.step import Chain, Planner
 from shopsmart_etl.errors import AuditIncompleteError, InvalidArgumentError, UnsupportedError
 from shopsmart_etl.quality._audit_step import AuditStep, PlannerOf, audit_step
+from shopsmart_etl.quality._missing import count_where, missing_metrics
 from shopsmart_etl.quality._observed import Metrics
 from shopsmart_etl.quality._runs import PARTS, Counting, Run, Runs
 from shopsmart_etl.quality.audit_report import AuditReport
@@ -132,6 +134,8 @@ class Audit:
     def missing(self, *columns: str) -> PlannerOf:
         """Count the null values, and in float and double columns the NaN values, of columns.
 
+        In columns of exploded arrays, rows without an element are not counted.
+
         Args:
             *columns: The columns' names, taken literally; at least one.
 
@@ -140,11 +144,7 @@ class Audit:
         """
         _check_columns(columns)
 
-        def metrics(frame: Frame) -> Metrics:
-            indexes = [frame.index(column) for column in columns]
-            return lambda column: [_count(_is_missing(frame, index, column(index))) for index in indexes]
-
-        return self._counts("missing", columns, metrics)
+        return self._counts("missing", columns, partial(missing_metrics, columns))
 
     @audit_step
     def filled(self, *columns: str, flag_suffix: str = "_imputed") -> PlannerOf:
@@ -166,7 +166,7 @@ class Audit:
                 frame.require(column + flag_suffix, BooleanType, expected="the boolean that impute_financials adds")
                 for column in columns
             ]
-            return lambda column: [_count(column(index)) for index in indexes]
+            return lambda column: [count_where(column(index)) for index in indexes]
 
         return self._counts("filled", columns, metrics)
 
@@ -186,7 +186,7 @@ class Audit:
 
         def metrics(frame: Frame) -> Metrics:
             index = find_violations(frame, violations_column)
-            return lambda column: [_count(_is_violated(rule, column(index))) for rule in rules]
+            return lambda column: [count_where(_is_violated(rule, column(index))) for rule in rules]
 
         return self._counts("violations", [rule.name for rule in rules], metrics)
 
@@ -282,16 +282,6 @@ def _check_reconciled(rows_in: object, rows_out: object) -> tuple[str, ...]:
 
 def _rows(_: Callable[[int], str]) -> Sequence[str]:
     return ["count(1)"]
-
-
-def _count(condition: str) -> str:
-    # Not count_if, for which Spark copies every row with the condition as one column more.
-    return f"count(CASE WHEN {condition} THEN 1 END)"
-
-
-def _is_missing(frame: Frame, index: int, column: str) -> str:
-    is_floating = isinstance(frame.schema.fields[index].dataType, (FloatType, DoubleType))
-    return f"{column} IS NULL OR isnan({column})" if is_floating else f"{column} IS NULL"
 
 
 def _is_violated(rule: Rule, column: str) -> str:

@@ -14,13 +14,16 @@ from shopsmart_etl._core.sql import VARIABLE, path_text, quote, type_text
 from shopsmart_etl._core.step import Planner, is_planning_ahead, step
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 from shopsmart_etl.quality._conditions import ReadyCondition
-from shopsmart_etl.quality._flagging import check_patterns, flag
+from shopsmart_etl.quality._flagging import check_patterns, flag, ready_sql
 from shopsmart_etl.quality.rules import Rule
 
 
 @step
 def flag_violations(*rules: Rule, violations_column: str = "_violations") -> Planner:
     """List for each row the rules that it violates. Every row is kept.
+
+    A ready-made rule about a column of an exploded array is satisfied on rows without an element. Conditions of your
+    own see these rows: begin them with ``NOT items_present OR``.
 
     Args:
         *rules: The rules, at least one, each with another name.
@@ -69,7 +72,7 @@ def flag_violations(*rules: Rule, violations_column: str = "_violations") -> Pla
     def plan(frame: Frame) -> Plan:
         for rule in rules:
             if isinstance(rule.condition, ReadyCondition):
-                rule.condition.sql(frame)  # checks the columns and their types
+                ready_sql(rule.columns, rule.condition, frame)  # checks the columns and their types
             else:
                 for column in rule.columns:
                     frame.index(column)

@@ -104,6 +104,11 @@ def test_the_payload_pipeline_is_the_same_from_pages_lines_and_spark_submit(
     assert re.search(rf"rows +order lines +{silver.count():,}\n", said)
     assert silver.select("order_id").distinct().count() == 450
     assert silver.count() == raw.select(F.explode_outer("items")).count()
+    without_price = raw.select(F.explode("items.price").alias("price")).where("price IS NULL").count()
+    assert re.search(rf"filled +items_price +{without_price:,}\n", said)
+    assert (
+        silver.where("NOT items_present AND items_price IS NULL").count() == silver.where("items_pos IS NULL").count()
+    )
     assert silver.where("items_pos IS NULL").count() == raw.where("items IS NULL OR size(items) = 0").count()
 
 

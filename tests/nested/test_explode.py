@@ -51,7 +51,7 @@ def test_each_element_becomes_one_row(
     position: str | None,
 ) -> None:
     schema, rows = frame
-    step = explode_arrays("a`.rr", keep_empty=keep_empty, position_suffix=position)
+    step = explode_arrays("a`.rr", keep_empty=keep_empty, position_suffix=position, present_suffix=None)
     exploded = spark.createDataFrame(rows, schema).transform(step)
     expected = []
     for key, array, rest in rows:
@@ -74,7 +74,7 @@ def test_zip_pairs_elements_by_index_and_pads_with_nulls(
     keep_empty: bool,
 ) -> None:
     schema, rows = frame
-    step = explode_arrays(siblings="zip", keep_empty=keep_empty, position_suffix="#")
+    step = explode_arrays(siblings="zip", keep_empty=keep_empty, position_suffix="#", present_suffix=None)
     exploded = spark.createDataFrame(rows, schema).transform(step)
     expected: list[Any] = []
     for first, second in rows:
@@ -100,7 +100,7 @@ def test_rows_with_null_and_empty_arrays_are_kept(spark: SparkSession, orders: D
         [(1, "a", [10]), (1, "b", [10]), (2, None, [20, 21]), (3, None, None)],
         "id int, tags string, sums array<int>",
     )
-    assert_df_equality(orders.transform(explode_arrays("tags")), expected)
+    assert_df_equality(orders.transform(explode_arrays("tags", present_suffix=None)), expected)
 
 
 def test_keep_empty_false_drops_rows_without_elements(spark: SparkSession, orders: DataFrame) -> None:
@@ -117,11 +117,11 @@ def test_zip_keeps_all_elements_if_the_other_array_is_null(spark: SparkSession, 
     expected = spark.createDataFrame(
         [(1, "a", 10), (1, "b", None), (2, None, 20), (2, None, 21), (3, None, None)], "id int, tags string, sums int"
     )
-    assert_df_equality(orders.transform(explode_arrays(siblings="zip")), expected)
+    assert_df_equality(orders.transform(explode_arrays(siblings="zip", present_suffix=None)), expected)
 
 
 def test_cross_returns_every_combination(orders: DataFrame) -> None:
-    rows = orders.transform(explode_arrays("sums", "tags", siblings="cross")).collect()
+    rows = orders.transform(explode_arrays("sums", "tags", siblings="cross", present_suffix=None)).collect()
     assert [tuple(row) for row in rows] == [
         (1, "a", 10),
         (1, "b", 10),
@@ -138,7 +138,11 @@ def test_a_frame_without_arrays_is_returned_unchanged(spark: SparkSession) -> No
 
 def test_columns_that_differ_only_in_case_keep_their_values(spark: SparkSession) -> None:
     df = spark.sql("SELECT array(1, 2) AS items, 3 AS ID, 4 AS id")
-    assert [tuple(row) for row in df.transform(explode_arrays("items")).collect()] == [(1, 3, 4), (2, 3, 4)]
+    exploded = df.transform(explode_arrays("items", present_suffix=None))
+    assert [tuple(row) for row in exploded.collect()] == [
+        (1, 3, 4),
+        (2, 3, 4),
+    ]
 
 
 @pytest.mark.parametrize(

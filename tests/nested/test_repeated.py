@@ -30,7 +30,7 @@ def test_parent_amounts_are_counted_once_after_two_explodes(spark: SparkSession,
     numbered = [(number, *order) for number, order in enumerate(orders)]
     df = spark.createDataFrame(numbered, "id INT, total DECIMAL(10, 2), items ARRAY<ARRAY<INT>>")
     lines = (
-        df.transform(explode_arrays("items", position_suffix="_pos"))
+        df.transform(explode_arrays("items", position_suffix="_pos", present_suffix=None))
         .withColumnRenamed("items_pos", "item")
         .transform(explode_arrays("items", position_suffix="_pos"))
     )
