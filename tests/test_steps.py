@@ -173,7 +173,7 @@ def test_a_function_that_is_not_called_before_transform_is_refused(name: str, ro
 
 
 def test_the_preview_of_a_pipeline_shows_the_paths_in_its_input(rows: DataFrame) -> None:
-    chain = pipeline(shopsmart_etl.explode_arrays("tags"), flatten_struct("buyer"))
+    chain = pipeline(shopsmart_etl.explode_arrays("tags", present_suffix=None), flatten_struct("buyer"))
     lines = {column: source for source, column, _ in chain.preview(rows.select("tags", "buyer").schema).rows}
     assert lines == {"tags": "tags[]", "buyer_name": "buyer.name", "buyer_zip": "buyer.zip"}
     with pytest.raises(UnsupportedError, match="is a plain function"):

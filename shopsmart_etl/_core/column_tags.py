@@ -88,6 +88,12 @@ def inherit_presence(field: StructField, parent: StructField) -> StructField:
     return tag_source(field, Link.PRESENCE, value)
 
 
+def without_presence(field: StructField) -> StructField:
+    """Return a field without the tags of the presence of elements."""
+    metadata = {key: value for key, value in (field.metadata or {}).items() if key not in _presence_keys()}
+    return StructField(field.name, field.dataType, field.nullable, metadata)
+
+
 def find_presence(frame: Frame, field: StructField) -> int | None:
     """Return the index of the column that tells where an exploded field has an element; None for any other field.
 
@@ -117,6 +123,10 @@ def presence_column(frame: Frame, index: int) -> Column:
     column = F.col(quote(frame.names[index]))
     is_flag = isinstance(frame.schema.fields[index].dataType, BooleanType)
     return F.coalesce(column, F.lit(False)) if is_flag else column.isNotNull()  # noqa: FBT003 - a Column
+
+
+def _presence_keys() -> set[str]:
+    return {_PREFIX + tag for tag in Link.PRESENCE.value}
 
 
 def _tagged(field: StructField, name: str, value: str) -> StructField:

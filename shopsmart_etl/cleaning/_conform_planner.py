@@ -9,6 +9,7 @@ from typing import Literal
 from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructField, StructType
 
 from shopsmart_etl._core.casts import Cast, find_cast
+from shopsmart_etl._core.column_tags import inherit_presence
 from shopsmart_etl._core.frame import Frame, replace_name
 from shopsmart_etl._core.spark_errors import fail_sql
 from shopsmart_etl._core.sql import (
@@ -77,7 +78,7 @@ class ConformPlanner:
                 continue
             source_field = _nullable_in(source.fields[index], nullable=nullable)
             conformed = self._conform(column_sql(index), source_field, data_type, field_path, depth)
-            result.add(replace_name(conformed.field, name), conformed.sql, index)
+            result.add(inherit_presence(replace_name(conformed.field, name), source_field), conformed.sql, index)
             result.mismatches.extend(conformed.mismatches)
             if conformed.rescue is not None:
                 result.rescue.append((source_field.name, conformed.rescue))

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType, LongType, StructField, StructType
 
 from shopsmart_etl._core.checks import check_column, check_columns, check_optional_text
-from shopsmart_etl._core.column_tags import Link, tag_target, target_tag
+from shopsmart_etl._core.column_tags import Link, tag_target, target_tag, without_presence
 from shopsmart_etl._core.frame import Frame, Plan, keep_metadata
 from shopsmart_etl._core.sql import path_text, positions, quote
 from shopsmart_etl.errors import InvalidArgumentError
@@ -107,7 +107,7 @@ def groups_of(frame: Frame, grouping: Grouping, *, results: Sequence[str]) -> li
         compute = period_column(field, period, timezone)
         groups.append(GoldColumn(period_field(field, period, timezone), compute, path_text([field.name])))
     computed = [*(group.field.name for group in groups), *results]
-    fields = [frame.field(column) for column in by]
+    fields = [without_presence(frame.field(column)) for column in by]
     if currency is not None:
         fields = [currency_group(frame.field(currency)), *fields]
     frame.check_clashes(
@@ -115,7 +115,7 @@ def groups_of(frame: Frame, grouping: Grouping, *, results: Sequence[str]) -> li
         + [(field.name, f"group column {quote(field.name)}") for field in fields],
         hint="Rename the group column first",
     )
-    return groups + [GoldColumn(field, _column(field), path_text([field.name])) for field in fields]
+    return groups + [GoldColumn(field, _column(frame.field(field.name)), path_text([field.name])) for field in fields]
 
 
 def plan_aggregation(groups: Sequence[GoldColumn], metrics: Sequence[GoldColumn]) -> Plan:
@@ -164,4 +164,6 @@ def currency_group(field: StructField) -> StructField:
 
 
 def _column(field: StructField) -> Callable[[], Column]:
-    return lambda: F.col(quote(field.name))
+    # A computed column has no metadata: a gold table has no presence column for an exploded column to link to.
+    is_linked = without_presence(field).metadata != (field.metadata or {})
+    return lambda: F.coalesce(F.col(quote(field.name))) if is_linked else F.col(quote(field.name))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyspark.sql.types import StructField, StructType
 
 from shopsmart_etl._core.checks import check_schema, check_text
+from shopsmart_etl._core.column_tags import Link, inherit_presence, source_tag
 from shopsmart_etl._core.depth import check_schema_depth
 from shopsmart_etl._core.flattening import plan_flattening
 from shopsmart_etl._core.frame import Frame, Output, Plan
@@ -67,7 +70,7 @@ def nest_struct(schema: StructType | str, *, sep: str = "_") -> Planner:
             indexes[leaf.path] = index
         leaves = {path: Source(f"`{index}`", frame.schema.fields[index].nullable) for path, index in indexes.items()}
         outputs = [
-            Output(field, sql, f"the schema's {quote(field.name)}", is_new=True)
+            Output(_linked(frame, field, indexes), sql, f"the schema's {quote(field.name)}", is_new=True)
             for field, sql in zip(nested.fields, nested_columns(nested, leaves), strict=True)
         ]
         used = set(indexes.values())
@@ -75,6 +78,13 @@ def nest_struct(schema: StructType | str, *, sep: str = "_") -> Planner:
         return frame.select(outputs, hint="Rename or drop the column that is not in the schema")
 
     return plan
+
+
+def _linked(frame: Frame, field: StructField, indexes: Mapping[tuple[str, ...], int]) -> StructField:
+    """Link a struct to the presence column that all its leaves link to."""
+    leaves = [frame.schema.fields[index] for path, index in indexes.items() if path[0] == field.name]
+    values = {source_tag(leaf, Link.PRESENCE) for leaf in leaves}
+    return inherit_presence(field, leaves[0]) if len(values) == 1 else field
 
 
 def _check_type(field: StructField, leaf: StructField) -> None:

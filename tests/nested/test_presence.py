@@ -10,7 +10,7 @@ from engines import plan_of
 from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
-from pyspark.sql.types import BooleanType
+from pyspark.sql.types import BooleanType, DecimalType
 from strategies import few_batches
 
 from shopsmart_etl import (
@@ -18,17 +18,22 @@ from shopsmart_etl import (
     ColumnClashError,
     InvalidArgumentError,
     UnsupportedError,
+    conform,
     explode_arrays,
     explode_map,
     flag_violations,
     flatten_struct,
     impute_financials,
     median_by,
+    nest_struct,
     order_metrics,
+    parse_money,
     pipeline,
+    revenue,
     rules,
     top_products,
 )
+from shopsmart_etl._core.frame import Frame
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,6 +110,28 @@ def test_the_link_survives_a_rename_and_a_second_explode(spark: SparkSession) ->
     filled = renamed.transform(pipeline(impute_financials("off"), flag_violations(rules.not_null("items_sku"))))
     found = sorted(((row["items_sku"], row["off"], row["_violations"]) for row in filled.collect()), key=str)
     assert found == [("ink", None, []), ("pen", 0, []), ("pen", 5, []), (None, None, [])]
+
+
+def test_the_link_survives_parsing_conforming_and_nesting_and_ends_in_gold(spark: SparkSession) -> None:
+    schema = "id INT, items ARRAY<STRUCT<sku: STRING, price: STRING, cost: STRING>>"
+    lines = spark.createDataFrame([(1, [("pen", None, None)]), (2, [])], schema).transform(LINES)
+    typed = "id INT, items_present BOOLEAN, items_sku STRING, items_price DECIMAL(6, 2), items_cost INT"
+    steps = [
+        parse_money("items_price", to=DecimalType(6, 2)),
+        conform(typed, on_extra="drop"),
+        nest_struct("items STRUCT<sku: STRING, price: DECIMAL(6, 2), cost: INT>"),
+        flatten_struct("items"),
+    ]
+    filled = lines.transform(pipeline(*steps, impute_financials("items_price", "items_cost", flag_suffix=None)))
+    rows = filled.select("id", "items_price", "items_cost").orderBy("id").collect()
+    assert [tuple(row) for row in rows] == [(1, Decimal(0), 0), (2, None, None)]
+    for gold in (
+        revenue(amount="items_cost", by="items_sku"),
+        top_products(1, product="items_sku", amount="items_cost"),
+    ):
+        table = filled.transform(gold)
+        assert table.schema == gold.plan(Frame.of(filled)).schema
+        table.transform(flag_violations(rules.not_null("items_sku")))
 
 
 def test_each_array_of_a_zip_has_its_own_presence(spark: SparkSession) -> None:
