@@ -83,7 +83,7 @@ def test_the_chain_of_the_readme_returns_these_rows(streamed: Callable[..., list
 def test_arrays_are_zipped(streamed: Callable[..., list[Any]]) -> None:
     def zipped(df: DataFrame) -> DataFrame:
         arrays = df.selectExpr("id", "transform(items, item -> item.sku) AS skus", "array(1, 2, 3) AS numbers")
-        return arrays.transform(explode_arrays("skus", "numbers", siblings="zip")).where("id = 1")
+        return arrays.transform(explode_arrays("skus", "numbers", siblings="zip", present_suffix=None)).where("id = 1")
 
     assert streamed(zipped) == [[1, "ink", 2], [1, "pen", 1], [1, None, 3]]
 
