@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
@@ -115,6 +116,7 @@ class Change(NamedTuple):
         compute: Computes the new value, then the value of each new field, from the old value and those of ``siblings``.
         added: The new fields.
         siblings: The names of fields of the same struct, or of other columns, that ``compute`` reads.
+        prepare: Computes a value that ``compute`` gets in place of the old one. Spark computes it once.
     """
 
     location: FieldLocation
@@ -122,6 +124,7 @@ class Change(NamedTuple):
     compute: Callable[..., Sequence[Column]]
     added: Sequence[StructField] = ()
     siblings: Sequence[str] = ()
+    prepare: Callable[[Column], Column] | None = None
 
     @property
     def has_metadata(self) -> bool:
@@ -171,12 +174,15 @@ def change_fields(
         # Compute these before renaming, since the caller's columns refer to the DataFrame's columns by name.
         rows = df.select("*", *(build() for build in computed)) if computed else df
         # Rename to positions: withColumns replaces every column whose name differs only in case.
+        rows = rows.toDF(*positions(count + len(computed)))
+        prepared = _prepared_columns(typed)
+        rows = rows.withColumns(prepared) if prepared else rows
         values, new = _changed_columns(typed)
-        changed = rows.toDF(*positions(count + len(computed))).withColumns({**values, **new})
+        changed = rows.withColumns({**values, **new})
         changed = keep_metadata(
             changed, {index: fields[int(index)] for index in values} | dict(zip(new, added, strict=True))
         )
-        if computed:
+        if computed or prepared:
             # drop() looks up the schema, which is not known while a declarative pipeline is being defined.
             changed = changed.select(*(F.col(quote(name)) for name in [*positions(count), *new]))
         return changed.toDF(*names)
@@ -185,19 +191,35 @@ def change_fields(
     return Plan(StructType([*fields, *added]), apply, tuple(sources))
 
 
+def _prepared_columns(changes: Sequence[_TypedChange]) -> dict[str, Column]:
+    """Return the prepared values outside of arrays, by the field. Spark keeps a select that computes them apart."""
+    prepared: dict[str, Column] = {}
+    for change, old_type, _ in changes:
+        index, path = change.location.column, change.location.path
+        if change.prepare is not None and not is_in_array(old_type, path):
+            prepared[_prepared_name(change)] = change.prepare(_field(F.col(str(index)), path))
+    return prepared
+
+
+def _prepared_name(change: Change) -> str:
+    return f"prepared {change.location.column} {'.'.join(map(quote, change.location.path))}"
+
+
 def _changed_columns(changes: Sequence[_TypedChange]) -> tuple[dict[str, Column], dict[str, Column]]:
     """Return the changed columns by position, and the new columns by names that are not positions."""
     values: dict[str, Column] = {}
     new: dict[str, Column] = {}
     for change, old_type, new_type in changes:
-        index = str(change.location.column)
-        if change.location.path:
-            column = _changed(values.get(index, F.col(index)), old_type, change.location.path, change)
+        index, path = str(change.location.column), change.location.path
+        is_prepared = change.prepare is not None and not is_in_array(old_type, path)
+        prepared = F.col(quote(_prepared_name(change))) if is_prepared else None
+        if path:
+            column = _changed(values.get(index, F.col(index)), old_type, path, change, prepared)
             # withField drops the metadata of the field, which a cast to the type with the metadata adds.
             values[index] = column.cast(new_type) if change.has_metadata else column
         else:
             siblings = (F.col(str(change.location.siblings.index(name))) for name in change.siblings)
-            values[index], *others = change.compute(F.col(index), *siblings)
+            values[index], *others = change.compute(F.col(index) if prepared is None else prepared, *siblings)
             new |= {f"new{number}": column for number, column in enumerate(others, start=len(new))}
     return values, new
 
@@ -210,18 +232,48 @@ def _check_names(frame: Frame, names: Sequence[str], added: Sequence[StructField
     )
 
 
-def _changed(column: Column, data_type: DataType, path: Sequence[str], change: Change) -> Column:
+def _changed(
+    column: Column, data_type: DataType, path: Sequence[str], change: Change, prepared: Column | None
+) -> Column:
     if isinstance(data_type, ArrayType):
-        return F.transform(column, lambda element: _changed(element, data_type.elementType, path, change))
+        of, prepare = data_type.elementType, change.prepare
+        if prepare is None or is_in_array(of, path):
+            return F.transform(column, lambda element: _changed(element, of, path, change, None))
+        pairs = F.transform(
+            column, lambda element: F.struct(element.alias("old"), prepare(_field(element, path)).alias("prepared"))
+        )
+        return F.transform(
+            pairs, lambda pair: _changed(pair.getField("old"), of, path, change, pair.getField("prepared"))
+        )
     assert isinstance(data_type, StructType)  # noqa: S101 - narrows the type, checked by find_field
     name, *rest = path
     value = column.getField(name)
     if rest:
-        return column.withField(quote(name), _changed(value, data_type[name].dataType, rest, change))
-    values = change.compute(value, *(column.getField(sibling) for sibling in change.siblings))
+        return column.withField(quote(name), _changed(value, data_type[name].dataType, rest, change, prepared))
+    siblings = (column.getField(sibling) for sibling in change.siblings)
+    values = change.compute(value if prepared is None else prepared, *siblings)
     for field, changed in zip((change.field, *change.added), values, strict=True):
         column = column.withField(quote(field.name), changed)
     return column
+
+
+def _field(column: Column, path: Sequence[str]) -> Column:
+    return reduce(Column.getField, path, column)
+
+
+def is_in_array(data_type: DataType, path: Sequence[str]) -> bool:
+    """Return whether a path leads through an array."""
+    for name in path:
+        if isinstance(data_type, ArrayType):
+            return True
+        assert isinstance(data_type, StructType)  # noqa: S101 - narrows the type, checked by find_field
+        data_type = data_type[name].dataType
+    return False
+
+
+def bind(value: Column, body: Callable[[Column], Column]) -> Column:
+    """Make an expression that uses a value several times, so that the value is computed once, as ``sql.let`` does."""
+    return F.transform(F.array(value), body).getItem(0)
 
 
 def _changed_field(field: StructField, path: Sequence[str], change: Change) -> StructField:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Final
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType
 
 from shopsmart_etl._core.checks import MAX_PRECISION
+from shopsmart_etl._core.nested_fields import bind
 from shopsmart_etl.cleaning._currencies import currency_code, currency_regex
 
 GROUPS: Final = {".": (",", "'", " "), ",": (".", "'", " ")}
@@ -18,8 +20,8 @@ GROUPS: Final = {".": (",", "'", " "), ",": (".", "'", " ")}
 _SPACE = r"\s*"
 # Zeros of the scripts that locales write numbers in, each followed by its other digits.
 _ZEROS = (
-    "\u0660\u06f0\u07c0\u0966\u09e6\u0a66\u0ae6\u0b66\u0be6\u0c66\u0ce6\u0d66\u0de6\u0e50\u0ed0\u0f20\u1040\u1090\u17e0"
-    "\u1810\u1946\u19d0\u1a80\u1a90\u1b50\u1bb0\u1c40\u1c50\ua620\ua8d0\ua900\ua9d0\ua9f0\uaa50\uabf0\uff10"
+    "\u0660\u06f0\u07c0\u0966\u09e6\u0a66\u0ae6\u0b66\u0be6\u0c66\u0ce6\u0d66"
+    "\u0e50\u0ed0\u0f20\u1040\u17e0\u1c50\uabf0\uff10"
 )
 # Signs that mean the same, each group by its sign in ASCII. The dashes are those that stand for a minus.
 _SAME_SIGNS = {
@@ -36,41 +38,41 @@ _ARABIC_DECIMAL, _ARABIC_GROUP = "\u066b", "\u066c"
 _INVISIBLE = "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 
 
-class ParsedAmount(NamedTuple):
-    """The columns read from a text.
-
-    Attributes:
-        amount: The amount; null where the text is not one that the type represents exactly.
-        is_unreadable: Whether the text is neither an amount nor one of those that mean that there is none.
-        currency: The code of the currency, or null.
-    """
-
-    amount: Column
-    is_unreadable: Column
-    currency: Column
-
-
 def parse_amount(
-    text: Column, *, to: DecimalType, mark: str, missing: Sequence[str], symbols: Mapping[str, str]
-) -> ParsedAmount:
-    """Make the expressions that read a text.
+    text: Column, *, to: DecimalType, mark: str, missing: Sequence[str], symbols: Mapping[str, str] | None
+) -> Column:
+    """Make the expression that reads a text.
 
     Args:
         text: The text.
         to: The type of the amount.
         mark: The mark before the decimals.
         missing: Texts that mean that there is no amount, written as ``in_ascii`` writes them, in capitals.
-        symbols: The currencies of symbols, written likewise.
+        symbols: The currencies of symbols, written likewise; None to read no currency.
+
+    Returns:
+        A struct of ``amount``, null where the text is not one that the type represents exactly; ``is_unreadable``, true
+        where the text is neither an amount nor means that there is none; ``currency``, a code or null; and ``text``.
     """
     written = _normalized(text, mark)
     # One regular expression splits the text, so that the parts are those that matched: sign and number, currencies.
-    split = F.regexp_replace(written, _amount_regex(mark, currency_regex(symbols)), "$1$3$5$7$9$11$4$8|$2|$6$10")
-    parts = F.split(split, r"\|")
-    number = F.translate(parts.getItem(0), mark + "".join(GROUPS[mark]), ".")
-    amount = _exact(number, to)
-    is_unreadable = text.isNotNull() & amount.isNull() & ~F.upper(written).isin(*missing)
-    currency = F.when(amount.isNotNull(), currency_code(parts.getItem(1), parts.getItem(2), symbols))
-    return ParsedAmount(amount, is_unreadable, currency)
+    regex = _amount_regex(mark, currency_regex(symbols or {}))
+    split = F.split(F.regexp_replace(written, regex, "$1$3$5$7$9$11$4$8|$2|$6$10"), r"\|")
+
+    def read(parts: Column) -> Column:
+        number = F.translate(parts.getItem(0), mark + "".join(GROUPS[mark]), ".")
+        return bind(_exact(number, to), partial(finish, parts))
+
+    def finish(parts: Column, amount: Column) -> Column:
+        # A missing amount is rare, so that the text is not often written a second time.
+        is_unreadable = text.isNotNull() & amount.isNull() & ~F.upper(_normalized(text, mark)).isin(*missing)
+        columns = [amount.alias("amount"), is_unreadable.alias("is_unreadable"), text.alias("text")]
+        if symbols is not None:
+            code = currency_code(parts.getItem(1), parts.getItem(2), symbols)
+            columns.append(F.when(amount.isNotNull(), code).alias("currency"))
+        return F.struct(*columns)
+
+    return bind(split, read)
 
 
 def in_ascii(text: str, mark: str) -> str:

@@ -13,6 +13,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from shopsmart_etl._core.currencies import MINOR_UNITS
+from shopsmart_etl._core.nested_fields import bind
 
 # Symbols of one currency each: a code, then its symbols, where an underscore is a space.
 _UNIQUE = """
@@ -84,7 +85,12 @@ def currency_code(before: Column, after: Column, symbols: Mapping[str, str]) -> 
     table = "\n".join(f"{text}\t{meaning}" for text, meaning in _meanings(symbols).items())
     # Spark evaluates the map once, since its argument is constant.
     meanings = F.str_to_map(F.lit(table), F.lit("\n"), F.lit("\t"))
-    of_before, of_after = F.element_at(meanings, before), F.element_at(meanings, after)
+    both = F.struct(F.element_at(meanings, before).alias("before"), F.element_at(meanings, after).alias("after"))
+    return bind(both, _decided)
+
+
+def _decided(meanings: Column) -> Column:
+    of_before, of_after = meanings.getField("before"), meanings.getField("after")
     code_before, code_after = F.substring(of_before, 1, 3), F.substring(of_after, 1, 3)
     # One of them decides, if the other can mean the same: $5 CAD.
     code = F.when(of_after.contains(code_before), code_before).when(of_before.contains(code_after), code_after)
@@ -105,10 +111,9 @@ def _meanings(symbols: Mapping[str, str]) -> dict[str, str]:
     meanings |= {symbol: (code, [code]) for symbol, code in UNIQUE.items()}
     meanings |= {symbol: (_UNDECIDED, codes) for symbol, codes in SHARED.items()}
     meanings |= {f"{text[:2]} {text[2]}": meaning for text, meaning in meanings.items() if _has_country(text)}
-    signs = [(sign, code) for sign, (_, codes) in meanings.items() if _is_sign(sign) for code in codes]
-    meanings |= {f"{code}{space}{sign}": (code, [code]) for sign, code in signs for space in ("", " ")}
+    meanings |= {f"{code}{space}$": (code, [code]) for code in SHARED["$"] for space in ("", " ")}
     for symbol, code in symbols.items():
         _, codes = meanings.get(symbol, ("", []))
         meanings[symbol] = (code, [code, *codes])
     first = {text: meanings[text] for text in ("", *symbols, *_COMMON)}
-    return {text: " ".join([alone, *codes]) for text, (alone, codes) in (first | meanings).items()}
+    return {text: " ".join(dict.fromkeys([alone, *codes])) for text, (alone, codes) in (first | meanings).items()}

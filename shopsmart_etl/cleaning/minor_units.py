@@ -9,21 +9,19 @@ from functools import partial, reduce
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
-    ArrayType,
     BooleanType,
     DataType,
     DecimalType,
     IntegralType,
     StringType,
     StructField,
-    StructType,
 )
 
 from shopsmart_etl._core.checks import check_column, check_decimal_type, check_text
 from shopsmart_etl._core.column_tags import Link, tag_source, tag_target, target_tag
 from shopsmart_etl._core.currencies import MINOR_UNITS
 from shopsmart_etl._core.frame import Frame, Plan
-from shopsmart_etl._core.nested_fields import Change, FieldLocation, change_fields, find_field
+from shopsmart_etl._core.nested_fields import Change, FieldLocation, change_fields, find_field, is_in_array
 from shopsmart_etl._core.sql import path_text, type_text
 from shopsmart_etl._core.step import Planner, step
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
@@ -162,7 +160,7 @@ def _linked_changes(frame: Frame, currency: str, changes: Sequence[Change]) -> l
         tagged = change._replace(field=tag_source(change.field, Link.CURRENCY, tag))
         if _parent(change.location) == _parent(of):
             linked.append(tagged._replace(siblings=[of.field.name]))
-        elif not _is_in_array(frame.schema.fields[of.column].dataType, of.path):
+        elif not is_in_array(frame.schema.fields[of.column].dataType, of.path):
             linked.append(tagged._replace(compute=partial(_compute_with, change.compute, of)))
         else:
             name = path_text([frame.names[change.location.column], *change.location.path])
@@ -178,15 +176,6 @@ def _compute_with(compute: Callable[..., Sequence[Column]], of: FieldLocation, a
 def _parent(location: FieldLocation) -> tuple[int, tuple[str, ...]] | None:
     """Return the struct of a field; None for a column."""
     return (location.column, location.path[:-1]) if location.path else None
-
-
-def _is_in_array(data_type: DataType, path: Sequence[str]) -> bool:
-    for name in path:
-        if isinstance(data_type, ArrayType):
-            return True
-        assert isinstance(data_type, StructType)  # noqa: S101 - narrows the type, checked by find_field
-        data_type = data_type[name].dataType
-    return False
 
 
 def _whole(amount: Column, data_type: DataType) -> Column:

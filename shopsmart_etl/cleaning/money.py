@@ -19,7 +19,7 @@ from shopsmart_etl._core.nested_fields import Change, FieldLocation, change_fiel
 from shopsmart_etl._core.spark_errors import fail_column
 from shopsmart_etl._core.sql import path_text, type_text
 from shopsmart_etl._core.step import Planner, step
-from shopsmart_etl.cleaning._amounts import GROUPS, ParsedAmount, in_ascii, parse_amount
+from shopsmart_etl.cleaning._amounts import GROUPS, in_ascii, parse_amount
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 
 MISSING_AMOUNTS: Final = ("", "-", "N/A", "NA", "NULL", "NONE", "NAN", "ERROR", "UNKNOWN")
@@ -116,7 +116,7 @@ def parse_money(
         to=to,
         mark=decimal_mark,
         missing=[in_ascii(text, decimal_mark).upper() for text in texts],
-        symbols=_check_symbols(currency_symbols, decimal_mark),
+        symbols=None if currency_column is None else _check_symbols(currency_symbols, decimal_mark),
     )
 
     def plan(frame: Frame) -> Plan:
@@ -138,7 +138,7 @@ def parse_money(
 def _plan_change(
     frame: Frame,
     location: FieldLocation,
-    parse: Callable[[Column], ParsedAmount],
+    parse: Callable[[Column], Column],
     to: DecimalType,
     flag_suffix: str | None,
     currency_column: str | None,
@@ -152,16 +152,16 @@ def _plan_change(
         amount = tag_source(amount, Link.CURRENCY, path)
         added.append(tag_target(StructField(currency_column, StringType()), Link.CURRENCY, path))
 
-    def compute(text: Column) -> list[Column]:
-        parsed = parse(text)
+    def compute(parsed: Column) -> list[Column]:
+        value, is_unreadable = parsed.getField("amount"), parsed.getField("is_unreadable")
         if flag_suffix is not None:
-            values = [parsed.amount, parsed.is_unreadable]
+            values = [value, is_unreadable]
         else:
-            failure = fail_column(f"column '{path}': expected an amount; got '", text, "'")
-            values = [F.when(parsed.is_unreadable, failure).otherwise(parsed.amount)]
-        return values if currency_column is None else [*values, parsed.currency]
+            failure = fail_column(f"column '{path}': expected an amount; got '", parsed.getField("text"), "'")
+            values = [F.when(is_unreadable, failure).otherwise(value)]
+        return values if currency_column is None else [*values, parsed.getField("currency")]
 
-    return Change(location, amount, compute, added)
+    return Change(location, amount, compute, added, prepare=parse)
 
 
 def _check_symbols(symbols: object, mark: str) -> dict[str, str]:

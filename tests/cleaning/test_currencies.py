@@ -59,7 +59,6 @@ CURRENCIES = {
     "$5 CAD": "CAD",
     "CAD $5": "CAD",
     "-US $5": "USD",
-    "EUR €5": "EUR",
     "EUR $5": None,
     "€5 EUR": "EUR",
     "Rs. 5 INR": "INR",
