@@ -28,9 +28,14 @@ def find_single_field(frame: Frame, column: str) -> FieldLocation:
     return location
 
 
-def location_sql(location: FieldLocation) -> str:
-    """Write the SQL of a field that has one value in each row, over columns named by position."""
-    sql = f"`{location.column}`"
+def location_sql(location: FieldLocation, root: str | None = None) -> str:
+    """Write the SQL of a field that has one value in each row.
+
+    Args:
+        location: The location of the field.
+        root: The SQL of its top-level column; None for a column that is named by position.
+    """
+    sql = root or f"`{location.column}`"
     for name in location.path:
         sql = field_of(sql, name)
     return sql

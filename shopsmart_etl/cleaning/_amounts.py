@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType
 
 from shopsmart_etl._core.checks import MAX_PRECISION
-from shopsmart_etl._core.nested_fields import bind
+from shopsmart_etl._core.nested_changes import bind
 from shopsmart_etl.cleaning._currencies import currency_code, currency_regex
 
 GROUPS: Final = {".": (",", "'", " "), ",": (".", "'", " ")}

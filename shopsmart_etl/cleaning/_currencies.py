@@ -13,7 +13,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from shopsmart_etl._core.currencies import MINOR_UNITS
-from shopsmart_etl._core.nested_fields import bind
+from shopsmart_etl._core.nested_changes import bind
 
 # Symbols of one currency each: a code, then its symbols, where an underscore is a space.
 _UNIQUE = """

@@ -11,9 +11,9 @@ from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructT
 
 from shopsmart_etl._core.checks import check_column, check_columns
 from shopsmart_etl._core.frame import Frame, Plan
-from shopsmart_etl._core.nested_fields import struct_field_sql
 from shopsmart_etl._core.sql import any_of, if_, positions, quote, type_text
 from shopsmart_etl._core.step import Planner, step
+from shopsmart_etl._core.struct_paths import find_single_field, location_sql
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
 
 
@@ -72,7 +72,8 @@ def deduplicate(*keys: str, latest_by: str | Sequence[str] | None = None) -> Pla
                 "each key, or deduplicate the table that the stream writes"
             )
         fields = frame.schema.fields
-        keys = [struct_field_sql(frame, name, lambda index: f"`{index}`") for name in names]
+        locations = [find_single_field(frame, name) for name in names]
+        keys = [(location_sql(location), location.field) for location in locations]
         keys = keys or [(f"`{index}`", field) for index, field in enumerate(fields)]
         latest_indexes = [frame.index(name) for name in latest]
         for field in (*(field for _, field in keys), *(fields[index] for index in latest_indexes)):

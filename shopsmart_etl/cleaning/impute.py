@@ -13,7 +13,8 @@ from pyspark.sql.types import BooleanType, DoubleType, FloatType, IntegerType, S
 from shopsmart_etl._core.checks import check_column, check_optional_text
 from shopsmart_etl._core.column_tags import find_presence, presence_sql
 from shopsmart_etl._core.frame import Frame, Plan
-from shopsmart_etl._core.nested_fields import Change, change_fields, find_field
+from shopsmart_etl._core.nested_changes import Change, change_fields
+from shopsmart_etl._core.nested_fields import find_field
 from shopsmart_etl._core.step import Planner, step
 from shopsmart_etl.cleaning.fills import PlannedFill, check_fills, nan_to_null, plan_fill
 from shopsmart_etl.errors import InvalidArgumentError

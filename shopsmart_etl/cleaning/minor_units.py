@@ -21,7 +21,8 @@ from shopsmart_etl._core.checks import check_column, check_decimal_type, check_t
 from shopsmart_etl._core.column_tags import Link, tag_source, tag_target, target_tag
 from shopsmart_etl._core.currencies import MINOR_UNITS
 from shopsmart_etl._core.frame import Frame, Plan
-from shopsmart_etl._core.nested_fields import Change, FieldLocation, change_fields, find_field, is_in_array
+from shopsmart_etl._core.nested_changes import Change, change_fields, is_in_array
+from shopsmart_etl._core.nested_fields import FieldLocation, find_field
 from shopsmart_etl._core.sql import path_text, type_text
 from shopsmart_etl._core.step import Planner, step
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError

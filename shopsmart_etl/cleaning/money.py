@@ -15,7 +15,8 @@ from shopsmart_etl._core.checks import check_choice, check_column, check_decimal
 from shopsmart_etl._core.column_tags import Link, tag_source, tag_target
 from shopsmart_etl._core.currencies import MINOR_UNITS
 from shopsmart_etl._core.frame import Frame, Plan
-from shopsmart_etl._core.nested_fields import Change, FieldLocation, change_fields, find_field
+from shopsmart_etl._core.nested_changes import Change, change_fields
+from shopsmart_etl._core.nested_fields import FieldLocation, find_field
 from shopsmart_etl._core.spark_errors import fail_column
 from shopsmart_etl._core.sql import path_text, type_text
 from shopsmart_etl._core.step import Planner, step

@@ -11,8 +11,9 @@ from typing_extensions import override
 
 from shopsmart_etl._core.checks import is_column
 from shopsmart_etl._core.frame import Frame
-from shopsmart_etl._core.nested_fields import find_field, struct_field_sql
+from shopsmart_etl._core.nested_fields import find_field
 from shopsmart_etl._core.sql import VARIABLE, all_of, any_of, call, field_of, lambda_, literal, quote
+from shopsmart_etl._core.struct_paths import find_single_field, location_sql
 from shopsmart_etl.quality._scalars import check_column_type, scalar_sql
 
 # Matches nothing, in the regular expressions of every engine.
@@ -135,7 +136,8 @@ class IsUnique(ReadyCondition):
 
     @override
     def sql(self, frame: Frame) -> str:
-        keys = [struct_field_sql(frame, column, lambda index: column_sql(frame, index))[0] for column in self.columns]
+        locations = [find_single_field(frame, column) for column in self.columns]
+        keys = [location_sql(location, column_sql(frame, location.column)) for location in locations]
         has_null = any_of(f"{key} IS NULL" for key in keys)
         return f"{has_null} OR count(1) OVER (PARTITION BY {', '.join(keys)}) = 1"
 
