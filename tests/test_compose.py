@@ -35,7 +35,7 @@ def test_the_repr_of_a_step_does_not_show_the_rows_of_a_frame(spark: SparkSessio
 def test_steps_run_from_left_to_right(spark: SparkSession) -> None:
     df = spark.sql("SELECT named_struct('items', array(1, NULL)) AS order")
     steps = pipeline(flatten_struct(), explode_arrays("order_items"), impute_financials("order_items"))
-    assert [tuple(row) for row in df.transform(steps).collect()] == [(1, False), (0, True)]
+    assert [tuple(row) for row in df.transform(steps).collect()] == [(True, 1, False), (True, 0, True)]
 
 
 def test_a_step_can_be_applied_to_several_frames(spark: SparkSession) -> None:

@@ -73,10 +73,10 @@ def test_a_chain_returns_the_same_rows_as_in_batch(
 def test_the_chain_of_the_readme_returns_these_rows(streamed: Callable[..., list[Any]]) -> None:
     first, second = "2026-01-01 10:00:00+00:00", "2026-01-01 11:00:00+00:00"
     assert streamed(CHAINS["readme"]) == [
-        [1, "Ada", "EIRE", "$5.00", "ink", "0.00", None, first, True],
-        [1, "Ada", "EIRE", "$5.00", "pen", "2.50", [["a", 1]], first, False],
-        [2, "Bob", None, "free", None, "0.00", None, second, True],
-        [3, None, None, None, None, "0.00", None, None, True],
+        [1, "Ada", "EIRE", "$5.00", True, "ink", "0.00", None, first, True],
+        [1, "Ada", "EIRE", "$5.00", True, "pen", "2.50", [["a", 1]], first, False],
+        [2, "Bob", None, "free", False, None, None, None, second, False],
+        [3, None, None, None, False, None, None, None, None, False],
     ]
 
 
