@@ -12,9 +12,10 @@ from pyspark.sql.types import StructField, StructType
 
 from shopsmart_etl._core.checks import check_table_name
 from shopsmart_etl._core.spark_errors import error_condition
-from shopsmart_etl._core.sql import VARIABLE, quote, type_sql
+from shopsmart_etl._core.sql import VARIABLE, path_text, quote, type_sql
 from shopsmart_etl.errors import TargetMismatchError, UnsupportedError
 from shopsmart_etl.io._layout import rows_per_file
+from shopsmart_etl.io._new_fields import NewField, new_fields, unreadable_in_parquet
 from shopsmart_etl.io._targets import ExistingTable, WriteJob, check_checkpoint
 from shopsmart_etl.typing import IfExists
 
@@ -56,6 +57,10 @@ class CatalogTable:
     def incompatible_partition_values(self, existing: ExistingTable, partitions: Sequence[StructField]) -> list[str]:  # noqa: ARG002 - as for Parquet
         """Return none: the schema has the types of the partition columns too."""
         return []
+
+    def unreadable_fields(self, new: Sequence[NewField]) -> list[str]:
+        """Describe new fields inside columns that older rows of the table could not be read with."""
+        return unreadable_in_parquet(self._spark, new)
 
     def write(self, job: WriteJob, if_exists: IfExists, existing: ExistingTable | None) -> None:
         """Write a batch in one commit."""
@@ -104,16 +109,17 @@ class CatalogTable:
         return {}
 
     def _add_columns(self, schema: StructType, existing: ExistingTable) -> None:
-        # Before the write: if that fails, the table keeps a column of nulls.
-        new = [field for field in schema if field.name not in existing.columns.names]
+        # Before the write: if that fails, the table keeps a column or a field of nulls.
+        columns = [((field.name,), field.dataType) for field in schema if field.name not in existing.columns.names]
+        new = columns + [(field.sql_path, field.data_type) for field in new_fields(existing.columns, schema)]
         if new:
-            if VARIABLE in type_sql(StructType(new)):
+            added = ", ".join(f"{'.'.join(map(quote, path))} {type_sql(of)}" for path, of in new)
+            if VARIABLE in added:
                 raise UnsupportedError(
-                    f"on_new_columns='add': a name in {[field.name for field in new]} has '${{', which Spark's parser "
-                    "replaces. Rename it"
+                    f"on_new_columns='add': a name in {[path_text(path) for path, _ in new]} has '${{', which Spark's "
+                    "parser replaces. Rename it"
                 )
-            columns = ", ".join(f"{quote(field.name)} {type_sql(field.dataType)}" for field in new)
-            self._spark.sql(f"ALTER TABLE {self._identifier} ADD COLUMNS ({columns})")
+            self._spark.sql(f"ALTER TABLE {self._identifier} ADD COLUMNS ({added})")
 
 
 def iceberg_options(job: WriteJob) -> dict[str, str]:

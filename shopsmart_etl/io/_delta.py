@@ -14,6 +14,7 @@ from shopsmart_etl._core.sql import quote
 from shopsmart_etl.errors import UnsupportedError
 from shopsmart_etl.io._catalog import CatalogTable
 from shopsmart_etl.io._layout import rows_per_file
+from shopsmart_etl.io._new_fields import NewField, unreadable_in_parquet
 from shopsmart_etl.io._parquet import ParquetFolder
 from shopsmart_etl.io._targets import ExistingTable, WriteJob, check_checkpoint
 from shopsmart_etl.typing import IfExists
@@ -57,6 +58,10 @@ class DeltaFolder:
     def incompatible_partition_values(self, existing: ExistingTable, partitions: Sequence[StructField]) -> list[str]:  # noqa: ARG002 - as for Parquet
         """Return none: the schema has the types of the partition columns too."""
         return []
+
+    def unreadable_fields(self, new: Sequence[NewField]) -> list[str]:
+        """Describe new fields inside columns that older rows of the table could not be read with."""
+        return unreadable_in_parquet(self._spark, new)
 
     def write(self, job: WriteJob, if_exists: IfExists, existing: ExistingTable | None) -> None:
         """Write a batch in one commit of the log."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyspark.errors import AnalysisException
 from typing_extensions import override
 
 from shopsmart_etl.io._catalog import CatalogTable, iceberg_options
+from shopsmart_etl.io._new_fields import NewField, unreadable_in_iceberg
 from shopsmart_etl.io._targets import WriteJob
 
 
@@ -16,6 +17,10 @@ class IcebergTable(CatalogTable):
     """An Iceberg table, which has a name and no path."""
 
     format = "iceberg"
+
+    @override
+    def unreadable_fields(self, new: Sequence[NewField]) -> list[str]:
+        return unreadable_in_iceberg(new)
 
     @override
     def _options(self, job: WriteJob) -> Mapping[str, Any]:

@@ -37,6 +37,7 @@ from shopsmart_etl.io._folders import (
 )
 from shopsmart_etl.io._inner_folders import check_no_inner_folder, explain_directory_conflict
 from shopsmart_etl.io._layout import rows_per_file
+from shopsmart_etl.io._new_fields import NewField, unreadable_in_parquet
 from shopsmart_etl.io._recovery import recover
 from shopsmart_etl.io._targets import NULL_FOLDER, ExistingTable, WriteJob
 from shopsmart_etl.typing import IfExists
@@ -125,6 +126,10 @@ class ParquetFolder:
                 for row in self._as_rows(values).where(changed).limit(1).collect()
             ]
         return lines
+
+    def unreadable_fields(self, new: Sequence[NewField]) -> list[str]:
+        """Describe new fields inside columns that older rows of the table could not be read with."""
+        return unreadable_in_parquet(self._spark, new)
 
     def _as_rows(self, values: Collection[str]) -> DataFrame:
         ordered = sorted(values)

@@ -11,6 +11,7 @@ from pyspark.sql.types import ArrayType, DataType, MapType, NullType, StructFiel
 from shopsmart_etl._core.session import has_files
 from shopsmart_etl._core.sql import path_text, type_text
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
+from shopsmart_etl.io._new_fields import NewField, is_extended, new_fields
 from shopsmart_etl.typing import IfExists
 
 # Spark's name for the folder of null. As a value it would be read back as null, and so would the empty string.
@@ -67,6 +68,10 @@ class WriteTarget(Protocol):
 
     def incompatible_partition_values(self, existing: ExistingTable, partitions: Sequence[StructField]) -> list[str]:
         """Describe existing partition values that the rows' types cannot represent, where no schema prevents them."""
+        ...
+
+    def unreadable_fields(self, new: Sequence[NewField]) -> list[str]:
+        """Describe new fields inside columns that older rows of the table could not be read with."""
         ...
 
     def write(self, job: WriteJob, if_exists: IfExists, existing: ExistingTable | None) -> None:
@@ -145,7 +150,7 @@ def differences(existing: ExistingTable, schema: StructType, by: Sequence[str], 
         existing: The table.
         schema: The columns of the rows.
         by: The names of the columns that the rows are to be partitioned by.
-        add_columns: Whether columns that the table lacks are accepted.
+        add_columns: Whether columns and nested fields that the table lacks are accepted.
 
     Returns:
         A line for each difference that is not accepted.
@@ -169,12 +174,19 @@ def differences(existing: ExistingTable, schema: StructType, by: Sequence[str], 
             f"column {name!r} ({type_text(row_types[name])}) is not in the table; on_new_columns='add' adds it"
             for name in new_names
         ]
+    fitting = {name for name, of in row_types.items() if name in table_types and is_extended(table_types[name], of)}
     # By the whole type: the text shown of a long one is shortened.
     lines += [
         f"column {name!r} is {type_text(table_types[name])} in the table and {type_text(of)} in the rows"
         for name, of in row_types.items()
-        if name in table_types and table_types[name].simpleString() != of.simpleString()
+        if name in table_types and name not in fitting
     ]
+    if not add_columns:
+        lines += [
+            f"{new.text} is not in the table; on_new_columns='add' adds it"
+            for new in new_fields(existing.columns, schema)
+            if new.path[0] in fitting
+        ]
     if not lines and row_names != [*table_names, *new_names]:
         lines.append(
             f"the table's columns are in the order {', '.join(table_names)}; the rows' are {', '.join(row_names)}"

@@ -37,6 +37,7 @@ from shopsmart_etl.io._delta import DeltaFolder, DeltaTable
 from shopsmart_etl.io._folders import reads_from
 from shopsmart_etl.io._iceberg import IcebergTable
 from shopsmart_etl.io._layout import Layout
+from shopsmart_etl.io._new_fields import new_fields
 from shopsmart_etl.io._parquet import ParquetFolder
 from shopsmart_etl.io._targets import WriteJob, WriteTarget, check_no_pattern, check_storable, differences
 from shopsmart_etl.io.file_options import FileOptions
@@ -189,6 +190,7 @@ class Write(NamedTuple):
                     raise TargetExistsError(target.name, hint=self._hint())
                 if self.if_exists != "replace_all":
                     lines = differences(existing, schema, layout.names, add_columns=self.on_new_columns == "add")
+                    lines = lines or target.unreadable_fields(new_fields(existing.columns, schema))
                     lines = lines or target.incompatible_partition_values(existing, layout.partitions)
                     if lines:
                         raise TargetMismatchError(target.name, lines)

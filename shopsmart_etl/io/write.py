@@ -40,8 +40,8 @@ def write_table(
         if_exists: What to do where the table exists. ``"error"`` refuses; ``"append"`` adds the rows (a second run adds
             them again); ``"replace_all"`` replaces the table in one commit, whatever columns it had. The last is
             refused on Parquet, where Spark would delete the table first.
-        on_new_columns: What to do about columns that the table lacks: ``"error"``, or ``"add"`` them, null in
-            existing rows.
+        on_new_columns: What to do about columns, and fields inside them, that the table lacks: ``"error"``, or
+            ``"add"`` them, null in existing rows. Fields that the format cannot read in older files are refused.
         files: How the files are sorted and how large they are.
 
     Returns:
@@ -117,8 +117,8 @@ def write_partitioned(
             them again); ``"replace_partitions"`` replaces each partition that the rows have, as a whole, and keeps the
             others (a second run changes nothing); ``"replace_all"`` replaces the table, whatever columns it had. The
             last is refused on Parquet, where Spark would delete the table first.
-        on_new_columns: What to do about columns that the table lacks: ``"error"``, or ``"add"`` them, null in
-            existing rows.
+        on_new_columns: What to do about columns, and fields inside them, that the table lacks: ``"error"``, or
+            ``"add"`` them, null in existing rows. Fields that the format cannot read in older files are refused.
         files: How the files are sorted, how large they are, and how many partitions the rows may have.
 
     Returns:
@@ -183,8 +183,8 @@ def write_stream(
         by: The partition columns, as with ``write_partitioned``; none for a table without partitions.
         table: In place of ``path``, the table's name in a catalog.
         format: As with ``write_partitioned``; required for a table that does not exist.
-        on_new_columns: What to do about columns that the table lacks: ``"error"``, or ``"add"`` them, null in
-            existing rows.
+        on_new_columns: What to do about columns, and fields inside them, that the table lacks: ``"error"``, or
+            ``"add"`` them, null in existing rows. Fields that the format cannot read in older files are refused.
         files: How large the files are. The rows of a stream cannot be sorted, and their partitions are not counted.
 
     Returns:

@@ -180,6 +180,59 @@ def test_columns_are_added_by_a_replacement_and_by_a_stream(
     assert (table.count(), table.where("more = 1").count()) == (6, 1)
 
 
+OLD_FIELDS = "named_struct('a', id) AS `the-s`, map('k', named_struct('t', named_struct('a', id))) AS m"
+NEW_FIELDS = (
+    "named_struct('a', id, 'x.b', id + 10, 'c', array(named_struct('d', id))) AS `the-s`, "
+    "map('k', named_struct('t', named_struct('a', id, 'b', id + 10))) AS m"
+)
+OLD_ARRAYS = "array(named_struct('a', id), named_struct('a', id)) AS l, map('k', array(named_struct('a', id))) AS ml"
+NEW_ARRAYS = (
+    "array(named_struct('a', id, 'b', id + 10), named_struct('a', id, 'b', id + 10)) AS l, "
+    "map('k', array(named_struct('a', id, 'b', id + 10))) AS ml"
+)
+
+
+def test_fields_are_added_inside_columns_and_null_in_older_rows(
+    lake: SparkSession, logs: DataFrame, write: Callable[..., Transform], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    in_arrays = "iceberg" not in request.node.name
+    old_fields = [OLD_FIELDS, OLD_ARRAYS] if in_arrays else [OLD_FIELDS]
+    new_fields = [NEW_FIELDS, NEW_ARRAYS] if in_arrays else [NEW_FIELDS]
+    old = logs.selectExpr("id", "country", f"inline(array(struct({', '.join(old_fields)})))")
+    new = logs.where("country = '01'").selectExpr("id", "country", f"inline(array(struct({', '.join(new_fields)})))")
+    old.transform(write())
+    with pytest.raises(TargetMismatchError, match=r"field 'm\.t\.b' \(int\) is not in the table; on_new_columns='add'"):
+        new.transform(write(if_exists="append"))
+    table = new.transform(write(if_exists="replace_partitions", on_new_columns="add"))
+    assert table.schema == new.select(table.columns).transform(write(if_exists="append")).schema
+    assert sorted(
+        map(tuple, table.selectExpr("id", "`the-s`.a", "`the-s`.`x.b`", "m.k.t.a", "m.k.t.b").collect()), key=str
+    ) == sorted([(2, 2, 12, 2, 12)] * 2 + [(at, at, None, at, None) for at in (1, 3, 4, 5)], key=str)
+    # Only the new field is read, of files that do not have it.
+    assert table.where("`the-s` IS NOT NULL").selectExpr("`the-s`.`x.b`").count() == 6
+    assert table.selectExpr("inline(map_values(m))").select("t.b").count() == 6
+    if in_arrays:
+        assert table.selectExpr("explode(l) AS one").select("one.b").count() == 12
+        assert table.selectExpr("explode(ml.k) AS one").where("one.b IS NULL").count() == 4
+    # A stream adds fields too.
+    wider = new.withColumn("the-s", F.col("the-s").withField("e", F.lit(1)))
+    wider.write.parquet(str(tmp_path / "source"))
+    stream = lake.readStream.schema(wider.schema).parquet(str(tmp_path / "source"))
+    table = stream.transform(write(checkpoint=tmp_path / "checkpoint", on_new_columns="add"))
+    assert (table.count(), table.where("`the-s`.e = 1").count()) == (7, 1)
+
+
+def test_fields_in_arrays_that_iceberg_reads_as_empty_are_refused(lake: SparkSession, logs: DataFrame) -> None:
+    old, new = (logs.selectExpr("id", one.split(" AS l, ")[0] + " AS l") for one in (OLD_ARRAYS, NEW_ARRAYS))
+    table = old.transform(write_table(table="ice.shop.arrays", format="iceberg"))
+    with pytest.raises(
+        TargetMismatchError, match=r"field 'l\.b' \(int\) is not in the table, and Iceberg would read empty"
+    ):
+        new.transform(write_table(table="ice.shop.arrays", if_exists="append", on_new_columns="add"))
+    assert table.count() == 5
+    assert lake.table("ice.shop.arrays").schema == table.schema
+
+
 def test_rows_that_do_not_fit_are_refused(logs: DataFrame, write: Callable[..., Transform]) -> None:
     table = logs.transform(write())
     with pytest.raises(TargetMismatchError, match="column 'id' is int in the table and string in the rows"):
