@@ -14,10 +14,13 @@ from shopsmart_etl._core.column_tags import find_presence, presence_sql
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.nested_fields import find_field
 from shopsmart_etl._core.spark_errors import error_summary, has_condition
-from shopsmart_etl._core.sql import all_of, call, literal, positions, quote
+from shopsmart_etl._core.sql import all_of, call, if_, literal, positions, quote
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.quality._conditions import IsMatch, ReadyCondition, column_sql, is_found_by_name
 from shopsmart_etl.quality.rules import Rule
+
+# The error of Spark 4 for a subquery in a lambda function.
+_SUBQUERY_IN_LAMBDA = "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.HIGHER_ORDER_FUNCTION"
 
 
 def flag(df: DataFrame, frame: Frame, rules: Sequence[Rule], violations_column: str, *, analyze: bool) -> DataFrame:
@@ -33,28 +36,43 @@ def flag(df: DataFrame, frame: Frame, rules: Sequence[Rule], violations_column: 
     Raises:
         InvalidArgumentError: Spark cannot analyze the condition of a rule.
     """
-    add = _flag_by_name if is_found_by_name(frame) else _flag_by_position
     try:
-        flagged = add(df, frame, rules, violations_column)
-        if analyze:
-            _ = flagged.schema
+        return _flagged(df, frame, rules, violations_column, analyze=analyze, catch=not frame.is_sail)
     except AnalysisException:
         _refuse_rule(df, frame, rules)
         raise
+
+
+def _flagged(
+    df: DataFrame, frame: Frame, rules: Sequence[Rule], violations_column: str, *, analyze: bool, catch: bool = False
+) -> DataFrame:
+    add = _flag_by_name if is_found_by_name(frame) else _flag_by_position
+    try:
+        flagged = add(df, frame, rules, violations_column, catch=catch)
+        if analyze:
+            _ = flagged.schema
+    except AnalysisException as error:
+        if not catch or not has_condition(error, _SUBQUERY_IN_LAMBDA):
+            raise
+        return _flagged(df, frame, rules, violations_column, analyze=analyze)
     return flagged
 
 
-def _flag_by_name(df: DataFrame, frame: Frame, rules: Sequence[Rule], violations_column: str) -> DataFrame:
-    satisfied = [_is_satisfied(rule, frame) for rule in rules]
+def _flag_by_name(
+    df: DataFrame, frame: Frame, rules: Sequence[Rule], violations_column: str, *, catch: bool
+) -> DataFrame:
+    satisfied = [_is_satisfied(rule, frame, catch=catch) for rule in rules]
     return df.select("*", _violations(rules, satisfied).alias(violations_column))
 
 
-def _flag_by_position(df: DataFrame, frame: Frame, rules: Sequence[Rule], violations_column: str) -> DataFrame:
+def _flag_by_position(
+    df: DataFrame, frame: Frame, rules: Sequence[Rule], violations_column: str, *, catch: bool
+) -> DataFrame:
     """Rename the columns to positions for ready-made rules, and compute the caller's conditions before, by name."""
     count = len(frame.names)
     own = {index: rule for index, rule in enumerate(rules) if not isinstance(rule.condition, ReadyCondition)}
-    rows = df.select("*", *(_is_satisfied(rule, frame).alias(f"rule {index}") for index, rule in own.items()))
-    rows = rows.toDF(*positions(count), *(f"rule {index}" for index in own))
+    own_satisfied = (_is_satisfied(rule, frame, catch=catch).alias(f"rule {index}") for index, rule in own.items())
+    rows = df.select("*", *own_satisfied).toDF(*positions(count), *(f"rule {index}" for index in own))
     satisfied = [
         F.col(f"rule {index}") if index in own else _is_satisfied(rule, frame) for index, rule in enumerate(rules)
     ]
@@ -125,22 +143,42 @@ def ready_sql(columns: Sequence[str], condition: ReadyCondition, frame: Frame) -
     return f"NOT {all_of(elements)} OR ({sql})" if elements else sql
 
 
-def _is_satisfied(rule: Rule, frame: Frame) -> Column:
+def _is_satisfied(rule: Rule, frame: Frame, *, catch: bool = False) -> Column:
     """Make the Column that is true where a rule is satisfied, and never null.
 
     CASE takes nothing but a boolean, where coalesce would cast text to one in ANSI mode, and fail at a row.
+
+    Args:
+        rule: The rule.
+        frame: The columns.
+        catch: Whether a condition of the caller is not satisfied where it fails, instead of failing the job.
     """
     condition = rule.condition
-    sql = condition if not isinstance(condition, ReadyCondition) else ready_sql(rule.columns, condition, frame)
-    if isinstance(sql, str):
-        # One call to the engine, where Columns take one for each of their parts. Its line may end in a comment.
-        return F.expr(f"CASE WHEN ({sql}\n) THEN true ELSE false END")
+    if isinstance(condition, ReadyCondition):
+        # One call to the engine, where Columns take one for each of their parts.
+        return F.expr(if_(ready_sql(rule.columns, condition, frame), "true", "false"))
     made: Any = condition() if callable(condition) else condition
-    if not is_column(made):
+    if isinstance(made, str):
+        made = F.expr(made)
+    elif not is_column(made):
         raise InvalidArgumentError(
             f"condition of rule {rule.name!r}", expected="a function that returns a Column", got=made
         )
-    return F.when(made, F.lit(True)).otherwise(F.lit(False))  # noqa: FBT003 - Columns
+    return _is_true_without_failure(made) if catch else F.when(made, F.lit(True)).otherwise(F.lit(False))  # noqa: FBT003 - Columns
+
+
+def _is_true_without_failure(condition: Column) -> Column:
+    """Make the Column that is true where a condition is true, and false where it is false, null or fails.
+
+    Spark has no function that catches every error. In all versions, ``try_multiply`` of an interval catches those of
+    its arguments. Spark computes parts that several expressions share beforehand, where they would fail outside of it,
+    but no parts of a lambda function.
+    """
+    satisfied = F.expr("INTERVAL '1' SECOND")
+    outcome = F.transform(
+        F.array(F.lit(0)), lambda _: F.try_multiply(satisfied, F.when(condition, F.lit(1)).otherwise(F.lit(0)))
+    )
+    return outcome.getItem(0).eqNullSafe(satisfied)
 
 
 def _refuse_rule(df: DataFrame, frame: Frame, rules: Sequence[Rule]) -> None:
@@ -156,8 +194,7 @@ def _refuse_rule(df: DataFrame, frame: Frame, rules: Sequence[Rule]) -> None:
 
 def _analysis_error(df: DataFrame, frame: Frame, rule: Rule) -> AnalysisException | None:
     try:
-        add = _flag_by_name if is_found_by_name(frame) else _flag_by_position
-        _ = add(df, frame, [rule], "violations").schema
+        _flagged(df, frame, [rule], "violations", analyze=True)
     except AnalysisException as error:
         return error
     return None

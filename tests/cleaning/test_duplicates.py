@@ -174,7 +174,9 @@ def test_a_key_may_be_a_field_of_structs(spark: SparkSession) -> None:
 
 def test_a_field_of_an_array_is_no_key(spark: SparkSession) -> None:
     df = spark.createDataFrame([], DOCUMENTS)
-    with pytest.raises(ColumnTypeError, match=r"'items\.sku': expected a path through structs; got array.* explode the"):
+    with pytest.raises(
+        ColumnTypeError, match=r"'items\.sku': expected a path through structs; got array.* explode the"
+    ):
         df.transform(deduplicate("items.sku"))
 
 
