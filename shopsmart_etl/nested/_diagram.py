@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from shopsmart_etl._core.sql import type_text
-
-if TYPE_CHECKING:
-    # relational_model imports this module.
-    from shopsmart_etl.nested.relational_model import Table, TableColumn
+from shopsmart_etl.nested._tables import Table, TableColumn
 
 
 def tree_text(tables: Sequence[Table]) -> str:

@@ -15,7 +15,8 @@ from shopsmart_etl._core.spark_errors import Count, fail_sql
 from shopsmart_etl._core.sql import literal, positions, type_text
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
 from shopsmart_etl.nested._nesting import Source, nested_columns
-from shopsmart_etl.nested.relational_model import RelationalModel, Table
+from shopsmart_etl.nested._tables import Table
+from shopsmart_etl.nested.relational_model import RelationalModel
 
 
 def rebuild_documents(tables: Mapping[str, DataFrame], *, model: RelationalModel) -> DataFrame:

@@ -15,8 +15,9 @@ from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.spark_errors import translate_errors
 from shopsmart_etl._core.sql import field_of, positions
 from shopsmart_etl.errors import InvalidArgumentError, KeyNotUniqueError
+from shopsmart_etl.nested._tables import Table
 from shopsmart_etl.nested.rebuild import rebuild_documents
-from shopsmart_etl.nested.relational_model import RelationalModel, Table
+from shopsmart_etl.nested.relational_model import RelationalModel
 
 # Spark's time doubles with each level of a path from about 24 levels on.
 _MAX_PATH_LENGTH = 16
