@@ -9,6 +9,7 @@ from pyspark.sql.types import ArrayType, DataType, IntegerType, MapType, StructF
 
 from shopsmart_etl._core.flattening import Flattening, Leaf, plan_flattening
 from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.nested_fields import find_field
 from shopsmart_etl._core.sql import path_text, type_text
 from shopsmart_etl.errors import ColumnTypeError
 
@@ -56,9 +57,12 @@ class Table(NamedTuple):
         parent: The name of the table that the foreign key refers to; None for the root.
         source: The index of the array or map in the parent's flattened rows.
         rows: The schema of the rows before they are flattened: the primary key of a child table, then the fields of
-            the document, the array element, or the key and value of the map entry.
+            the document, the array element, or the key and value of the map entry, then the carried columns of a
+            child table.
         flattening: How to flatten the rows.
         columns: The columns in order.
+        carried: The indexes of the columns that are repeated in the child tables; in a child table its last columns,
+            which are repeated from the root.
     """
 
     name: str
@@ -69,6 +73,7 @@ class Table(NamedTuple):
     rows: StructType
     flattening: Flattening
     columns: tuple[TableColumn, ...]
+    carried: tuple[int, ...]
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -76,9 +81,21 @@ class Table(NamedTuple):
         return tuple(column.name for column in self.columns if column.key)
 
     @property
+    def carried_columns(self) -> tuple[TableColumn, ...]:
+        """The columns that are repeated in the child tables."""
+        return tuple(self.columns[index] for index in self.carried)
+
+    @property
     def entry(self) -> StructType:
-        """The fields of one document, element or entry, without the key columns of a child table."""
-        return self.rows if self.parent is None else StructType(self.rows.fields[len(self.primary_key) :])
+        """The fields of one document, element or entry, without the key and carried columns of a child table."""
+        if self.parent is None:
+            return self.rows
+        return StructType(self.rows.fields[len(self.primary_key) : len(self.rows.fields) - len(self.carried)])
+
+    @property
+    def own_columns(self) -> tuple[TableColumn, ...]:
+        """The columns without those that a child table repeats from the root, which documents do not need."""
+        return self.columns if self.parent is None else self.columns[: len(self.columns) - len(self.carried)]
 
     @property
     def foreign_key(self) -> tuple[str, ...]:
@@ -86,15 +103,15 @@ class Table(NamedTuple):
         return () if self.parent is None else self.primary_key[:-1]
 
 
-def plan_tables(key: Sequence[str], naming: Naming) -> list[Table]:
+def plan_tables(key: Sequence[str], carry: Sequence[str], naming: Naming) -> list[Table]:
     """Plan the root table and its child tables, each after its parent.
 
     Raises:
-        ColumnNotFoundError: A key column does not exist in the root table.
-        ColumnTypeError: A key column is an array or a map.
+        ColumnNotFoundError: A key column does not exist in the root table, or a column to carry in the documents.
+        ColumnTypeError: A key column is an array or a map, or a column to carry is no column of the root table.
         ColumnClashError: Two columns of a table, or two tables, have the same name.
     """
-    tables = [_root(naming.frame.schema, key, naming)]
+    tables = [_root(naming.frame.schema, key, carry, naming)]
     for table in tables:  # the loop appends to the list
         _check_clashes([(column.name, column.path) for column in table.columns], naming)
         nested = [index for index, column in enumerate(table.columns) if is_nested(column.leaf)]
@@ -108,7 +125,7 @@ def is_nested(leaf: Leaf) -> bool:
     return isinstance(leaf.field.dataType, (ArrayType, MapType))
 
 
-def _root(schema: StructType, key: Sequence[str], naming: Naming) -> Table:
+def _root(schema: StructType, key: Sequence[str], carry: Sequence[str], naming: Naming) -> Table:
     flattening = plan_flattening(schema, range(len(schema.fields)), with_presence=naming.present_suffix is not None)
     columns = [_column(index, leaf, leaf.path, "", naming) for index, leaf in enumerate(flattening.leaves)]
     names = StructType([StructField(column.name, column.type) for column in columns])
@@ -118,7 +135,28 @@ def _root(schema: StructType, key: Sequence[str], naming: Naming) -> Table:
             got = type_text(columns[index].leaf.field.dataType)
             raise ColumnTypeError(name, expected="a key column that is not an array or a map", got=got)
         columns[index] = columns[index]._replace(key=True)
-    return Table(naming.root, "", "root", None, 0, schema, flattening, tuple(columns))
+    # A column given twice is carried once.
+    carried = tuple(dict.fromkeys(_carried(name, flattening.leaves, naming) for name in carry))
+    return Table(naming.root, "", "root", None, 0, schema, flattening, tuple(columns), carried)
+
+
+def _carried(name: str, leaves: Sequence[Leaf], naming: Naming) -> int:
+    """Return the index of a column to carry among the columns of the root table."""
+    location = find_field(naming.frame, name)
+    path = (naming.frame.schema.names[location.column], *location.path)
+    for index, leaf in enumerate(leaves):
+        if leaf.path == path and not leaf.is_presence and not is_nested(leaf):
+            return index
+    raise ColumnTypeError(
+        name,
+        expected="a column with one value in each document, to carry",
+        got=type_text(location.field.dataType) if _is_container(location.field.dataType) else "a field of an array",
+        hint="Carry a column, or a field of structs, that is not a struct, an array or a map",
+    )
+
+
+def _is_container(data_type: DataType) -> bool:
+    return isinstance(data_type, (StructType, ArrayType, MapType))
 
 
 def _child(parent: Table, source: int, naming: Naming) -> Table:
@@ -126,22 +164,40 @@ def _child(parent: Table, source: int, naming: Naming) -> Table:
     steps = _steps(array, parent.kind)
     name = naming.join(parent.name, _label(steps, naming))
     path = f"{_path(parent.path, steps)}[]"
-    keys = [(column.name, column.path, column.type) for column in parent.columns if column.key]
+    keys = [_Copied(column.name, column.path, column.type) for column in parent.columns if column.key]
     if parent.kind == "root":  # avoids a clash with the child's own columns, such as id
-        keys = [(naming.join(naming.root, key), origin, data_type) for key, origin, data_type in keys]
+        keys = [key._replace(name=naming.join(naming.root, key.name)) for key in keys]
     position = naming.join(name.removeprefix(naming.join(naming.root, "")), "pos")
-    keys.append((position, f"position in {path}", IntegerType()))
+    keys.append(_Copied(position, f"position in {path}", IntegerType()))
+    carried = [_Copied(column.name, column.path, column.type) for column in parent.carried_columns]
     kind, entry = _entry(array.field.dataType)
-    rows = StructType([*(StructField(key, data_type) for key, _, data_type in keys), *entry.fields])
-    with_presence = naming.present_suffix is not None
-    flattening = plan_flattening(rows, range(len(keys), len(rows.fields)), with_presence=with_presence)
-    columns = [
-        TableColumn(key, origin, data_type, key=True, leaf=flattening.leaves[index], sql=f"`{index}`")
-        for index, (key, origin, data_type) in enumerate(keys)
-    ]
-    for index, leaf in enumerate(flattening.leaves[len(keys) :], start=len(keys)):
-        columns.append(_column(index, leaf, _steps(leaf, kind), path, naming))
-    return Table(name, path, kind, parent.name, source, rows, flattening, tuple(columns))
+    # The carried columns are last, like the partition columns of a table that is read from files.
+    rows = StructType([*(key.field for key in keys), *entry.fields, *(column.field for column in carried)])
+    nested = range(len(keys), len(keys) + len(entry.fields))
+    flattening = plan_flattening(rows, nested, with_presence=naming.present_suffix is not None)
+    leaves = list(enumerate(flattening.leaves))
+    end = len(leaves) - len(carried)
+    columns = (
+        *(key.column(*leaf, key=True) for key, leaf in zip(keys, leaves[: len(keys)], strict=True)),
+        *(_column(index, leaf, _steps(leaf, kind), path, naming) for index, leaf in leaves[len(keys) : end]),
+        *(column.column(*leaf, key=False) for column, leaf in zip(carried, leaves[end:], strict=True)),
+    )
+    return Table(name, path, kind, parent.name, source, rows, flattening, columns, tuple(range(end, len(leaves))))
+
+
+class _Copied(NamedTuple):
+    """A column of a child table that is copied from its parent, or the position."""
+
+    name: str
+    path: str
+    type: DataType
+
+    @property
+    def field(self) -> StructField:
+        return StructField(self.name, self.type)
+
+    def column(self, index: int, leaf: Leaf, *, key: bool) -> TableColumn:
+        return TableColumn(self.name, self.path, self.type, key=key, leaf=leaf, sql=f"`{index}`")
 
 
 def _entry(data_type: DataType) -> tuple[Literal["array", "map"], StructType]:

@@ -32,9 +32,9 @@ def rebuild_documents(tables: Mapping[str, DataFrame], *, model: RelationalModel
 
     Args:
         tables: A DataFrame for each table of the model, by name: the result of ``relationalize``, or the tables read
-            back from storage. Columns that are not in the model are ignored.
+            back from storage. Carried columns, and columns that are not in the model, are ignored.
         model: The ``.model`` of the result of ``relationalize``, or ``RelationalModel(schema, ...)`` with the same
-            arguments.
+            arguments. ``carry`` may differ.
 
     Returns:
         The documents, with the columns of ``model.schema``.
@@ -90,7 +90,7 @@ def _nested(tables: Mapping[str, DataFrame], model: RelationalModel, table: Tabl
     children = model.children(table)
     if children:
         rows = _with_entries(rows, table, children, _entries(tables, model, children))
-    columns = [(f"`c{index}`", column) for index, column in enumerate(table.columns)]
+    columns = [(f"`c{index}`", column) for index, column in enumerate(table.own_columns)]
     keys = [sql for sql, column in columns if column.key and table.kind != "root"]
     own = columns[len(keys) :]
     sources = {column.leaf.path: Source(sql, nullable=True) for sql, column in own if not column.leaf.is_presence}
@@ -110,10 +110,11 @@ def _entries(tables: Mapping[str, DataFrame], model: RelationalModel, children: 
     parts = []
     for number, child in enumerate(children):
         nested = _nested(tables, model, child)
+        width = len(child.primary_key) + len(child.entry.fields)
         entry = f"`{count + 1}`" if child.kind == "array" else f"struct(`{count + 1}`, `{count + 2}`)"
         positioned = f"struct(`{count}` AS p, {entry} AS e)"
         parts.append(
-            nested.toDF(*positions(len(child.rows.fields))).selectExpr(
+            nested.toDF(*positions(width)).selectExpr(
                 *(f"`{index}` AS `j{index}`" for index in range(count)),
                 *(f"{positioned if other == number else 'NULL'} AS `e{other}`" for other in range(len(children))),
             )
@@ -131,7 +132,7 @@ def _with_entries(rows: DataFrame, table: Table, children: Sequence[Table], entr
     joined = rows.join(entries, on, "left")
     nested = {child.source: _in_order(table, child, f"`e{number}`") for number, child in enumerate(children)}
     return joined.selectExpr(
-        *(f"{nested.get(index, f'`c{index}`')} AS `c{index}`" for index in range(len(table.columns)))
+        *(f"{nested.get(index, f'`c{index}`')} AS `c{index}`" for index in range(len(table.own_columns)))
     )
 
 
@@ -150,11 +151,11 @@ def _in_order(table: Table, child: Table, entries: str) -> str:
 
 
 def _checked(df: DataFrame, table: Table) -> DataFrame:
-    """Select the model's columns by name, check their types, and name them by position."""
+    """Select the table's own columns by name, check their types, and name them by position."""
     frame = Frame.of(df)
     fields = frame.schema.fields
     selected = []
-    for index, column in enumerate(table.columns):
+    for index, column in enumerate(table.own_columns):
         source = frame.index(column.name)
         data_type = fields[source].dataType
         if data_type.simpleString() != column.type.simpleString():

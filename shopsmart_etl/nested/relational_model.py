@@ -61,6 +61,7 @@ class RelationalModel:
         sep: str = "_",
         present_suffix: str | None = None,
         case_sensitive: bool = False,
+        carry: str | Sequence[str] = (),
     ) -> None:
         """Model a schema with the arguments of ``relationalize``.
 
@@ -73,34 +74,52 @@ class RelationalModel:
                 columns.
             case_sensitive: Whether names that differ only in case are different, as with
                 ``spark.sql.caseSensitive=true``.
+            carry: The columns, or fields of structs by dotted path, that are repeated in every child table.
 
         Raises:
             InvalidArgumentError: An argument has a wrong type, or ``root`` or ``key`` is empty.
-            ColumnNotFoundError: A key column does not exist in the root table.
-            ColumnTypeError: A key column is an array or a map, or a column has more than 50 types inside one another.
+            ColumnNotFoundError: A key column does not exist in the root table, or a column to carry does not exist.
+            ColumnTypeError: A key column is an array or a map; a column to carry is a struct, an array, a map or a
+                field of an array; or a column has more than 50 types inside one another.
             ColumnClashError: Two columns of a table, or two tables, would have the same name.
         """
         columns = schema_without_session("schema", schema)
         check_flag("case_sensitive", case_sensitive)
-        self._model(Frame(columns, case_sensitive=case_sensitive), root, key, sep, present_suffix)
+        self._model(Frame(columns, case_sensitive=case_sensitive), root, key, sep, present_suffix, carry)
 
     @classmethod
     def of_frame(
-        cls, frame: Frame, *, root: str, key: str | Sequence[str], sep: str, present_suffix: str | None
+        cls,
+        frame: Frame,
+        *,
+        root: str,
+        key: str | Sequence[str],
+        sep: str,
+        present_suffix: str | None,
+        carry: str | Sequence[str],
     ) -> RelationalModel:
         """Model the documents of a DataFrame, with the name comparison of its session."""
         model = cls.__new__(cls)
-        model._model(frame, root, key, sep, present_suffix)  # noqa: SLF001 - its own class
+        model._model(frame, root, key, sep, present_suffix, carry)  # noqa: SLF001 - its own class
         return model
 
-    def _model(self, frame: Frame, root: str, key: str | Sequence[str], sep: str, present_suffix: str | None) -> None:
+    def _model(
+        self,
+        frame: Frame,
+        root: str,
+        key: str | Sequence[str],
+        sep: str,
+        present_suffix: str | None,
+        carry: str | Sequence[str],
+    ) -> None:
         check_text("root", root, expected="the root table's name")
         keys = check_columns("key", key, at_least_one=True)
         check_text("sep", sep, empty=True)
         check_optional_text("present_suffix", present_suffix)
+        carried = check_columns("carry", carry)
         check_column_depth(frame.schema.fields)
         self.schema = frame.schema
-        self.tables = tuple(plan_tables(keys, Naming(root, sep, present_suffix, frame)))
+        self.tables = tuple(plan_tables(keys, carried, Naming(root, sep, present_suffix, frame)))
         self.root = self.tables[0]
 
     def children(self, table: Table) -> list[Table]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial, reduce
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from chispa import assert_df_equality
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, IntegerType, StringType, StructField, StructType
-from strategies import SEP, frames, nulled_throughout, plain
+from pyspark.sql.types import ArrayType, IntegerType, MapType, StringType, StructField, StructType
+from strategies import SEP, flat_fields, flat_row, frames, nulled_throughout, plain
 
 from shopsmart_etl import (
     ColumnClashError,
@@ -25,6 +27,7 @@ from shopsmart_etl import (
     relationalize,
     translate_errors,
 )
+from shopsmart_etl._core.sql import path_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +40,25 @@ fewer_schemas = settings(max_examples=1 + settings().max_examples // 3)
 KEY = f"{SEP}key"
 ORDERS = """id INT, customer STRUCT<name: STRING>, items ARRAY<STRUCT<sku: STRING,
     discounts: ARRAY<STRUCT<code: STRING>>, attributes: MAP<STRING, STRING>>>, grid ARRAY<ARRAY<INT>>"""
+
+CARRIED = (
+    StructType()
+    .add("id", IntegerType())
+    .add("country", StringType())
+    .add("sku", StringType())
+    .add("items_pos", StringType())
+    .add("customer", StructType().add("name", StringType()))
+    .add("labels", MapType(StringType(), StringType()))
+    .add(
+        "items",
+        ArrayType(
+            StructType()
+            .add("sku", StringType())
+            .add("customer_name", StringType())
+            .add("prices", ArrayType(IntegerType()))
+        ),
+    )
+)
 
 
 def orders(spark: SparkSession) -> DataFrame:
@@ -58,11 +80,42 @@ def keyed(spark: SparkSession, frame: tuple[StructType, list[Any]]) -> DataFrame
 @given(frames(max_rows=12))
 def test_rebuilt_documents_are_equal_to_the_originals(spark: SparkSession, frame: tuple[StructType, list[Any]]) -> None:
     df = keyed(spark, frame)
-    tables = relationalize(df, root="doc", key=KEY, sep=SEP, present_suffix=f"{SEP}present")
+    tables = relationalize(df, root="doc", key=KEY, sep=SEP, present_suffix=f"{SEP}present", carry=KEY)
     back = rebuild_documents(tables, model=tables.model)
     rebuilt = sorted((tuple(row) for row in back.collect()), key=itemgetter(0))
     assert plain(rebuilt) == plain([(number, *row) for number, row in enumerate(frame[1])])
     assert back.schema.simpleString() == df.schema.simpleString()
+
+
+@fewer_schemas
+@given(frames(max_rows=12), st.sampled_from([None, f"{SEP}present"]))
+def test_every_child_row_has_the_carried_values_of_its_document(
+    spark: SparkSession, frame: tuple[StructType, list[Any]], present_suffix: str | None
+) -> None:
+    # No generated name is "doc", so no carried column has the name of a field in an array.
+    schema, rows = StructType([StructField("doc", frame[0])]), [(row,) for row in frame[1]]
+    leaves = [
+        (index, field)
+        for index, field in enumerate(flat_fields(schema))
+        if not isinstance(field.dataType, (ArrayType, MapType))
+    ]
+    carry = [path_text(field.name.split(SEP)) for _, field in leaves]
+    relate = partial(relationalize, keyed(spark, (schema, rows)), root="r", key=KEY, sep=SEP)
+    without, tables = relate(present_suffix=present_suffix), relate(present_suffix=present_suffix, carry=carry)
+    assert tables["r"].schema == without["r"].schema
+    carried = []
+    for name in list(tables)[1:]:
+        own, fields = len(without[name].columns), tables[name].schema.fields
+        assert fields[:own] == without[name].schema.fields
+        assert [(one.name, one.dataType) for one in fields[own:]] == [(one.name, one.dataType) for _, one in leaves]
+        by_position = tables[name].toDF(*map(str, range(len(fields))))
+        carried.append(by_position.select("0", *map(str, range(own, len(fields)))))
+    if carried:
+        documents = [plain(flat_row(schema, row)) for row in rows]
+        for key, *values in plain(
+            [tuple(row) for row in reduce(lambda left, right: left.union(right), carried).collect()]
+        ):
+            assert values == [documents[key][index] for index, _ in leaves]
 
 
 @pytest.mark.exhaustive
@@ -180,6 +233,32 @@ def test_documents_are_rebuilt_from_tables_in_parquet(spark: SparkSession, new_p
     assert back.schema == df.schema
 
 
+def test_documents_are_rebuilt_from_tables_partitioned_by_a_carried_column(
+    spark: SparkSession, new_path: Callable[[], str]
+) -> None:
+    rows = [
+        (1, ("01",), ["a", "b"], {"x": [1]}),
+        (2, (None,), ["c"], {"y": []}),
+        (3, None, None, {}),
+        (4, ("02",), [], None),
+    ]
+    schema = "id INT, shop STRUCT<zone: STRING>, tags ARRAY<STRING>, counts MAP<STRING, ARRAY<INT>>"
+    df = spark.createDataFrame(rows, schema)
+    tables = relationalize(df, root="r", key="id", present_suffix="_present", carry="shop.zone")
+    folder = new_path()
+    written = {}
+    for name, table in tables.items():
+        target = f"{folder}/{name}"
+        by = () if name == "r" else ("shop_zone",)
+        table.write.partitionBy(*by).parquet(target)
+        # Spark infers integers from the folders.
+        written[name] = spark.read.parquet(target)
+    assert written["r_tags"].dtypes[-1] == ("shop_zone", "int")
+    assert rebuild_documents(written, model=tables.model).orderBy("id").collect() == df.collect()
+    without = {name: table.drop("shop_zone") if name != "r" else table for name, table in written.items()}
+    assert rebuild_documents(without, model=tables.model).orderBy("id").collect() == df.collect()
+
+
 def test_a_filter_on_the_root_table_selects_documents(spark: SparkSession) -> None:
     df = orders(spark)
     tables = relationalize(df, root="orders", key="id", present_suffix="_present")
@@ -267,6 +346,65 @@ def test_the_error_for_a_wrong_key_names_it(
 ) -> None:
     with pytest.raises(error, match=message):
         relationalize(orders(spark), root="orders", key=key)
+
+
+@pytest.mark.parametrize(
+    ("carry", "error", "message"),
+    [
+        ("contry", ColumnNotFoundError, "no column 'contry'; did you mean 'country'"),
+        ("customer.nam", ColumnNotFoundError, "did you mean 'name'"),
+        ("customer", ColumnTypeError, "'customer': expected a column with one value in each document.*; got struct"),
+        ("items", ColumnTypeError, "'items': expected a column with one value in each document.*; got array"),
+        ("labels", ColumnTypeError, "'labels': expected a column with one value in each document.*; got map"),
+        ("items.sku", ColumnTypeError, r"'items\.sku': .*; got a field of an array"),
+        ("items.prices", ColumnTypeError, r"'items\.prices': .*; got array"),
+        ("labels.x", ColumnTypeError, "'labels': expected a struct or an array of structs; got map"),
+        (7, InvalidArgumentError, "carry: expected the name of a column, or a sequence of them; got 7"),
+        (["country", ""], InvalidArgumentError, "carry: expected the name of a column"),
+    ],
+)
+def test_the_error_for_a_wrong_column_to_carry_names_it(carry: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        RelationalModel(CARRIED, root="orders", key="id", carry=carry, present_suffix="_present")
+
+
+@pytest.mark.parametrize(
+    ("carry", "name", "paths"),
+    [
+        ("sku", "sku", ("items[].sku", "sku")),
+        ("SKU", "sku", ("items[].sku", "sku")),
+        ("customer.name", "customer_name", ("items[].customer_name", "customer.name")),
+        ("items_pos", "items_pos", ("position in items[]", "items_pos")),
+    ],
+)
+def test_a_carried_column_with_the_name_of_a_child_column_is_refused_with_both_paths(
+    carry: str, name: str, paths: tuple[str, str]
+) -> None:
+    with pytest.raises(ColumnClashError) as caught:
+        RelationalModel(CARRIED, root="orders", key="id", carry=carry)
+    assert (caught.value.name, caught.value.paths) == (name, paths)
+
+
+def test_the_model_shows_carried_columns_of_every_child_once_in_the_order_given() -> None:
+    schema = (
+        StructType()
+        .add("id", IntegerType())
+        .add("shop", StructType().add("zone", StringType()))
+        .add("lines", ArrayType(StructType().add("tags", ArrayType(StringType()))))
+    )
+    model = RelationalModel(schema, root="o", key="id", carry=["shop.zone", "ID", "shop.zone"])
+    assert [row for row in model.preview().rows if row[0] in {"id", "shop.zone"}] == [
+        ("id", "o", "id", "int"),
+        ("shop.zone", "o", "shop_zone", "string"),
+        ("id", "o_lines", "o_id", "int"),
+        ("shop.zone", "o_lines", "shop_zone", "string"),
+        ("id", "o_lines", "id", "int"),
+        ("id", "o_lines_tags", "o_id", "int"),
+        ("shop.zone", "o_lines_tags", "shop_zone", "string"),
+        ("id", "o_lines_tags", "id", "int"),
+    ]
+    assert "        int id\n    }" in model.mermaid()
+    assert repr(model).splitlines()[1] == "└── o_lines (o_id, lines_pos) + 3 columns"
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def other_calls(df: DataFrame, path: Path) -> dict[str, tuple[tuple[Any, ...], d
         "read_csv_logs": ((spark, path), {"schema": "id INT"}),
         "read_json_payloads": ((spark, path), {"schema": "id INT"}),
         "rebuild_documents": ((tables,), {"model": tables.model}),
-        "relationalize": ((df,), {"root": "orders", "key": "id"}),
+        "relationalize": ((df,), {"root": "orders", "key": "id", "carry": "country"}),
         "write_partitioned": ((path,), {"by": "country"}),
         "write_stream": ((path,), {"checkpoint": path}),
         "write_table": ((path,), {}),

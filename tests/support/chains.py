@@ -140,6 +140,9 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
     "readme": chained(*README),
     "planned": lambda df: df.transform(plan_ahead(*README, like=df)),
     "round trip": round_trip,
+    "carried": lambda df: relationalize(df, root="orders", key="id", carry=["customer.address.country", "at"])[
+        "orders_items_tags"
+    ],
     "nested again": flatten_and_nest,
     "renamed": lambda df: df.withColumnRenamed("at", "PaidAt").transform(snake_case_columns()),
     "inside": chained(impute_financials("items.price", fill=7)),
