@@ -22,6 +22,7 @@ PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 MARKS: dict[str, Any] = {
     "README.md": pytest.mark.smoke,
     "dirt.md": (pytest.mark.examples, pytest.mark.needs("names of unreadable files", "observations")),
+    "nested.md": (pytest.mark.examples, pytest.mark.needs("variants")),
     "quality.md": (pytest.mark.examples, pytest.mark.needs("observations")),
 }
 CHECKER = doctest.OutputChecker()
