@@ -74,6 +74,18 @@ def test_decimals_without_a_fraction_are_scaled_too(spark: SparkSession) -> None
         assert scaled(spark, fits, of, to=DecimalType(38, 4)) == expected
 
 
+@pytest.mark.parametrize("ansi", ["true", "false"])
+def test_amounts_of_up_to_38_digits_are_flagged_where_they_are_too_large(spark: SparkSession, ansi: str) -> None:
+    rows = [
+        (Decimal(sign + "9" * digits), code) for sign in ("", "-") for digits in range(32, 39) for code in ("JPY", "")
+    ]
+    fits = [(amount, code) for amount, code in rows if code and amount.adjusted() < 33]
+    with configured(spark, {"spark.sql.ansi.enabled": ansi}):
+        assert scaled(spark, rows, "decimal(38,0)", to=DecimalType(38, 4)) == [
+            (row[0], False) if row in fits else (None, True) for row in rows
+        ]
+
+
 def test_a_source_s_own_units_replace_those_of_iso(spark: SparkSession) -> None:
     rows = [(500, "ISK"), (500, "mga"), (500, "USD")]
     read = scaled(spark, rows, minor_units={"ISK": 2, "MGA": 0})
