@@ -136,8 +136,11 @@ class ColumnNotFoundError(SchemaError, LookupError):
         self.column = column
         self.available = tuple(available)
         self.nearest = nearest(column, self.available)
-        hint = f"; did you mean {self.nearest!r}?" if self.nearest else "."
-        super().__init__(f"no column {column!r}{hint} Columns: {_listed(self.available)}")
+        if self.available.count(column) > 1:
+            problem = f"expected one column {column!r}; got {self.available.count(column)}. Rename or drop the others."
+        else:
+            problem = f"no column {column!r}" + (f"; did you mean {self.nearest!r}?" if self.nearest else ".")
+        super().__init__(f"{problem} Columns: {_listed(self.available)}")
 
 
 class ColumnTypeError(SchemaError, TypeError):

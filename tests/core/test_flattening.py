@@ -37,6 +37,13 @@ def test_a_name_in_another_case_is_found_if_the_session_ignores_case(*, ignores:
         assert find_column(schema, "country", ignores_case=lambda: ignores) == index
 
 
+def test_the_error_for_a_name_that_several_columns_have_tells_so() -> None:
+    with pytest.raises(ColumnNotFoundError) as caught:
+        find_column(schema_of("id", "price", "id", "price", "Price"), "price", ignores_case=never)
+    expected = "expected one column 'price'; got 2. Rename or drop the others. Columns: id, price, id, price, Price"
+    assert str(caught.value) == expected
+
+
 def test_the_error_for_an_unknown_column_has_the_nearest_name_and_all_names() -> None:
     with pytest.raises(ColumnNotFoundError) as caught:
         find_column(schema_of("order_id", "country"), "contry", ignores_case=never)
