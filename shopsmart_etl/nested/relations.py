@@ -236,7 +236,8 @@ def _entries(parents: _Rows, child: Table, *, from_flat: bool) -> DataFrame:
     entry = names[len(keys) + 1 : end]
     # Equal to the column. Without the conditional Spark's optimizer compares all nested fields used above the explode
     # with one another, which takes minutes at 3,000 leaves and never prunes a posexplode.
-    kept = (f"if(isnull(`{name}`), null, `{name}`)" if name in entry else f"`{name}`" for name in names)
+    # The alias, since Spark Connect adds metadata to columns without one.
+    kept = (f"if(isnull(`{name}`), null, `{name}`) AS `{name}`" if name in entry else f"`{name}`" for name in names)
     return exploded.toDF(*names[: len(keys)], *names[end:], *names[len(keys) : end]).selectExpr(*kept)
 
 

@@ -106,6 +106,7 @@ def test_every_child_row_has_the_carried_values_of_its_document(
     carried = []
     for name in list(tables)[1:]:
         own, fields = len(without[name].columns), tables[name].schema.fields
+        assert [field.metadata for field in fields if field.metadata] == []
         assert fields[:own] == without[name].schema.fields
         assert [(one.name, one.dataType) for one in fields[own:]] == [(one.name, one.dataType) for _, one in leaves]
         by_position = tables[name].toDF(*map(str, range(len(fields))))
