@@ -276,8 +276,10 @@ def _rebuild(build: Callable[..., Step], args: tuple[Any, ...], kwargs: Mapping[
 
 
 def _text(value: object) -> str:
-    # The repr of a DataFrame runs a job if spark.sql.repl.eagerEval.enabled is set.
-    return "DataFrame" if is_dataframe(value) else repr(value)
+    # The repr of a DataFrame runs a job if spark.sql.repl.eagerEval.enabled is set; that of a function has its address.
+    if is_dataframe(value):
+        return "DataFrame"
+    return value.__name__ if inspect.isfunction(value) else repr(value)
 
 
 def _frozen(value: Any) -> object:  # noqa: ANN401 - any argument

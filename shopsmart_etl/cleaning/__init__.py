@@ -7,6 +7,7 @@ from shopsmart_etl.cleaning.duplicates import deduplicate
 from shopsmart_etl.cleaning.fills import median_by
 from shopsmart_etl.cleaning.impute import impute_financials
 from shopsmart_etl.cleaning.lookups import lookup
+from shopsmart_etl.cleaning.mapping import map_fields
 from shopsmart_etl.cleaning.minor_units import scale_minor_units
 from shopsmart_etl.cleaning.money import MISSING_AMOUNTS, parse_money
 from shopsmart_etl.cleaning.names import snake_case_columns
@@ -20,6 +21,7 @@ __all__ = [
     "deduplicate",
     "impute_financials",
     "lookup",
+    "map_fields",
     "median_by",
     "parse_money",
     "scale_minor_units",

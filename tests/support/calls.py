@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pyspark.sql import functions as F
+
 from shopsmart_etl import flatten_struct, relationalize, rules, write_table
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ STEPS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "impute_financials": (("amount", "units"), {}),
     "keep_invalid": ((), {"violations_column": "broken"}),
     "keep_valid": ((), {"violations_column": "broken"}),
+    "map_fields": ((F.upper, "user", "country"), {}),
     "nest_struct": (("customer STRUCT<name: STRING>",), {}),
     "new_and_returning_users": ((), {"user": "user", "timestamp": "time"}),
     "null_repeated": (("amount",), {"position_column": "tags_pos"}),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DecimalType, LongType, MapType, StringType, StructType
 
 from shopsmart_etl import (
@@ -39,6 +40,7 @@ from shopsmart_etl import (
     keep_invalid,
     keep_valid,
     lookup,
+    map_fields,
     median_by,
     nest_struct,
     new_and_returning_users,
@@ -145,6 +147,8 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
     ],
     "nested again": flatten_and_nest,
     "renamed": lambda df: df.withColumnRenamed("at", "PaidAt").transform(snake_case_columns()),
+    "mapped": chained(map_fields(F.upper, "total", "customer.address.country", "items.sku")),
+    "mapped to a type": chained(map_fields(F.length, "items.sku", to="INT")),
     "inside": chained(impute_financials("items.price", fill=7)),
     "once": chained(
         explode_arrays("items", position_suffix="_pos"),
