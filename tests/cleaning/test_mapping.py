@@ -74,20 +74,22 @@ def mapped(of: DataType, value: Any) -> Any:
     return tuple(mapped(field.dataType, item) for field, item in zip(of.fields, value, strict=True))  # type: ignore[attr-defined]
 
 
-def mapped_type(of: DataType) -> DataType:
-    inner = of
-    while isinstance(inner, ArrayType):
-        inner = inner.elementType
-    if not isinstance(inner, StructType):
-        return BooleanType()
+def mapped_type(of: DataType, *, nullable: bool) -> DataType:
     if isinstance(of, ArrayType):
-        return ArrayType(mapped_type(of.elementType), of.containsNull)
-    return StructType([mapped_field(field) for field in of.fields])  # type: ignore[attr-defined]
+        return ArrayType(mapped_type(of.elementType, nullable=of.containsNull), of.containsNull)
+    assert isinstance(of, StructType)
+    return StructType([mapped_field(field, inside_null=nullable) for field in of.fields])
 
 
-def mapped_field(field: StructField) -> StructField:
-    data_type = mapped_type(field.dataType)
-    return StructField(field.name, data_type, field.nullable or isinstance(data_type, BooleanType))
+def mapped_field(field: StructField, *, inside_null: bool = False) -> StructField:
+    """Return what a field becomes: of a nullable struct, Spark takes the structs and arrays for nullable."""
+    paths = [*leaves(field.dataType, (field.name,))]
+    if not paths:  # an empty struct
+        return field
+    if paths == [(field.name,)]:
+        return StructField(field.name, BooleanType())
+    nullable = field.nullable or inside_null
+    return StructField(field.name, mapped_type(field.dataType, nullable=nullable), nullable)
 
 
 @few_batches
@@ -124,6 +126,19 @@ def test_the_declared_type_is_the_type_of_the_result_and_metadata_is_kept(spark:
     ]
     assert_df_equality(upper, spark.createDataFrame(expected, schema))
     assert upper.schema == schema  # the comments too
+
+
+def test_a_field_with_metadata_is_changed_inside_nullable_structs(spark: SparkSession) -> None:
+    ddl = (
+        "a STRUCT<b: STRUCT<c: STRING COMMENT 'text', d: INT{0}>{0}, "
+        "e: ARRAY<STRUCT<f: INT COMMENT 'count', g: INT{0}>>{0}>, "
+        "h STRUCT<i: INT COMMENT 'count', j: INT NOT NULL> NOT NULL"
+    )
+    rows: list[Any] = [((("x", 1), [(2, 3), None]), (4, 5)), (None, (None, 6))]
+    df = spark.createDataFrame(rows, ddl.format(" NOT NULL"))
+    result = df.transform(map_fields(F.upper, "a.b.c")).transform(map_fields(lambda n: n + 1, "a.e.f", "h.i"))
+    assert result.schema.json() == spark.createDataFrame([], ddl.format("")).schema.json()
+    assert [tuple(row) for row in result.collect()] == [((("X", 1), [(3, 3), None]), (5, 5)), (None, (None, 6))]
 
 
 def test_the_result_is_nullable_even_if_it_cannot_be_null(spark: SparkSession) -> None:
@@ -234,3 +249,11 @@ def test_the_check_of_the_type_costs_nothing_when_the_query_runs(
     assert "upper(" in physical
     assert "aggregate(" not in physical
     assert "map_fields" not in physical
+
+
+def test_many_fields_of_one_struct_are_changed(spark: SparkSession) -> None:
+    # The plan would not end if each change were computed from the result of the one before it.
+    names = [f"f{number}" for number in range(40)]
+    df = spark.createDataFrame([((*range(40),),), (None,)], f"a STRUCT<{', '.join(f'{name}: INT' for name in names)}>")
+    result = df.transform(map_fields(lambda value: value + 1, *(f"a.{name}" for name in names)))
+    assert [row.a and tuple(row.a) for row in result.collect()] == [(*range(1, 41),), None]
