@@ -146,7 +146,11 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
         "orders_items_tags"
     ],
     "nested again": flatten_and_nest,
-    "renamed": lambda df: df.withColumnRenamed("at", "PaidAt").transform(snake_case_columns()),
+    "renamed": lambda df: df.selectExpr(
+        "at AS PaidAt",
+        "CAST(customer AS STRUCT<FullName: STRING, Address: STRUCT<Country: STRING>>) AS Customer",
+        "CAST(items AS ARRAY<STRUCT<Sku: STRING, UnitPrice: DECIMAL(3, 2), Tags: MAP<STRING, INT>>>) AS Items",
+    ).transform(snake_case_columns()),
     "mapped": chained(map_fields(F.upper, "total", "customer.address.country", "items.sku")),
     "mapped to a type": chained(map_fields(F.length, "items.sku", to="INT")),
     "inside": chained(impute_financials("items.price", fill=7)),
