@@ -18,6 +18,7 @@ from shopsmart_etl.errors import UnsupportedError
 
 _PREFIX = "shopsmart_etl."
 _CODE = "currency"
+_NAME = "name"
 
 
 class Link(Enum):
@@ -31,13 +32,13 @@ class Link(Enum):
 
 
 def tag_source(field: StructField, link: Link, value: str) -> StructField:
-    """Return a field with the tag of a link's source."""
-    return _tagged(field, link.value[0], value)
+    """Return a field with the tag of a link's source, and with its name, which it may lose."""
+    return _tagged(_tagged(field, link.value[0], value), _NAME, field.name)
 
 
 def tag_target(field: StructField, link: Link, value: str) -> StructField:
-    """Return a field with the tag of a link's target."""
-    return _tagged(field, link.value[1], value)
+    """Return a field with the tag of a link's target, and with its name, which it may lose."""
+    return _tagged(_tagged(field, link.value[1], value), _NAME, field.name)
 
 
 def source_tag(field: StructField, link: Link) -> str | None:
@@ -50,6 +51,17 @@ def target_tag(field: StructField, link: Link) -> str | None:
     """Return the value of the tag of a link's target; None for a field without."""
     value = (field.metadata or {}).get(_PREFIX + link.value[1])
     return value if isinstance(value, str) else None
+
+
+def target_keeps_name(source: StructField, target: StructField) -> bool:
+    """Return whether the target of a link has the name that it was tagged with.
+
+    ``flatten_struct`` may put the same prefix before the names of both. Otherwise, a target with another name may be
+    from another table, whose columns have equal tags.
+    """
+    tagged, tagged_source = (field.metadata.get(_PREFIX + _NAME, field.name) for field in (target, source))
+    prefix = source.name.removesuffix(tagged_source) if source.name.endswith(tagged_source) else ""
+    return target.name in (tagged, prefix + tagged)
 
 
 def tag_currency(field: StructField, code: str) -> StructField:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from pyspark.sql.types import StringType, StructField
 
-from shopsmart_etl._core.column_tags import Link, currency_tag, linked_columns
+from shopsmart_etl._core.column_tags import (
+    Link,
+    currency_tag,
+    linked_columns,
+    tag_source,
+    target_keeps_name,
+    target_tag,
+)
 from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.sql import path_text
 from shopsmart_etl.errors import ColumnTypeError
 
 
@@ -36,12 +44,16 @@ def linked_currency(frame: Frame, amount: StructField) -> int:
     """Return the index of the column with the currencies of an amount that is tagged with one.
 
     Raises:
-        ColumnTypeError: There is no such column, as after a drop, or there are several, as after a join.
+        ColumnTypeError: There is no such column, as after a drop, there are several, as after a join, or the only one
+            was renamed: it may be that of another table, joined after a drop.
     """
     linked = linked_columns(frame, amount, Link.CURRENCY)
-    if len(linked) == 1:
+    if len(linked) == 1 and target_keeps_name(amount, frame.schema.fields[linked[0]]):
         return linked[0]
-    if linked:
+    if len(linked) == 1:
+        got = f"{_listed(frame, linked)}, which was renamed, and may be from another table"
+        hint = f"Name it with currency={frame.names[linked[0]]!r} if it is the right one"
+    elif linked:
         got, hint = _listed(frame, linked), "Name one with currency=..., or drop the other"
     else:
         got = "none"
@@ -51,6 +63,17 @@ def linked_currency(frame: Frame, amount: StructField) -> int:
             f"tag: df.withMetadata({amount.name!r}, {{'comment': 'in EUR'}})"
         )
     raise ColumnTypeError(amount.name, expected="one column with its currencies, by its tag", got=got, hint=hint)
+
+
+def with_tag_of_name(frame: Frame, amount: StructField) -> StructField:
+    """Return an amount with the tag of its name, if it lost its metadata and the frame has a currency column for it.
+
+    Spark drops the metadata of a column that is computed in place, such as by a cast.
+    """
+    value = path_text([amount.name])
+    if amount.metadata or value not in {target_tag(field, Link.CURRENCY) for field in frame.schema.fields}:
+        return amount
+    return tag_source(amount, Link.CURRENCY, value)
 
 
 def _listed(frame: Frame, indexes: list[int]) -> str:

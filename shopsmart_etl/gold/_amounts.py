@@ -11,7 +11,7 @@ from pyspark.sql.types import DataType, DecimalType, IntegralType, LongType, Str
 
 from shopsmart_etl._core._sail import refuse_on_sail
 from shopsmart_etl._core.column_tags import Link, currency_tag, source_tag, tag_currency, tag_source, target_tag
-from shopsmart_etl._core.currency_columns import find_currency, linked_currency
+from shopsmart_etl._core.currency_columns import find_currency, linked_currency, with_tag_of_name
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.spark_errors import fail_column
 from shopsmart_etl._core.sql import quote, type_text
@@ -81,6 +81,7 @@ def find_amount(frame: Frame, column: str, grouping: Grouping) -> Amount:
         hint = f"Leave currency out, and name {grouping.currency!r} in by to group by it"
         currency = find_currency(frame, field, grouping.currency, hint=hint)
         return Amount(field, target_tag(currency_group(currency), Link.CURRENCY))
+    field = with_tag_of_name(frame, field)
     tag = source_tag(field, Link.CURRENCY)
     if tag is None:
         return Amount(field)

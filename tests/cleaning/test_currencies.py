@@ -174,8 +174,14 @@ def test_the_amount_and_its_currency_are_linked_at_the_top_and_inside(spark: Spa
     assert isinstance(items, ArrayType)
     assert isinstance(items.elementType, StructType)
     amount, currency = items.elementType["price"], items.elementType["currency"]
-    assert amount == StructField("price", DecimalType(18, 2), metadata={"shopsmart_etl.amount": "items.price"})
-    assert currency == StructField("currency", StringType(), metadata={"shopsmart_etl.currency_of": "items.price"})
+    assert amount == StructField(
+        "price", DecimalType(18, 2), metadata={"shopsmart_etl.amount": "items.price", "shopsmart_etl.name": "price"}
+    )
+    assert currency == StructField(
+        "currency",
+        StringType(),
+        metadata={"shopsmart_etl.currency_of": "items.price", "shopsmart_etl.name": "currency"},
+    )
     flat = (
         nested.transform(explode_arrays("items"))
         .transform(flatten_struct())

@@ -28,6 +28,8 @@ from shopsmart_etl import (
 from shopsmart_etl._core.column_tags import Link, source_tag, tag_currency, tag_source, tag_target, target_tag
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyspark.sql import DataFrame, SparkSession
 
 AMOUNT = tag_source(StructField("amount", DecimalType(10, 2)), Link.CURRENCY, "paid in")
@@ -184,6 +186,42 @@ def test_a_currency_column_that_is_gone_or_ambiguous_is_named_in_the_plan(spark:
         two.transform(build(name))
     assert two.transform(build(name, currency="other")).count() == 0
     assert rows.drop("currency").transform(build(name, currency="sku", **_product(name))).count() == 0
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_the_currencies_of_another_table_are_not_taken_for_those_of_an_amount(spark: SparkSession, name: str) -> None:
+    rows = lines(spark, (1, "a", "5", "EUR"), (1, "a", "7", "USD"))
+    other = lines(spark, (1, "a", "1", "GBP")).selectExpr("case", "amount AS fee", "currency AS fee_currency")
+    joined = rows.drop("currency").join(other, "case")
+    message = r"got 'fee_currency', which was renamed, and may be .*currency='fee_currency'"
+    with pytest.raises(ColumnTypeError, match=message):
+        joined.transform(build(name))
+    with pytest.raises(ColumnTypeError, match=message):
+        joined.drop("fee").transform(build(name))
+    assert {row["currency"] for row in rows.transform(build(name, currency="currency")).collect()} == {"EUR", "USD"}
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda df: df.withColumnRenamed("amount", "total"),
+        lambda df: df.withColumnsRenamed({"amount": "order_amount", "currency": "order_currency"}),
+        lambda df: df.withColumn("amount", df["amount"].cast("decimal(12, 3)")),
+        lambda df: df.withColumn("amount", df["amount"] * 2),
+    ],
+    ids=["renamed", "prefixed", "cast", "computed"],
+)
+def test_an_amount_keeps_its_link(spark: SparkSession, name: str, change: Callable[[DataFrame], DataFrame]) -> None:
+    path = tag_source(StructField("amount", DecimalType(10, 2)), Link.CURRENCY, "amount")
+    code = tag_target(StructField("currency", StringType()), Link.CURRENCY, "amount")
+    rows = lines(spark, (1, "a", "5", "EUR"), (1, "a", "7", "USD"))
+    for field in (path, code):
+        rows = rows.withMetadata(field.name, field.metadata)
+    changed = change(rows)
+    amount = next(column for column in changed.columns if column in {"amount", "total", "order_amount"})
+    with pytest.raises(RowRefusedError, match="expected amounts in one currency"), translate_errors():
+        changed.transform(build(name, amount=amount)).collect()
 
 
 def _product(name: str) -> dict[str, Any]:
