@@ -58,9 +58,7 @@ class Flattening(NamedTuple):
         for level in self.levels:
             df = df.toDF(*positions(level.columns))
             if fills_null_structs:
-                df = df.selectExpr(
-                    *(f"if(`{index}` IS NULL, NULL, `{index}`) AS `{index}`" for index in range(level.columns))
-                )
+                df = df.selectExpr(*_with_null_structs(level))
             df = df.selectExpr(*level.sql)
         return df
 
@@ -120,6 +118,15 @@ def _children(leaf: Leaf) -> list[Leaf]:
     struct = leaf.field.dataType
     assert isinstance(struct, StructType)  # noqa: S101 - narrows the type, checked by is_non_empty_struct
     return [Leaf((*leaf.path, field.name), field) for field in struct.fields]
+
+
+def _with_null_structs(level: Level) -> list[str]:
+    # Of structs alone: a column that is computed loses its metadata.
+    structs = {index for index in range(level.columns) if f"`{index}`.*" in level.sql}
+    return [
+        f"if(`{index}` IS NULL, NULL, `{index}`) AS `{index}`" if index in structs else f"`{index}`"
+        for index in range(level.columns)
+    ]
 
 
 def _guarded(index: int) -> str:

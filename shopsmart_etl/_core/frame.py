@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import DataType, StructField, StructType
 
 from shopsmart_etl._core import columns
-from shopsmart_etl._core._sail import is_sail
+from shopsmart_etl._core._sail import is_sail, refuse_on_sail
 from shopsmart_etl._core.session import parse_schema, schema_without_session, session_ignores_case
 from shopsmart_etl._core.sql import path_text, positions, quote, type_text
 from shopsmart_etl.errors import ColumnTypeError, UnsupportedError
@@ -117,6 +117,15 @@ class Frame:
     def is_sail(self) -> bool:
         """Whether the engine is Sail."""
         return self._session is not None and is_sail(self._session)
+
+    def refuse_on_sail(self, what: str, *, why: str, hint: str) -> None:
+        """Refuse an operation that Sail does not support or gets wrong.
+
+        Raises:
+            UnsupportedError: The engine is Sail.
+        """
+        if self._session is not None:
+            refuse_on_sail(self._session, what, why=why, hint=hint)
 
     def with_schema(self, schema: StructType) -> Frame:
         """Return a frame with another schema in the same session."""

@@ -7,7 +7,6 @@ from typing import Literal
 from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 from typing_extensions import Unpack
 
-from shopsmart_etl._core._sail import refuse_on_sail
 from shopsmart_etl._core.checks import check_choice, check_schema
 from shopsmart_etl._core.depth import check_schema_depth
 from shopsmart_etl._core.frame import Frame, Output, Plan
@@ -128,11 +127,9 @@ def _rescued(name: str, conformed: ConformedFields, frame: Frame) -> Output:
     field = StructField(name, StringType())
     if not conformed.rescue_conditions:
         return Output(field, cast("NULL", StringType()))
-    if frame.is_sail:
-        refuse_on_sail(
-            frame.session,
-            "conform(on_extra='rescue')",
-            why="writes other JSON than Spark, null structs as structs of '' and 0",
-            hint="Use on_extra='keep' or 'drop'",
-        )
+    frame.refuse_on_sail(
+        "conform(on_extra='rescue')",
+        why="writes other JSON than Spark, null structs as structs of '' and 0",
+        hint="Use on_extra='keep' or 'drop'",
+    )
     return Output(field, call("to_json", conformed.rescued()))

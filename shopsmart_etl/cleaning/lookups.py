@@ -79,8 +79,11 @@ def lookup(
     looked_up = _Table(table, list(keys.values()), names)
 
     def plan(frame: Frame) -> Plan:
-        if frame.is_sail:
-            raise UnsupportedError("lookup is refused on Sail, which fails the job at keys that are not duplicates")
+        frame.refuse_on_sail(
+            "lookup",
+            why="fails the job at keys that are not duplicates",
+            hint="Use DataFrame.join there, with a table whose keys are unique",
+        )
         locations = [find_single_field(frame, name) for name in keys]
         for name, location, key in zip(keys, locations, looked_up.keys, strict=True):
             _check_key(name, location.field, key.field)

@@ -20,7 +20,7 @@ from shopsmart_etl._core.frame import Frame, Output, Plan
 from shopsmart_etl._core.sql import call, cast, if_, type_text
 from shopsmart_etl._core.step import Planner, step
 from shopsmart_etl._core.struct_paths import find_single_field, location_sql
-from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
+from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 
 _NULL = "X'6E'"  # n
 _FLOAT_HINT = (
@@ -78,8 +78,9 @@ def surrogate_key(*columns: str, key_column: str) -> Planner:
     check_text("key_column", key_column, expected="the name of the new column")
 
     def plan(frame: Frame) -> Plan:
-        if frame.is_sail:
-            raise UnsupportedError("surrogate_key is refused on Sail, where rows with nulls would have other keys")
+        frame.refuse_on_sail(
+            "surrogate_key", why="would give rows with nulls other keys than Spark", hint="Use it on Spark"
+        )
         locations = [find_single_field(frame, name) for name in names]
         parts = [
             _encoded(name, location_sql(location), location.field.dataType)

@@ -9,7 +9,6 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, DecimalType, IntegralType, LongType, StructField
 
-from shopsmart_etl._core._sail import refuse_on_sail
 from shopsmart_etl._core.column_tags import Link, currency_tag, source_tag, tag_currency, tag_source, target_tag
 from shopsmart_etl._core.currency_columns import find_currency, linked_currency, with_tag_of_name
 from shopsmart_etl._core.frame import Frame
@@ -102,9 +101,8 @@ def _exact_field(frame: Frame, column: str) -> StructField:
         column, (DecimalType, IntegralType), expected="a decimal or an integer", hint="Cast it to a decimal first"
     )
     field = frame.schema.fields[index]
-    if isinstance(field.dataType, DecimalType) and field.dataType.precision > _MAX_SAFE_PRECISION and frame.is_sail:
-        refuse_on_sail(
-            frame.session,
+    if isinstance(field.dataType, DecimalType) and field.dataType.precision > _MAX_SAFE_PRECISION:
+        frame.refuse_on_sail(
             f"a sum of {type_text(field.dataType)}",
             why="gives a wrong sum where it is too large",
             hint=f"Cast it to a decimal of at most {_MAX_SAFE_PRECISION} digits first",

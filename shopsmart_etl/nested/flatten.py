@@ -85,7 +85,7 @@ def flatten_struct(*columns: str, sep: str = "_", max_depth: int | None = None) 
         linked = {
             index: field
             for index, (field, leaf) in enumerate(zip(fields, flattening.leaves, strict=True))
-            if field.metadata != leaf.field.metadata
+            if field.metadata != leaf.field.metadata or (fills_null_structs and field.metadata)
         }
 
         def apply(df: DataFrame) -> DataFrame:
