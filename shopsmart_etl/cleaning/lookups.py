@@ -7,16 +7,17 @@ from functools import cached_property
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, BooleanType, IntegralType, MapType, StructField, StructType
+from pyspark.sql.types import BooleanType, StructField
 
 from shopsmart_etl._core.checks import check_columns, check_text, is_dataframe
 from shopsmart_etl._core.frame import Frame, Output, Plan
+from shopsmart_etl._core.key_types import check_key_type
 from shopsmart_etl._core.nested_fields import FieldLocation
 from shopsmart_etl._core.spark_errors import Count, fail_sql
-from shopsmart_etl._core.sql import all_of, call, if_, literal, positions, quote, type_text
+from shopsmart_etl._core.sql import all_of, call, if_, literal, positions
 from shopsmart_etl._core.step import Planner, step
 from shopsmart_etl._core.struct_paths import find_single_field, location_sql
-from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
+from shopsmart_etl.errors import InvalidArgumentError, UnsupportedError
 
 
 @step
@@ -86,7 +87,7 @@ def lookup(
         )
         locations = [find_single_field(frame, name) for name in keys]
         for name, location, key in zip(keys, locations, looked_up.keys, strict=True):
-            _check_key(name, location.field, key.field)
+            check_key_type(name, location.field, key.field)
         path = [part for location in locations for part in (frame.names[location.column], *location.path)]
         flag = StructField("_".join(path) + flag_suffix, BooleanType(), nullable=False)
         # The values depend on the check for duplicates too, which Spark drops with the flag if nothing reads that.
@@ -151,14 +152,3 @@ def _check_keys(on: object) -> dict[str, str]:
         expected = "a mapping from columns of the rows to columns of the table, at least one"
         raise InvalidArgumentError("on", expected=expected, got=on)
     return dict(on)
-
-
-def _check_key(name: str, field: StructField, table_field: StructField) -> None:
-    """Check that a key's types are equal: Spark would cast text and numbers to one another, and find other rows."""
-    data_type, table_type = field.dataType, table_field.dataType
-    if isinstance(data_type, (ArrayType, MapType, StructType)) or data_type.typeName() == "variant":
-        hint = "Name the fields of a struct"
-        raise ColumnTypeError(name, expected="a key of a scalar type", got=type_text(data_type), hint=hint)
-    if data_type != table_type and not (isinstance(data_type, IntegralType) and isinstance(table_type, IntegralType)):
-        expected = f"{type_text(table_type)}, as {quote(table_field.name)} of the table"
-        raise ColumnTypeError(name, expected=expected, got=type_text(data_type), hint="Cast one of them first")

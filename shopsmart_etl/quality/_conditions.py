@@ -1,4 +1,4 @@
-"""The conditions of ready-made rules: values that are written in SQL when the columns are known."""
+"""The conditions of ready-made rules about the values of one column, written in SQL when the columns are known."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ from typing_extensions import override
 from shopsmart_etl._core.checks import is_column
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.nested_fields import find_field
-from shopsmart_etl._core.sql import VARIABLE, all_of, any_of, call, field_of, lambda_, literal, quote
-from shopsmart_etl._core.struct_paths import find_single_field, location_sql
-from shopsmart_etl.quality._scalars import check_column_type, scalar_sql
+from shopsmart_etl._core.sql import all_of, call, field_of, lambda_, literal
+from shopsmart_etl.quality._scalars import check_column_type, not_nan, scalar_sql
 
+# White space of every script, control characters, and those that are invisible, such as the zero-width space.
+_VISIBLE = r"[^\s\p{Z}\p{Cc}\p{Cf}]"
 # Matches nothing, in the regular expressions of every engine.
 _NEVER = r"[^\s\S]"
+
+ColumnSql = Callable[[int], str]
+"""Writes a column, given its index: by its name or by its position."""
 
 
 class ReadyCondition:
     """A condition of a ready-made rule, which is written in SQL when the columns are known."""
 
-    def sql(self, frame: Frame) -> str:
-        """Write the condition. Columns are named as ``column_sql`` names them.
+    def sql(self, frame: Frame, column_sql: ColumnSql) -> str:
+        """Write the condition.
 
         Raises:
             ColumnNotFoundError: A column or field does not exist.
@@ -46,14 +50,17 @@ class ValueCondition(ReadyCondition):
     allow_null: bool
 
     @override
-    def sql(self, frame: Frame) -> str:
+    def sql(self, frame: Frame, column_sql: ColumnSql) -> str:
         location = find_field(frame, self.column)
-        self.check_type(location.field.dataType)
-        root = column_sql(frame, location.column)
-        return _every_value(root, frame.schema.fields[location.column].dataType, location.path, self._allowed)
+        data_type = location.field.dataType
+        self.check_type(data_type)
 
-    def _allowed(self, value: str) -> str:
-        return f"{value} IS NULL OR {self.is_satisfied(value)}" if self.allow_null else self.is_satisfied(value)
+        def is_allowed(value: str) -> str:
+            satisfied = self.is_satisfied(value, data_type)
+            return f"{value} IS NULL OR {satisfied}" if self.allow_null else satisfied
+
+        of = frame.schema.fields[location.column].dataType
+        return every_value(column_sql(location.column), of, [location.path], is_allowed)
 
     def check_type(self, of: DataType) -> None:
         """Check that the values have a type that the condition compares without a cast.
@@ -62,8 +69,8 @@ class ValueCondition(ReadyCondition):
             ColumnTypeError: They do not.
         """
 
-    def is_satisfied(self, value: str) -> str:
-        """Write whether a value that is not null satisfies the condition."""
+    def is_satisfied(self, value: str, of: DataType) -> str:
+        """Write whether a value of a type, if it is not null, satisfies the condition."""
         raise NotImplementedError
 
 
@@ -72,8 +79,21 @@ class IsNotNull(ValueCondition):
     """The condition that a value is not null."""
 
     @override
-    def is_satisfied(self, value: str) -> str:
+    def is_satisfied(self, value: str, of: DataType) -> str:
         return f"{value} IS NOT NULL"
+
+
+@dataclass(frozen=True)
+class IsNotBlank(ValueCondition):
+    """The condition that text has a visible character."""
+
+    @override
+    def check_type(self, of: DataType) -> None:
+        check_column_type(self.column, of, [""])
+
+    @override
+    def is_satisfied(self, value: str, of: DataType) -> str:
+        return f"{value} RLIKE {literal(_VISIBLE)}"
 
 
 @dataclass(frozen=True)
@@ -87,30 +107,28 @@ class IsMatch(ValueCondition):
         check_column_type(self.column, of, [self.pattern])
 
     @override
-    def is_satisfied(self, value: str) -> str:
+    def is_satisfied(self, value: str, of: DataType) -> str:
         whole = rf"\A(?:{_closed(self.pattern)})\z"
         return f"{value} RLIKE {literal(whole)}"
 
 
 @dataclass(frozen=True)
 class IsInRange(ValueCondition):
-    """The condition that a value is within inclusive bounds, of which one may be None."""
+    """The condition that a value is within bounds.
 
-    min_value: object
-    max_value: object
+    Attributes:
+        bounds: The sign and the value of each bound, one or two.
+    """
 
-    @property
-    def _bounds(self) -> dict[str, object]:
-        bounds = {">=": self.min_value, "<=": self.max_value}
-        return {sign: value for sign, value in bounds.items() if value is not None}
+    bounds: tuple[tuple[str, object], ...]
 
     @override
     def check_type(self, of: DataType) -> None:
-        check_column_type(self.column, of, self._bounds.values())
+        check_column_type(self.column, of, [bound for _, bound in self.bounds])
 
     @override
-    def is_satisfied(self, value: str) -> str:
-        return all_of(f"{value} {sign} {scalar_sql(bound)}" for sign, bound in self._bounds.items())
+    def is_satisfied(self, value: str, of: DataType) -> str:
+        return all_of([*(f"{value} {sign} {scalar_sql(bound)}" for sign, bound in self.bounds), *not_nan(value, of)])
 
 
 @dataclass(frozen=True)
@@ -124,33 +142,8 @@ class IsOneOf(ValueCondition):
         check_column_type(self.column, of, self.values)
 
     @override
-    def is_satisfied(self, value: str) -> str:
+    def is_satisfied(self, value: str, of: DataType) -> str:
         return f"{value} IN {call('', *map(scalar_sql, self.values))}"
-
-
-@dataclass(frozen=True)
-class IsUnique(ReadyCondition):
-    """The condition that no other row has the same values in some columns or fields of structs."""
-
-    columns: tuple[str, ...]
-
-    @override
-    def sql(self, frame: Frame) -> str:
-        locations = [find_single_field(frame, column) for column in self.columns]
-        keys = [location_sql(location, column_sql(frame, location.column)) for location in locations]
-        has_null = any_of(f"{key} IS NULL" for key in keys)
-        return f"{has_null} OR count(1) OVER (PARTITION BY {', '.join(keys)}) = 1"
-
-
-def column_sql(frame: Frame, index: int) -> str:
-    """Write a column by its name, or by its position where Spark would not find it by its name."""
-    return quote(frame.names[index] if is_found_by_name(frame) else str(index))
-
-
-def is_found_by_name(frame: Frame) -> bool:
-    """Return whether Spark finds each column by its name, in all sessions."""
-    names = frame.names
-    return len({name.lower() for name in names}) == len(names) and not any(VARIABLE in name for name in names)
 
 
 def comparable(condition: object) -> object:
@@ -164,20 +157,34 @@ def comparable(condition: object) -> object:
     return condition
 
 
-def _every_value(sql: str, of: DataType, path: Sequence[str], condition: Callable[[str], str]) -> str:
-    """Write whether a condition is true of a field, and through arrays of the field of each element.
+def every_value(sql: str, of: DataType, paths: Sequence[Sequence[str]], condition: Callable[..., str]) -> str:
+    """Write whether a condition is true of one or more fields, and through arrays of the fields of each element.
 
     An element that is null has no field, and an array that is null has no elements.
+
+    Args:
+        sql: The value that contains the fields.
+        of: Its type.
+        paths: The path of each field in it. All arrays of a path must be shared by all paths.
+        condition: Writes the condition, given the SQL of each field.
     """
-    if not path:
-        return condition(sql)
+    if not all(paths):
+        return condition(*(_field_sql(sql, path) for path in paths))
     if isinstance(of, ArrayType):
-        inner = _every_value("element", of.elementType, path, condition)
+        inner = every_value("element", of.elementType, paths, condition)
         is_satisfied = lambda_("element", f"element IS NULL OR coalesce({inner}, false)")
         return call("coalesce", call("forall", sql, is_satisfied), "true")
     assert isinstance(of, StructType)  # noqa: S101 - narrows the type, checked by find_field
-    name, *rest = path
-    return _every_value(field_of(sql, name), of[name].dataType, rest, condition)
+    name = paths[0][0]
+    if any(path[0] != name for path in paths):
+        return condition(*(_field_sql(sql, path) for path in paths))
+    return every_value(field_of(sql, name), of[name].dataType, [path[1:] for path in paths], condition)
+
+
+def _field_sql(sql: str, path: Sequence[str]) -> str:
+    for name in path:
+        sql = field_of(sql, name)
+    return sql
 
 
 def _closed(pattern: str) -> str:

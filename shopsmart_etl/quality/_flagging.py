@@ -14,10 +14,11 @@ from shopsmart_etl._core.column_tags import find_presence, presence_sql
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.nested_fields import find_field
 from shopsmart_etl._core.spark_errors import error_summary, has_condition
-from shopsmart_etl._core.sql import all_of, call, if_, literal, positions, quote
+from shopsmart_etl._core.sql import VARIABLE, all_of, call, if_, literal, positions, quote
 from shopsmart_etl.errors import InvalidArgumentError
-from shopsmart_etl.quality._conditions import IsMatch, ReadyCondition, column_sql, is_found_by_name
-from shopsmart_etl.quality.rules import Rule
+from shopsmart_etl.quality._conditions import ColumnSql, IsMatch, ReadyCondition
+from shopsmart_etl.quality._row_conditions import IsReference
+from shopsmart_etl.quality._rule import Rule
 
 # The error of Spark 4 for a subquery in a lambda function.
 _SUBQUERY_IN_LAMBDA = "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.HIGHER_ORDER_FUNCTION"
@@ -46,7 +47,8 @@ def flag(df: DataFrame, frame: Frame, rules: Sequence[Rule], violations_column: 
 def _flagged(
     df: DataFrame, frame: Frame, rules: Sequence[Rule], violations_column: str, *, analyze: bool, catch: bool = False
 ) -> DataFrame:
-    add = _flag_by_name if is_found_by_name(frame) else _flag_by_position
+    has_references = any(isinstance(rule.condition, IsReference) for rule in rules)
+    add = _flag_by_name if _is_found_by_name(frame) and not has_references else _flag_by_position
     try:
         flagged = add(df, frame, rules, violations_column, catch=catch)
         if analyze:
@@ -58,10 +60,21 @@ def _flagged(
     return flagged
 
 
+def _is_found_by_name(frame: Frame) -> bool:
+    """Return whether Spark finds each column by its name, in all sessions."""
+    names = frame.names
+    return len({name.lower() for name in names}) == len(names) and not any(VARIABLE in name for name in names)
+
+
 def _flag_by_name(
     df: DataFrame, frame: Frame, rules: Sequence[Rule], violations_column: str, *, catch: bool
 ) -> DataFrame:
-    satisfied = [_is_satisfied(rule, frame, catch=catch) for rule in rules]
+    satisfied = [
+        F.expr(_ready_test(rule.columns, rule.condition, frame, lambda index: quote(frame.names[index])))
+        if isinstance(rule.condition, ReadyCondition)
+        else _own_test(rule, catch=catch)
+        for rule in rules
+    ]
     return df.select("*", _violations(rules, satisfied).alias(violations_column))
 
 
@@ -69,15 +82,33 @@ def _flag_by_position(
     df: DataFrame, frame: Frame, rules: Sequence[Rule], violations_column: str, *, catch: bool
 ) -> DataFrame:
     """Rename the columns to positions for ready-made rules, and compute the caller's conditions before, by name."""
-    count = len(frame.names)
+    kept = positions(len(frame.names))
     own = {index: rule for index, rule in enumerate(rules) if not isinstance(rule.condition, ReadyCondition)}
-    own_satisfied = (_is_satisfied(rule, frame, catch=catch).alias(f"rule {index}") for index, rule in own.items())
-    rows = df.select("*", *own_satisfied).toDF(*positions(count), *(f"rule {index}" for index in own))
-    satisfied = [
-        F.col(f"rule {index}") if index in own else _is_satisfied(rule, frame) for index, rule in enumerate(rules)
-    ]
-    flagged = rows.select(*map(quote, positions(count)), _violations(rules, satisfied).alias(violations_column))
+    own_satisfied = (_own_test(rule, catch=catch).alias(_name(index)) for index, rule in own.items())
+    rows = df.select("*", *own_satisfied).toDF(*kept, *map(_name, own))
+    computed = [_name(index) for index in own]
+    satisfied = []
+    for index, rule in enumerate(rules):
+        name, condition = quote(_name(index)), rule.condition
+        sql = _ready_test(rule.columns, condition, frame, _position) if isinstance(condition, ReadyCondition) else name
+        if isinstance(condition, IsReference):
+            # A join for each table.
+            joined = condition.joined(rows, frame, _position)
+            rows = joined.selectExpr(*map(quote, [*kept, *computed]), f"{sql} AS {name}")
+            computed.append(_name(index))
+            sql = name
+        satisfied.append(F.expr(sql))
+    flagged = rows.select(*map(quote, kept), _violations(rules, satisfied).alias(violations_column))
     return flagged.toDF(*frame.names, violations_column)
+
+
+def _position(index: int) -> str:
+    return f"`{index}`"
+
+
+def _name(index: int) -> str:
+    """Name the column that tells whether the rule at an index is satisfied."""
+    return f"rule {index}"
 
 
 def check_patterns(spark: SparkSession, rules: Sequence[Rule]) -> None:
@@ -130,34 +161,37 @@ def _all_of(conditions: Sequence[Column]) -> Column:
     return _all_of(conditions[:middle]) & _all_of(conditions[middle:])
 
 
-def ready_sql(columns: Sequence[str], condition: ReadyCondition, frame: Frame) -> str:
+def ready_sql(columns: Sequence[str], condition: ReadyCondition, frame: Frame, column_sql: ColumnSql) -> str:
     """Write a ready-made condition, which is satisfied on rows without an element of an exploded column.
 
     Raises:
         SchemaError: A column or field does not exist, or has another type than the condition needs.
         UnsupportedError: The presence column of an exploded column is gone or ambiguous.
     """
-    sql = condition.sql(frame)
+    sql = condition.sql(frame, column_sql)
     found = {find_presence(frame, frame.schema.fields[find_field(frame, column).column]) for column in columns}
-    elements = [presence_sql(frame, index, column_sql(frame, index)) for index in found if index is not None]
+    elements = [presence_sql(frame, index, column_sql(index)) for index in found if index is not None]
     return f"NOT {all_of(elements)} OR ({sql})" if elements else sql
 
 
-def _is_satisfied(rule: Rule, frame: Frame, *, catch: bool = False) -> Column:
-    """Make the Column that is true where a rule is satisfied, and never null.
+def _ready_test(columns: Sequence[str], condition: ReadyCondition, frame: Frame, column_sql: ColumnSql) -> str:
+    """Write whether a ready-made rule is satisfied, never null.
+
+    One text and one call to the engine, where Columns take one for each of their parts.
+    """
+    return if_(ready_sql(columns, condition, frame, column_sql), "true", "false")
+
+
+def _own_test(rule: Rule, *, catch: bool) -> Column:
+    """Make the Column that is true where a condition of the caller is satisfied, and never null.
 
     CASE takes nothing but a boolean, where coalesce would cast text to one in ANSI mode, and fail at a row.
 
     Args:
         rule: The rule.
-        frame: The columns.
-        catch: Whether a condition of the caller is not satisfied where it fails, instead of failing the job.
+        catch: Whether the condition is not satisfied where it fails, instead of failing the job.
     """
-    condition = rule.condition
-    if isinstance(condition, ReadyCondition):
-        # One call to the engine, where Columns take one for each of their parts.
-        return F.expr(if_(ready_sql(rule.columns, condition, frame), "true", "false"))
-    made: Any = condition() if callable(condition) else condition
+    made: Any = rule.condition() if callable(rule.condition) else rule.condition
     if isinstance(made, str):
         made = F.expr(made)
     elif not is_column(made):

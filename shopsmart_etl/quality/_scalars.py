@@ -18,7 +18,10 @@ from pyspark.sql.types import (
     DataType,
     DateType,
     DayTimeIntervalType,
+    DecimalType,
+    DoubleType,
     FloatType,
+    IntegralType,
     NumericType,
     StringType,
     TimestampNTZType,
@@ -70,6 +73,37 @@ def have_one_type(values: Iterable[object]) -> bool:
     return len({_type_of(value) for value in values}) == 1
 
 
+def find_bound(*choices: tuple[str, str, object]) -> tuple[str, str, object] | None:
+    """Return the one of two bounds that is given, by parameter, sign and value.
+
+    Raises:
+        InvalidArgumentError: Both are given, or the value is no scalar.
+    """
+    given = [choice for choice in choices if choice[2] is not None]
+    if len(given) > 1:
+        [(first, _, _), (second, _, value)] = given
+        raise InvalidArgumentError(second, expected=f"no value beside {first}=", got=value)
+    for argument, sign, value in given:
+        expected = "a number, text, bytes, a date, a time or None"
+        return argument, sign, check_scalar(argument, value, expected=expected)
+    return None
+
+
+def check_bounds(lower: tuple[str, str, object], upper: tuple[str, str, object]) -> None:
+    """Check that bounds are of one type, and that a value can be within them.
+
+    Raises:
+        InvalidArgumentError: They are not.
+    """
+    (lower_argument, lower_sign, least), (argument, upper_sign, most) = lower, upper
+    if not have_one_type([least, most]):
+        raise InvalidArgumentError(argument, expected=f"the type of {lower_argument}, {least!r}", got=most)
+    is_inclusive = (lower_sign, upper_sign) == (">=", "<=")
+    if least > most or (least == most and not is_inclusive):  # type: ignore[operator]
+        relation = "at least" if is_inclusive else "more than"
+        raise InvalidArgumentError(argument, expected=f"{relation} {lower_argument}, {least!r}", got=most)
+
+
 def scalar_sql(value: object) -> str:
     """Write a scalar in SQL. A time without a zone is one of the session's time zone, and not of Python's."""
     if isinstance(value, bool):
@@ -114,6 +148,34 @@ def check_column_type(column: str, of: DataType, values: Iterable[object]) -> No
         raise ColumnTypeError(column, expected=expected, got="float", hint="cast it first")
 
 
+def not_nan(sql: str, of: DataType) -> list[str]:
+    """Write the condition that a value is not NaN, which Spark takes for the largest number; none for other types."""
+    return [f"NOT isnan({sql})"] if isinstance(of, (FloatType, DoubleType)) else []
+
+
+def check_comparable(columns: tuple[str, str], lower: DataType, upper: DataType) -> None:
+    """Check that the values of two columns have an order, and that Spark compares them without a change.
+
+    Raises:
+        ColumnTypeError: They do not.
+    """
+    if not isinstance(lower, _ORDERED_TYPES):
+        raise ColumnTypeError(columns[0], expected="a type whose values have an order", got=type_text(lower))
+    if isinstance(lower, _EXACT_TYPES) and isinstance(upper, _EXACT_TYPES):
+        sizes = [_decimal_size(of) for of in (lower, upper)]
+        if max(digits for digits, _ in sizes) + max(scale for _, scale in sizes) > _MAX_DIGITS:
+            expected = f"a number that fits {type_text(lower)} of {columns[0]!r} in {_MAX_DIGITS} digits"
+            raise ColumnTypeError(columns[1], expected=expected, got=type_text(upper), hint="cast one of them first")
+    elif type(lower) is not type(upper) and not (isinstance(lower, _TEXT_TYPES) and isinstance(upper, _TEXT_TYPES)):
+        expected = f"the type of {columns[0]!r}, {type_text(lower)}"
+        raise ColumnTypeError(columns[1], expected=expected, got=type_text(upper), hint="cast one of them first")
+
+
+def _decimal_size(of: DataType) -> tuple[int, int]:
+    """Return the digits before and after the point of the decimal as which Spark compares an exact number."""
+    return (of.precision - of.scale, of.scale) if isinstance(of, DecimalType) else (20, 0)
+
+
 def _is_float(value: object) -> bool:
     """Return whether a number is one of 32 bits."""
     try:
@@ -131,16 +193,29 @@ def _type_of(value: object) -> str:
     return next((name for one, name in names.items() if isinstance(value, one)), "number")
 
 
+_TIME_TYPES: tuple[type[DataType], ...] = tuple(filter(None, [getattr(spark_types, "TimeType", None)]))
+_EXACT_TYPES = (IntegralType, DecimalType)
+_TEXT_TYPES = (StringType, CharType, VarcharType)
+_ORDERED_TYPES = (
+    NumericType,
+    *_TEXT_TYPES,
+    BinaryType,
+    DateType,
+    TimestampType,
+    TimestampNTZType,
+    DayTimeIntervalType,
+    *_TIME_TYPES,
+)
 # The types of columns that compare with each type of value.
 _COLUMN_TYPES: dict[str, tuple[tuple[type[DataType], ...], str]] = {
     "boolean": ((BooleanType,), "a boolean"),
     "number": ((NumericType,), "a number"),
-    "text": ((StringType, CharType, VarcharType), "a string"),
+    "text": (_TEXT_TYPES, "a string"),
     "bytes": ((BinaryType,), "binary"),
     "date": ((DateType,), "a date"),
     "timestamp": ((TimestampType,), "a timestamp"),
     "local timestamp": ((TimestampType, TimestampNTZType), "a timestamp"),
-    "time": (tuple(filter(None, [getattr(spark_types, "TimeType", None)])), "a time"),
+    "time": (_TIME_TYPES, "a time"),
     "interval": ((DayTimeIntervalType,), "an interval of days to seconds"),
 }
 

@@ -24,9 +24,9 @@ from shopsmart_etl.errors import AuditIncompleteError, InvalidArgumentError, Uns
 from shopsmart_etl.quality._audit_step import AuditStep, PlannerOf, audit_step
 from shopsmart_etl.quality._missing import count_where, missing_metrics
 from shopsmart_etl.quality._observed import Metrics
+from shopsmart_etl.quality._rule import Rule
 from shopsmart_etl.quality._runs import PARTS, Counting, Run, Runs
 from shopsmart_etl.quality.audit_report import AuditReport
-from shopsmart_etl.quality.rules import Rule
 from shopsmart_etl.quality.violations import check_rules, find_violations
 from shopsmart_etl.typing import Transform
 

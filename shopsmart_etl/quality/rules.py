@@ -8,89 +8,35 @@ are null.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from pyspark.sql import DataFrame
 
-from pyspark.sql import Column
-from typing_extensions import override
-
-from shopsmart_etl._core.checks import check_column, check_columns, check_flag, check_text, is_column
+from shopsmart_etl._core.checks import check_column, check_flag, check_text, is_dataframe
+from shopsmart_etl._core.countries import COUNTRY_CODES
 from shopsmart_etl._core.currencies import MINOR_UNITS
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.quality._conditions import (
     IsInRange,
     IsMatch,
+    IsNotBlank,
     IsNotNull,
     IsOneOf,
-    IsUnique,
-    ReadyCondition,
-    comparable,
 )
-from shopsmart_etl.quality._scalars import check_scalar, have_one_type
+from shopsmart_etl.quality._row_conditions import IsInOrder, IsReference, IsUnique
+from shopsmart_etl.quality._rule import Rule
+from shopsmart_etl.quality._scalars import check_bounds, check_scalar, find_bound, have_one_type
 
-__all__ = ["country_code", "currency_code", "in_range", "matches", "not_null", "one_of", "unique"]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Rule:
-    """A named condition that every row must satisfy.
-
-    A null condition counts as violated: a rule about a missing value has to allow the null itself
-    (``"price IS NULL OR price >= 0"``).
-
-    A rule is a value: rules with equal parts are equal and hash alike, and a rule pickles unless its condition is a
-    Column or a function that does not pickle. Columns are compared by identity.
-
-    Attributes:
-        name: The name of the rule, which the violations column and the audit list.
-        condition: SQL text, a boolean Column, or a function without parameters that returns the Column. A function is
-            called each time that the rule is applied to a DataFrame. Ready-made rules have conditions of their own.
-        columns: Columns that must exist, by their literal names; ready-made rules also have paths. Spark resolves the
-            other names in the condition.
-
-    Example:
-        >>> logs = spark.createDataFrame(
-        ...     [("a", 5, ["x"]), ("b", None, [])], "user string, paid int, tags array<string>")
-        >>> logs.transform(flag_violations(Rule("paid is positive", "paid > 0"))).show()
-        +----+----+----+------------------+
-        |user|paid|tags|       _violations|
-        +----+----+----+------------------+
-        |   a|   5| [x]|                []|
-        |   b|NULL|  []|[paid is positive]|
-        +----+----+----+------------------+
-        <BLANKLINE>
-    """
-
-    name: str
-    condition: str | Column | Callable[[], Column] | ReadyCondition
-    columns: str | Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        """Check the parts."""
-        check_text("name", self.name, expected="the name of the rule")
-        condition: object = self.condition
-        has_text = isinstance(condition, str) and bool(condition.strip())
-        is_made = is_column(condition) or isinstance(condition, ReadyCondition) or callable(condition)
-        if not has_text and (isinstance(condition, str) or not is_made):
-            raise InvalidArgumentError(
-                "condition", expected="SQL text, a Column, or a function that returns a Column", got=condition
-            )
-        object.__setattr__(self, "columns", tuple(check_columns("columns", self.columns)))
-
-    def _key(self) -> tuple[object, ...]:
-        return self.name, comparable(self.condition), self.columns
-
-    @override
-    def __eq__(self, other: object) -> bool:
-        return self._key() == other._key() if isinstance(other, Rule) else NotImplemented
-
-    @override
-    def __hash__(self) -> int:
-        return hash(self._key())
-
-    @override
-    def __repr__(self) -> str:
-        return f"Rule({self.name!r}, {self.condition!r})" if isinstance(self.condition, str) else f"Rule({self.name!r})"
+__all__ = [
+    "country_code",
+    "currency_code",
+    "in_order",
+    "in_range",
+    "matches",
+    "not_blank",
+    "not_null",
+    "one_of",
+    "references",
+    "unique",
+]
 
 
 def not_null(column: str) -> Rule:
@@ -108,45 +54,89 @@ def not_null(column: str) -> Rule:
     return Rule(f"{column} is not null", IsNotNull(column, allow_null=False), (column,))
 
 
-def in_range(column: str, *, min_value: object = None, max_value: object = None, allow_null: bool = False) -> Rule:
-    """Make the rule that a column is within inclusive bounds. Null violates it unless allowed.
+def not_blank(column: str, *, allow_null: bool = False) -> Rule:
+    """Make the rule that a string has a visible character. Null violates it unless allowed.
+
+    All white space of Unicode, control characters and invisible ones, such as the zero-width space, are blank.
+
+    Args:
+        column: The column's name, or the path of a nested field.
+        allow_null: Whether null satisfies the rule.
+
+    Example:
+        >>> df = spark.createDataFrame([("ada", ["x"]), (" ", []), (None, [])], "user string, tags array<string>")
+        >>> df.transform(flag_violations(rules.not_blank("user"))).transform(keep_valid()).collect()
+        [Row(user='ada', tags=['x'])]
+    """
+    check_column("column", column)
+    return Rule(_named(f"{column} is not blank", allow_null), IsNotBlank(column, allow_null), (column,))
+
+
+def in_range(
+    column: str,
+    *,
+    min_value: object = None,
+    max_value: object = None,
+    above: object = None,
+    below: object = None,
+    allow_null: bool = False,
+) -> Rule:
+    """Make the rule that a column is within bounds. NaN violates it, and so does null unless allowed.
 
     Args:
         column: The column's name, or the path of a nested field.
         min_value: The smallest value allowed: a number, text, bytes, a date or a time. None for no lower bound.
         max_value: The largest value allowed, likewise.
+        above: A value that all values must be larger than, in place of ``min_value``.
+        below: A value that all values must be smaller than, in place of ``max_value``.
         allow_null: Whether null satisfies the rule.
 
     Returns:
         The rule.
 
     Raises:
-        InvalidArgumentError: There is no bound, a bound is no such value, the bounds are of two types, such as a number
-            and text, or ``min_value`` is above ``max_value``.
+        InvalidArgumentError: There is no bound, there are two lower or two upper ones, a bound is no such value, the
+            bounds are of two types, such as a number and text, or no value is within them.
 
     Example:
-        >>> df = spark.createDataFrame([(1, ["x"]), (-1, []), (None, [])], "paid int, tags array<string>")
-        >>> df.transform(flag_violations(rules.in_range("paid", min_value=0))).transform(keep_valid()).collect()
+        >>> df = spark.createDataFrame([(1, ["x"]), (0, []), (None, [])], "paid int, tags array<string>")
+        >>> df.transform(flag_violations(rules.in_range("paid", above=0))).transform(keep_valid()).collect()
         [Row(paid=1, tags=['x'])]
     """
     check_column("column", column)
-    if min_value is None and max_value is None:
-        raise InvalidArgumentError("min_value", expected="at least one of min_value= and max_value=", got=None)
-    expected = "a number, text, bytes, a date, a time or None"
-    bounds = {
-        argument: check_scalar(argument, value, expected=expected)
-        for argument, value in {"min_value": min_value, "max_value": max_value}.items()
-        if value is not None
-    }
-    lower, upper = bounds.get("min_value"), bounds.get("max_value")
-    if len(bounds) == 2:  # noqa: PLR2004 - both
-        if not have_one_type([lower, upper]):
-            raise InvalidArgumentError("max_value", expected=f"the type of min_value, {min_value!r}", got=max_value)
-        if lower > upper:  # type: ignore[operator]
-            raise InvalidArgumentError("max_value", expected=f"at least min_value, {min_value!r}", got=max_value)
-    signs = {"min_value": ">=", "max_value": "<="}
-    bounded = f"{column} {' and '.join(f'{signs[argument]} {value}' for argument, value in bounds.items())}"
-    return Rule(_named(bounded, allow_null), IsInRange(column, allow_null, lower, upper), (column,))
+    lower = find_bound(("min_value", ">=", min_value), ("above", ">", above))
+    upper = find_bound(("max_value", "<=", max_value), ("below", "<", below))
+    bounds = [bound for bound in (lower, upper) if bound is not None]
+    if not bounds:
+        raise InvalidArgumentError("min_value", expected="at least one bound, such as min_value= or below=", got=None)
+    if lower and upper:
+        check_bounds(lower, upper)
+    comparisons = tuple((sign, value) for _, sign, value in bounds)
+    bounded = f"{column} {' and '.join(f'{sign} {value}' for sign, value in comparisons)}"
+    return Rule(_named(bounded, allow_null), IsInRange(column, allow_null, comparisons), (column,))
+
+
+def in_order(lower: str, upper: str, *, allow_equal: bool = True, allow_null: bool = False) -> Rule:
+    """Make the rule that the values of two columns are in order. NaN violates it, and so does null unless allowed.
+
+    Args:
+        lower: The name of the column with the smaller value, or the path of a nested field.
+        upper: The column with the larger value, likewise: of the same type, or both integers or decimals. Two fields
+            inside an array must be inside the same one; then each element must be in order.
+        allow_equal: Whether equal values satisfy the rule.
+        allow_null: Whether a null in one of the two satisfies the rule.
+
+    Returns:
+        The rule.
+
+    Example:
+        >>> df = spark.createDataFrame([(1, 2, ["x"]), (3, 2, [])], "net int, gross int, tags array<string>")
+        >>> df.transform(flag_violations(rules.in_order("net", "gross"))).transform(keep_valid()).collect()
+        [Row(net=1, gross=2, tags=['x'])]
+    """
+    columns = check_column("lower", lower), check_column("upper", upper)
+    sign = "<=" if check_flag("allow_equal", allow_equal) else "<"
+    return Rule(_named(f"{lower} {sign} {upper}", allow_null), IsInOrder(columns, allow_null, sign), columns)
 
 
 def one_of(column: str, *values: object, allow_null: bool = False) -> Rule:
@@ -206,13 +196,15 @@ def matches(column: str, pattern: str, *, allow_null: bool = False) -> Rule:
     return Rule(_named(f"{column} matches {pattern}", allow_null), IsMatch(column, allow_null, pattern), (column,))
 
 
-def unique(*columns: str) -> Rule:
+def unique(*columns: str, nulls_equal: bool = False) -> Rule:
     """Make the rule that no two rows have the same values in some columns. All of the duplicates violate it.
 
-    A row with a null in one of the columns is not a duplicate of any other. The rule shuffles the rows by the columns.
+    The rule shuffles the rows by the columns.
 
     Args:
         *columns: The names of columns, or the paths of fields of structs; at least one.
+        nulls_equal: Whether nulls are equal to each other. Otherwise, a row with a null in one of the columns is not a
+            duplicate of any other.
 
     Returns:
         The rule.
@@ -230,7 +222,41 @@ def unique(*columns: str) -> Rule:
         check_column("columns", column)
     if not columns:
         raise InvalidArgumentError("columns", expected="the columns of the key, at least one", got=columns)
-    return Rule(f"{', '.join(columns)} is unique", IsUnique(columns), columns)
+    name = f"{', '.join(columns)} is unique" + (", nulls too" if check_flag("nulls_equal", nulls_equal) else "")
+    return Rule(name, IsUnique(columns, nulls_equal), columns)
+
+
+def references(column: str, table: DataFrame, key: str, *, allow_null: bool = False) -> Rule:
+    """Make the rule that a table has a row for each value of a column. Null violates it unless allowed.
+
+    Spark joins the rows with the distinct keys of the table, which never drops or multiplies rows; ``broadcast(table)``
+    asks for a broadcast join. The table is read whenever the rows are. The rule does not pickle, as no DataFrame does.
+
+    Args:
+        column: The column's name, or the path of a field of structs.
+        table: The table. It may not be a stream.
+        key: The column of the table, or the path of a field of structs: of the same type, or both integers. It may have
+            duplicates and nulls.
+        allow_null: Whether null satisfies the rule.
+
+    Returns:
+        The rule.
+
+    Raises:
+        InvalidArgumentError: The table is no DataFrame, or is a stream.
+
+    Example:
+        >>> orders = spark.createDataFrame([("ada", ["x"]), ("eve", []), (None, [])], "user string, tags array<string>")
+        >>> users = spark.createDataFrame([("ada",), ("bob",)], "name string")
+        >>> orders.transform(flag_violations(rules.references("user", users, "name"))).transform(keep_valid()).collect()
+        [Row(user='ada', tags=['x'])]
+    """
+    check_column("column", column)
+    check_column("key", key)
+    if not is_dataframe(table) or table.isStreaming:
+        raise InvalidArgumentError("table", expected="a DataFrame that is not a stream", got=table)
+    name = _named(f"{column} is in {key} of the table", allow_null)
+    return Rule(name, IsReference(column, allow_null, table, key), (column,))
 
 
 def country_code(column: str, *, allow_null: bool = False) -> Rule:
@@ -246,10 +272,8 @@ def country_code(column: str, *, allow_null: bool = False) -> Rule:
         [Row(country='IE', tags=['x'])]
     """
     check_column("column", column)
-    codes = tuple(_COUNTRIES.split())
-    return Rule(
-        _named(f"{column} is an ISO 3166 country code", allow_null), IsOneOf(column, allow_null, codes), (column,)
-    )
+    name = _named(f"{column} is an ISO 3166 country code", allow_null)
+    return Rule(name, IsOneOf(column, allow_null, COUNTRY_CODES), (column,))
 
 
 def currency_code(column: str, *, allow_null: bool = False) -> Rule:
@@ -267,25 +291,10 @@ def currency_code(column: str, *, allow_null: bool = False) -> Rule:
         [Row(currency='EUR', tags=['x'])]
     """
     check_column("column", column)
-    return Rule(
-        _named(f"{column} is an ISO 4217 currency code", allow_null),
-        IsOneOf(column, allow_null, tuple(MINOR_UNITS)),
-        (column,),
-    )
+    name = _named(f"{column} is an ISO 4217 currency code", allow_null)
+    return Rule(name, IsOneOf(column, allow_null, tuple(MINOR_UNITS)), (column,))
 
 
 def _named(name: str, allow_null: bool) -> str:  # noqa: FBT001 - the parameter of the rules
     """Name a rule, and check the argument that says whether null satisfies it."""
     return f"{name} or null" if check_flag("allow_null", allow_null) else name
-
-
-# ISO 3166-1 alpha-2, the 249 codes assigned.
-_COUNTRIES = """
-AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD
-CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF
-GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN
-KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA
-NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI
-SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI
-VN VU WF WS YE YT ZA ZM ZW
-"""

@@ -15,7 +15,7 @@ from shopsmart_etl._core.step import Planner, is_planning_ahead, step
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError
 from shopsmart_etl.quality._conditions import ReadyCondition
 from shopsmart_etl.quality._flagging import check_patterns, flag, ready_sql
-from shopsmart_etl.quality.rules import Rule
+from shopsmart_etl.quality._rule import Rule
 
 
 @step
@@ -72,7 +72,7 @@ def flag_violations(*rules: Rule, violations_column: str = "_violations") -> Pla
     def plan(frame: Frame) -> Plan:
         for rule in rules:
             if isinstance(rule.condition, ReadyCondition):
-                ready_sql(rule.columns, rule.condition, frame)  # checks the columns and their types
+                ready_sql(rule.columns, rule.condition, frame, str)  # checks the columns and their types
             else:
                 for column in rule.columns:
                     frame.index(column)

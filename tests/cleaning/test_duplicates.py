@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from processes import LIMIT
+from pyspark.sql.types import ArrayType, IntegerType, StringType, StructType
 from repository import DATA
 from strategies import few_batches
 
@@ -160,7 +161,14 @@ def test_arguments_of_a_wrong_type_are_refused(wrong: Any) -> None:
         deduplicate("id", latest_by=wrong)
 
 
-DOCUMENTS = "number INT, customer STRUCT<id: INT, `a.b`: STRUCT<`${env:HOME}`: INT>>, items ARRAY<STRUCT<sku: STRING>>"
+# Not DDL text, in which Spark Connect replaces the variable.
+CUSTOMER = StructType().add("id", IntegerType()).add("a.b", StructType().add("${env:HOME}", IntegerType()))
+DOCUMENTS = (
+    StructType()
+    .add("number", IntegerType())
+    .add("customer", CUSTOMER)
+    .add("items", ArrayType(StructType().add("sku", StringType())))
+)
 
 
 def test_a_key_may_be_a_field_of_structs(spark: SparkSession) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from engines import NEEDS, configured
+from engines import configured
 from pyspark.sql.types import DecimalType, LongType
 
 from shopsmart_etl import (
@@ -137,9 +137,8 @@ def test_the_amounts_are_linked_to_their_currency(spark: SparkSession) -> None:
     assert links == {"price": ["currency"], "tax": ["currency"], "items_a": ["items_currency"]}
 
 
+@pytest.mark.needs("a JVM")
 def test_the_units_are_those_that_java_has(spark: SparkSession) -> None:
-    if not NEEDS["accumulators"].met:
-        pytest.skip("needs a JVM")
     jvm: Any = spark._jvm  # noqa: SLF001 - Java has the units of ISO 4217 too
     java: dict[str, int] = {}
     for code in MINOR_UNITS:

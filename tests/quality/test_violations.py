@@ -497,7 +497,7 @@ def test_misuse_is_named(logs: DataFrame) -> None:
         flag_violations(rules.not_null("id"), rules.not_null("id"))
     with pytest.raises(InvalidArgumentError, match="condition: expected SQL text"):
         Rule("x", 1)  # type: ignore[arg-type]
-    with pytest.raises(InvalidArgumentError, match="min_value: expected at least one of"):
+    with pytest.raises(InvalidArgumentError, match="min_value: expected at least one bound"):
         rules.in_range("id")
 
 

@@ -171,8 +171,15 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
             rules.one_of("id", 1, 2),
             rules.matches("total", r"\$[0-9.]+"),
             rules.country_code("customer_address_country"),
+            rules.not_blank("total"),
+            rules.in_order("id", "id", allow_equal=False),
+            rules.in_range("id", above=1, below=3),
+            rules.unique("customer_name", nulls_equal=True),
         ),
         keep_invalid(),
+    ),
+    "references": lambda df: df.transform(
+        flag_violations(rules.references("customer.name", df.where("id = 1"), "customer.name"), rules.not_null("total"))
     ),
     "sound": chained(
         parse_money("total"), flag_violations(rules.in_range("total", min_value=1), rules.one_of("id", 1)), keep_valid()

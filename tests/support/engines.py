@@ -58,6 +58,7 @@ NEEDS: Mapping[str, Need] = {
     "observations on Connect": Need(VERSION >= (4, 2), "Spark Connect loses observations before 4.2"),
     "rows counted once": Need(VERSION >= (4, 3), "Spark before 4.3 counts recomputed rows twice"),
     "jobs to count": Need(ENGINE == "classic", "Spark Connect does not report the number of jobs"),
+    "a JVM": Need(ENGINE == "classic", "the client of Spark Connect has no JVM"),
     "accumulators": Need(ENGINE == "classic", "Spark Connect has no accumulators"),
     "columns in hints": Need(VERSION >= (4, 0), "PySpark 3.5 does not accept columns in hints"),
     "variants": Need(VERSION >= (4, 0), "Spark 3.5 has no variants"),
