@@ -41,6 +41,7 @@ from shopsmart_etl import (
     write_table,
 )
 from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.step import plan_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -494,7 +495,7 @@ def test_previews_leave_the_columns_as_they_are() -> None:
     one = Audit()
     for step in (*steps_of(one), pipeline(*steps_of(one))):
         assert [row[1] for row in step.preview(schema).rows] == schema.names
-        assert step.plan(Frame(schema)).schema == schema
+        assert plan_step(step, Frame(schema)).schema == schema
     assert one.reports() == []
 
 
