@@ -201,7 +201,7 @@ def test_the_preview_of_a_pipeline_shows_the_paths_in_its_input(rows: DataFrame)
     chain = pipeline(shopsmart_etl.explode_arrays("tags", present_suffix=None), flatten_struct("buyer"))
     lines = {column: source for source, column, _ in chain.preview(rows.select("tags", "buyer").schema).rows}
     assert lines == {"tags": "tags[]", "buyer_name": "buyer.name", "buyer_zip": "buyer.zip"}
-    with pytest.raises(UnsupportedError, match="is a plain function"):
+    with pytest.raises(UnsupportedError, match="a plain function, whose columns are unknown"):
         pipeline(lambda df: df.limit(1)).preview(rows.schema)
 
 

@@ -98,8 +98,8 @@ class Frame:
         """
         if self._session is None:
             raise UnsupportedError(
-                "a preview has no Spark session, which DDL text needs: give a StructType, or apply the step to a "
-                "DataFrame"
+                "expected a StructType in a preview, which has no Spark session; got DDL text. Give a StructType, or "
+                "apply the step to a DataFrame"
             )
         return self._session
 

@@ -153,8 +153,8 @@ def plan_step(step: Step, frame: Frame) -> Plan:
     """
     if step.runs_spark and is_planning_ahead():
         raise UnsupportedError(
-            f"{step!r} cannot be planned ahead: it runs Spark or observes a Spark job. Remove it from plan_ahead, "
-            "and apply it to the table"
+            f"plan_ahead: expected steps that do not run Spark; got {step!r}, which runs or observes a Spark job. "
+            "Remove it from plan_ahead, and apply it to the table"
         )
     return step._planner(frame)  # noqa: SLF001 - a function, since Frame and Plan are internal
 
@@ -176,8 +176,8 @@ class Chain:
         for step in self.steps:
             if not isinstance(step, Step):
                 raise UnsupportedError(
-                    f"{step!r} is a plain function, whose columns are unknown before it runs: apply the steps to a "
-                    "DataFrame"
+                    f"expected a step; got {step!r}, a plain function, whose columns are unknown before it runs. Apply "
+                    "the steps to a DataFrame"
                 )
             sources = {path_text([name]): source for name, source in zip(plan.schema.names, plan.sources, strict=True)}
             next_plan = plan_step(step, frame.with_schema(plan.schema))

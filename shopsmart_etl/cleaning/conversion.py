@@ -109,7 +109,7 @@ def convert_currency(
     _check_decimal(decimal_type)
     check_choice("rounding", rounding, _ROUND)
     if rates.isStreaming:
-        raise UnsupportedError("convert_currency needs all rates, not a stream: read them as a table")
+        raise UnsupportedError("rates: expected a table; got a stream. Read all rates as a batch")
     table = _Rates(rates, to)
 
     def plan(frame: Frame) -> Plan:

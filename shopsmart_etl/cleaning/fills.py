@@ -180,7 +180,10 @@ def plan_fill(
     if isinstance(fill, (int, float, Decimal)):
         return PlannedFill(partial(F.expr, _literal(name, field, fill)), is_constant=True)
     if callable(fill) and location.path:
-        raise UnsupportedError(f"column {name!r}: {fill!r} needs a column at the top level; explode the array first")
+        raise UnsupportedError(
+            f"column {name!r}: expected a column at the top level to fill by {fill!r}; got a nested field. Explode the "
+            "array first"
+        )
     if isinstance(fill, MedianBy):
         fill = fill.locate(frame)
     computed.append(partial(_compute, fill, field, f"fill{len(computed)}"))

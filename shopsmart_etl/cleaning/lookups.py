@@ -75,7 +75,7 @@ def lookup(
     names = check_columns("columns", columns, at_least_one=True)
     check_text("flag_suffix", flag_suffix, expected="a suffix such as '_unmatched'")
     if table.isStreaming:
-        raise UnsupportedError("lookup needs a table that is complete, not a stream: write the stream to a table first")
+        raise UnsupportedError("table: expected a batch; got a stream. Write the stream to a table first")
     looked_up = _Table(table, list(keys.values()), names)
 
     def plan(frame: Frame) -> Plan:

@@ -118,8 +118,8 @@ def _below(root: Sequence[str], folder: Sequence[str]) -> Sequence[str]:
         if list(folder[start : start + len(root)]) == list(root) and all("=" in name for name in below):
             return below
     raise UnsupportedError(
-        f"{'/'.join(root)!r}: the table's folder is not found in the paths of its files, such as {'/'.join(folder)!r}: "
-        "give the table's absolute path"
+        f"{'/'.join(root)!r}: expected the table's folder in the paths of its files; got {'/'.join(folder)!r}. Give "
+        "the table's absolute path"
     )
 
 

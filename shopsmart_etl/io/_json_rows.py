@@ -116,7 +116,7 @@ class _Documents:
             deepest = _DEEPEST_EXTRA if option == "on_extra" else _DEEPEST
             if is_given and depth > deepest:
                 raise UnsupportedError(
-                    f"{option}= with a schema that is nested more than {deepest} types deep is not supported: read the "
+                    f"{option}: expected a schema of at most {deepest} types inside one another; got {depth}. Read the "
                     "deepest fields as STRING, and parse them in a second step"
                 )
         self._documents = JsonDocuments(columns, self._path, mark=mark)

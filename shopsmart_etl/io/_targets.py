@@ -138,8 +138,8 @@ def check_checkpoint(spark: SparkSession, checkpoint: str, target: str, existing
     """
     if existing is None and has_files(spark, f"{checkpoint}/commits"):
         raise UnsupportedError(
-            f"{target!r} does not exist, and the checkpoint has batches of another table, which Spark would skip as "
-            "already written: give a new checkpoint"
+            f"checkpoint: expected a new one, since {target!r} does not exist; got one with batches of another table, "
+            "which Spark would skip as already written"
         )
 
 

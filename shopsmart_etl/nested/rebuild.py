@@ -70,8 +70,8 @@ def rebuild_documents(tables: Mapping[str, DataFrame], *, model: RelationalModel
             raise InvalidArgumentError("tables", expected=f"a DataFrame for {table.name!r}", got=got)
         if tables[table.name].isStreaming:
             raise UnsupportedError(
-                f"table {table.name!r} is a stream, so its documents are never complete: write the tables, and rebuild "
-                "the documents from the written tables"
+                f"table {table.name!r}: expected a batch; got a stream, whose documents are never complete. Write the "
+                "tables, and rebuild the documents from the written tables"
             )
     root = model.root
     documents = _nested(tables, model, root)

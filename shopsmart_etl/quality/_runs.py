@@ -166,5 +166,7 @@ def _refuse_to_observe(spark: SparkSession, what: str) -> None:
     """
     hint = "Use Audit(use_observation=False), which counts with aggregations"
     if is_connect(spark) and pyspark.__version__.startswith(("3.", "4.0.", "4.1.")):
-        raise UnsupportedError(f"{what} is refused on Spark Connect before 4.2, which loses observations. {hint}")
+        raise UnsupportedError(
+            f"{what}: expected Spark Connect 4.2 or newer; got {pyspark.__version__}, which loses observations. {hint}"
+        )
     refuse_on_sail(spark, what, why="has no observations", hint=hint)

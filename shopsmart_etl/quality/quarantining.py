@@ -92,7 +92,7 @@ def quarantine(*, into: Transform, run_id: str | None = None, violations_column:
     def plan(frame: Frame) -> Plan:
         if frame.is_streaming:
             raise UnsupportedError(
-                "quarantine writes one batch; on a stream, write keep_invalid() and keep_valid() as two queries"
+                "quarantine: expected a batch; got a stream. Write keep_invalid() and keep_valid() as two queries"
             )
         index = find_violations(frame, violations_column)
         run_fields = [] if run_id is None else _RUN_FIELDS

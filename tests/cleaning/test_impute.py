@@ -300,7 +300,7 @@ def test_a_row_s_column_fills_the_fields_of_its_items(spark: SparkSession) -> No
 
 def test_a_median_does_not_reach_inside(spark: SparkSession) -> None:
     df = spark.createDataFrame([(5, [(1,)])], "base INT, items ARRAY<STRUCT<price: INT>>")
-    with pytest.raises(UnsupportedError, match=r"median_by\('base'\) needs a column at the top level"):
+    with pytest.raises(UnsupportedError, match=r"at the top level to fill by median_by\('base'\); got a nested field"):
         df.transform(impute_financials("items.price", fill=median_by("base")))
 
 
