@@ -76,7 +76,7 @@ class ConformSettings:
         Raises:
             InvalidArgumentError: An option is unknown, or its value is not allowed.
         """
-        check_options(options, [field.name for field in fields(cls)], of="conform")
+        check_options(options, [field.name for field in fields(cls)], call="conform")
         return cls(**options)
 
     @property

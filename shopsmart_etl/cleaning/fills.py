@@ -69,7 +69,9 @@ class MedianBy:
             ColumnNotFoundError: There is no such column.
         """
         locations = [find_field(frame, name) for name in self.by]
-        return MedianBy(tuple(".".join(map(quote, (frame.names[at.column], *at.path))) for at in locations))
+        return MedianBy(
+            tuple(".".join(map(quote, (frame.names[location.column], *location.path))) for location in locations)
+        )
 
     @override
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from shopsmart_etl._core.checks import check_columns, check_text, is_dataframe
 from shopsmart_etl._core.frame import Frame, Output, Plan
 from shopsmart_etl._core.nested_fields import FieldLocation
 from shopsmart_etl._core.spark_errors import Count, fail_sql
-from shopsmart_etl._core.sql import all_of, call, if_, literal, positions, quote, type_text
+from shopsmart_etl._core.sql import all_of, call, if_, literal, quote, type_text
 from shopsmart_etl._core.step import Planner, step
 from shopsmart_etl._core.struct_paths import find_single_field, location_sql
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
@@ -131,7 +131,7 @@ class _Table:
         selected = [location_sql(location) for location in self.keys]
         selected += [f"`{self._frame.index(name)}`" for name in self._column_names]
         named = [f"{sql} AS {name}" for sql, name in zip(selected, [*keys, *values], strict=True)]
-        rows = self._df.toDF(*positions(len(self._frame.names))).selectExpr(*named)
+        rows = self._frame.name_by_position(self._df).selectExpr(*named)
         grouped = rows.where(all_of(f"{key} IS NOT NULL" for key in keys)).groupBy(*keys)
         # The first of a single row. An aggregate for each column, so that Spark can prune it.
         counted = grouped.agg(*(F.first(value).alias(value) for value in values), F.count("*").alias("n"))

@@ -60,8 +60,8 @@ def is_file_missing(error: Exception) -> bool:
 def partition_folders(table: str, files: Collection[str]) -> list[Folder]:
     """List the different partition folders of a table's files, each as its keys and values."""
     root = _root(table)
-    different = {file.rpartition("/")[0] for file in files}
-    return [tuple(map(_key_and_value, _below(root, _segments(one)))) for one in different]
+    folders = {file.rpartition("/")[0] for file in files}
+    return [tuple(map(_key_and_value, _below(root, _segments(folder)))) for folder in folders]
 
 
 def check_folder_names(table: str, files: Collection[str]) -> None:
