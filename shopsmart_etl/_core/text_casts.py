@@ -72,12 +72,12 @@ def check_formats(argument: str, formats: object, *, names: Sequence[str] = ()) 
     Raises:
         InvalidArgumentError: They are no sequence of formats; ``names`` lists those that are no datetime patterns.
     """
-    named = [ISO_8601, *names]
-    expected = f"a sequence of {', '.join(map(repr, named))} or Spark's datetime patterns, such as 'dd/MM/yyyy'"
+    known = [ISO_8601, *names]
+    expected = f"a sequence of {', '.join(map(repr, known))} or Spark's datetime patterns, such as 'dd/MM/yyyy'"
     texts = list(check_texts(argument, formats, expected=expected))
     for text in texts:
         letters = set(re.findall("[A-Za-z]", _QUOTED.sub("", text)))
-        if text not in named and (not letters or letters - _PATTERN_LETTERS or re.search("[{}#]", text)):
+        if text not in known and (not letters or letters - _PATTERN_LETTERS or re.search("[{}#]", text)):
             raise InvalidArgumentError(argument, expected=expected, got=text)
     return texts
 
@@ -242,7 +242,7 @@ def _parse_variant(sql: str, pattern: str, *, any_zone: bool) -> str:
     if "X" in _QUOTED.sub("", pattern):
         spellings.append(pattern.replace("X", "x"))
     written = (f"date_format({value}, {literal(spelling)})" for spelling in spellings)
-    return if_(any_of(f"{_comparable(text)} = {_comparable(sql)}" for text in written), value)
+    return if_(any_of(f"{_comparable(one)} = {_comparable(sql)}" for one in written), value)
 
 
 def _comparable(sql: str) -> str:
