@@ -11,7 +11,7 @@ from pyspark.sql.types import DataType, StructType
 from shopsmart_etl._core.checks import check_step, is_dataframe
 from shopsmart_etl._core.frame import Frame, Plan, keep_metadata
 from shopsmart_etl._core.sql import VARIABLE, literal, positions, quote, struct_of, type_sql
-from shopsmart_etl._core.step import Chain, Planner, Step, planning, step
+from shopsmart_etl._core.step import Chain, Planner, Step, plan_step, planning, step
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.typing import Transform
 
@@ -123,7 +123,7 @@ def _planned(part: Transform, model: DataFrame, like: DataFrame) -> Transform:
     """Plan a step, so that applying it looks up nothing. A plain function is returned unchanged."""
     if not isinstance(part, Step):
         return part
-    return part.plan(Frame(model.schema, session=like.sparkSession, is_streaming=lambda: like.isStreaming)).apply
+    return plan_step(part, Frame(model.schema, session=like.sparkSession, is_streaming=lambda: like.isStreaming)).apply
 
 
 def _null(data_type: DataType) -> str:

@@ -11,6 +11,9 @@ from pyspark.sql import Column, DataFrame
 Transform: TypeAlias = Callable[[DataFrame], DataFrame]
 """A function from DataFrame to DataFrame, for ``DataFrame.transform``."""
 
+Shape: TypeAlias = Literal["single_object", "empty_array"]
+"""A change of shape that ``conform`` accepts: an object for an array of objects, or an empty array for an object."""
+
 Siblings: TypeAlias = Literal["error", "zip", "cross"]
 """How to explode several arrays of a row together: refuse, pair by index, or combine."""
 
@@ -35,4 +38,15 @@ Fill: TypeAlias = Number | Column | Callable[[Column], Column]
 Fills: TypeAlias = Fill | Sequence[Fill]
 """One fill, or several, of which the first that is not null is used."""
 
-__all__ = ["Fill", "Fills", "IfExists", "Number", "OnNewColumns", "Period", "Siblings", "TableFormat", "Transform"]
+__all__ = [
+    "Fill",
+    "Fills",
+    "IfExists",
+    "Number",
+    "OnNewColumns",
+    "Period",
+    "Shape",
+    "Siblings",
+    "TableFormat",
+    "Transform",
+]

@@ -144,7 +144,7 @@ def test_steps_that_run_spark_are_refused_before_they_run(spark: SparkSession, t
     }
     for name, step in steps.items():
         for nested in (step, pipeline(impute_financials("id"), pipeline(step)), lambda df, step=step: step(df)):
-            with pytest.raises(UnsupportedError, match="cannot be planned ahead: it runs Spark") as refused:
+            with pytest.raises(UnsupportedError, match="expected steps that do not run Spark; got") as refused:
                 plan_ahead(nested, like=flagged)
             assert repr(step) in str(refused.value), name
     assert list(tmp_path.iterdir()) == []

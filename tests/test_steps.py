@@ -1,4 +1,4 @@
-"""Properties of all public functions: checked arguments; steps are values, and can be previewed."""
+"""Properties of all public calls: checked arguments; steps are values, and can be previewed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from calls import SCHEMA, STEPS, other_calls
+from calls import SCHEMA, STEPS, class_calls, other_calls
+from generated import INSTANTIATED_BY_USERS
 from pyspark.sql import functions as F
 from pyspark.sql.types import IntegerType, StringType, StructType
 
@@ -55,6 +56,8 @@ WRONG: list[Any] = [
     ["id", 1],
     [None],
     {"id": 1},
+    {"id": object()},
+    {1: "id"},
     {1, 2},
     str,
     print,
@@ -86,15 +89,17 @@ def fits(value: object, hint: Any) -> bool:  # noqa: PLR0911 - a case for each k
     runtime_type = origin or hint
     if not isinstance(runtime_type, type) or not isinstance(value, runtime_type):
         return False
+    if isinstance(value, dict) and arguments:
+        return all(fits(key, arguments[0]) and fits(item, arguments[1]) for key, item in value.items())
     return all(fits(item, arguments[0]) for item in value) if arguments and isinstance(value, (list, tuple)) else True
 
 
 def wrong_calls(
-    name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Iterator[tuple[str, Any, Callable[[], Any]]]:
     """Yield calls in which one argument has a wrong type."""
-    function = FUNCTIONS[name]
-    signature, hints = inspect.signature(function), typing.get_type_hints(function)
+    signature = inspect.signature(function)
+    hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function)
     for parameter in signature.parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:  # a TypedDict of options
             (options,) = typing.get_args(hints[parameter.name])
@@ -113,9 +118,11 @@ def wrong_calls(
             yield parameter.name, value, partial(function, *bound.args, **bound.kwargs)
 
 
-def assert_wrong_calls_are_refused(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def assert_wrong_calls_are_refused(
+    name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
     messages: list[str] = []
-    for parameter, value, call in wrong_calls(name, args, kwargs):
+    for parameter, value, call in wrong_calls(function, args, kwargs):
         try:
             call()
         except InvalidArgumentError as error:  # noqa: PERF203 - each call is one case
@@ -132,15 +139,37 @@ def test_every_public_function_has_a_call(rows: DataFrame, tmp_path: Path) -> No
     assert {*STEPS, *other_calls(rows, tmp_path)} == {*FUNCTIONS}
 
 
+def test_every_public_class_and_method_with_parameters_has_a_call() -> None:
+    public = {name: getattr(shopsmart_etl, name) for name in shopsmart_etl.__all__}
+    methods = {
+        f"{name}.{key}"
+        for name, value in public.items()
+        if inspect.isclass(value) and value.__module__.startswith("shopsmart_etl")
+        for key, method in vars(value).items()
+        if inspect.isfunction(method) and not key.startswith("_") and len(inspect.signature(method).parameters) > 1
+    }
+    own_rules = {f"rules.{name}" for name in shopsmart_etl.rules.__all__ if name != "references"}
+    assert {*class_calls()} == {*INSTANTIATED_BY_USERS, "Step.__call__", *methods, *own_rules}
+
+
+@pytest.mark.parametrize("name", sorted(class_calls()))
+def test_an_argument_of_a_wrong_type_is_refused_by_classes_methods_and_rules(name: str) -> None:
+    assert_wrong_calls_are_refused(name, *class_calls()[name])
+
+
+def test_an_argument_of_a_wrong_type_is_refused_by_references(rows: DataFrame) -> None:
+    assert_wrong_calls_are_refused("rules.references", shopsmart_etl.rules.references, ("id", rows, "id"), {})
+
+
 @pytest.mark.parametrize("name", sorted(STEPS))
 def test_an_argument_of_a_wrong_type_is_refused_when_the_step_is_built(name: str) -> None:
-    assert_wrong_calls_are_refused(name, *STEPS[name])
+    assert_wrong_calls_are_refused(name, FUNCTIONS[name], *STEPS[name])
 
 
 @pytest.mark.needs("variants")
 def test_an_argument_of_a_wrong_type_is_refused_by_the_other_functions(rows: DataFrame, tmp_path: Path) -> None:
     for name, call in other_calls(rows, tmp_path).items():
-        assert_wrong_calls_are_refused(name, *call)
+        assert_wrong_calls_are_refused(name, FUNCTIONS[name], *call)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -176,7 +205,7 @@ def test_the_preview_of_a_pipeline_shows_the_paths_in_its_input(rows: DataFrame)
     chain = pipeline(shopsmart_etl.explode_arrays("tags", present_suffix=None), flatten_struct("buyer"))
     lines = {column: source for source, column, _ in chain.preview(rows.select("tags", "buyer").schema).rows}
     assert lines == {"tags": "tags[]", "buyer_name": "buyer.name", "buyer_zip": "buyer.zip"}
-    with pytest.raises(UnsupportedError, match="is a plain function"):
+    with pytest.raises(UnsupportedError, match="a plain function, whose columns are unknown"):
         pipeline(lambda df: df.limit(1)).preview(rows.schema)
 
 

@@ -39,17 +39,17 @@ def _lacks_spark_setting(spark: SparkSession) -> bool:
     return False
 
 
-def refuse_on_sail(spark: SparkSession, what: str, *, why: str, hint: str) -> None:
+def refuse_on_sail(spark: SparkSession, operation: str, *, why: str, hint: str) -> None:
     """Refuse an operation that Sail does not support or gets wrong.
 
     Raises:
         UnsupportedError: The session is on Sail.
     """
     if is_sail(spark):
-        raise UnsupportedError(f"{what} is refused on Sail, which {why}. {hint}")
+        raise UnsupportedError(f"{operation} is refused on Sail, which {why}. {hint}")
 
 
-def refuse_writing_on_sail(spark: SparkSession, what: str) -> None:
+def refuse_writing_on_sail(spark: SparkSession, operation: str) -> None:
     """Refuse to write files on Sail.
 
     Raises:
@@ -57,7 +57,7 @@ def refuse_writing_on_sail(spark: SparkSession, what: str) -> None:
     """
     refuse_on_sail(
         spark,
-        what,
+        operation,
         why="deletes partitions that it should not, and leaves part of the rows when a write fails",
         hint="Write there with DataFrame.write, where a failure can be undone",
     )

@@ -73,17 +73,17 @@ def check_texts(argument: str, values: object, *, expected: str) -> tuple[str, .
     return tuple(values)
 
 
-def check_options(options: Mapping[str, object], known: Sequence[str], *, of: str) -> None:
+def check_options(options: Mapping[str, object], allowed: Sequence[str], *, call: str) -> None:
     """Check the names of options.
 
     Raises:
         InvalidArgumentError: An option is unknown.
     """
     for name in options:
-        if name not in known:
-            close = nearest(name, known)
-            hint = f"; did you mean {close!r}?" if close else f": {', '.join(known)}"
-            raise InvalidArgumentError(name, expected=f"an option of {of}{hint}", got=options[name])
+        if name not in allowed:
+            close = nearest(name, allowed)
+            hint = f"; did you mean {close!r}?" if close else f": {', '.join(allowed)}"
+            raise InvalidArgumentError(name, expected=f"an option of {call}{hint}", got=options[name])
 
 
 def check_choice(argument: str, value: Any, choices: Iterable[str]) -> Any:  # noqa: ANN401 - callers use it as a Literal

@@ -55,7 +55,7 @@ def check_schema_depth(argument: str, schema: StructType, max_depth: int = MAX_D
 
 
 def _nested(data_types: Iterable[DataType]) -> list[DataType]:
-    return [one for one in data_types if isinstance(one, (StructType, ArrayType, MapType))]
+    return [data_type for data_type in data_types if isinstance(data_type, (StructType, ArrayType, MapType))]
 
 
 def _inner_types(data_type: DataType) -> list[DataType]:

@@ -98,8 +98,8 @@ class Frame:
         """
         if self._session is None:
             raise UnsupportedError(
-                "a preview has no Spark session, which DDL text needs: give a StructType, or apply the step to a "
-                "DataFrame"
+                "expected a StructType in a preview, which has no Spark session; got DDL text. Give a StructType, or "
+                "apply the step to a DataFrame"
             )
         return self._session
 
@@ -118,14 +118,14 @@ class Frame:
         """Whether the engine is Sail."""
         return self._session is not None and is_sail(self._session)
 
-    def refuse_on_sail(self, what: str, *, why: str, hint: str) -> None:
+    def refuse_on_sail(self, operation: str, *, why: str, hint: str) -> None:
         """Refuse an operation that Sail does not support or gets wrong.
 
         Raises:
             UnsupportedError: The engine is Sail.
         """
         if self._session is not None:
-            refuse_on_sail(self._session, what, why=why, hint=hint)
+            refuse_on_sail(self._session, operation, why=why, hint=hint)
 
     def with_schema(self, schema: StructType) -> Frame:
         """Return a frame with another schema in the same session."""
@@ -151,6 +151,12 @@ class Frame:
             ColumnNotFoundError: No field matches, or more than one.
         """
         return columns.find_column(schema, name, ignores_case=lambda: self.ignores_case)
+
+    def indexes_of(self, name: str, names: Iterable[str]) -> list[int]:
+        """Return the indexes of the names that are equal to a name in the session."""
+        if self.ignores_case:
+            return [index for index, other in enumerate(names) if other.lower() == name.lower()]
+        return [index for index, other in enumerate(names) if other == name]
 
     def field(self, column: str) -> StructField:
         """Return the field of a column by its name.
@@ -238,17 +244,17 @@ class Frame:
             ColumnClashError: A new column has the name of another column.
         """
         new, kept = (
-            [(one.field.name, _origin(one)) for one in outputs if one.is_new is is_new] for is_new in (True, False)
+            [(output.field.name, _origin(output)) for output in outputs if output.is_new is is_new]
+            for is_new in (True, False)
         )
         self.check_clashes(new, existing=kept, hint=hint)
-        count = len(self.schema.fields)
         # Spark Connect adds metadata to columns without an alias.
         expressions = [f"{output.sql} AS `{index}`" for index, output in enumerate(outputs)]
         fields = [output.field for output in outputs]
         computed = {str(index): output.field for index, output in enumerate(outputs) if not _is_column(output.sql)}
 
         def apply(df: DataFrame) -> DataFrame:
-            selected = after(df.toDF(*positions(count))).selectExpr(*expressions)
+            selected = after(self.name_by_position(df)).selectExpr(*expressions)
             return keep_metadata(selected, computed).toDF(*(field.name for field in fields))
 
         return Plan(StructType(fields), apply, tuple(output.source for output in outputs))
@@ -256,7 +262,11 @@ class Frame:
     def by_position(self, change: Callable[[DataFrame], DataFrame]) -> Plan:
         """Return a plan that keeps every column, and whose transform sees the columns named by position."""
         names = self.names
-        return self.unchanged(lambda df: change(df.toDF(*positions(len(names)))).toDF(*names))
+        return self.unchanged(lambda df: change(self.name_by_position(df)).toDF(*names))
+
+    def name_by_position(self, df: DataFrame) -> DataFrame:
+        """Rename the columns of a DataFrame of this schema to their positions."""
+        return df.toDF(*positions(len(self.schema.fields)))
 
 
 def keep_metadata(df: DataFrame, fields: Mapping[str, StructField]) -> DataFrame:

@@ -48,8 +48,8 @@ def field_of(sql: str, name: str) -> str:
         return f"{sql}.{quote(name)}"
     if "'" in name or "\\" in name:
         raise UnsupportedError(
-            f"field {name!r}: Spark's parser would replace the part after '$', and the quote or backslash leaves no "
-            "way around it. Rename the field"
+            f"field {name!r}: expected a name without '${{', which Spark's parser replaces; got one that also has a "
+            "quote or a backslash, which cannot be escaped. Rename the field"
         )
     return f"{sql}[{' '.join(_strings_without_variables(name))}]"
 

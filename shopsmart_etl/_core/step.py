@@ -71,19 +71,6 @@ class Step:
             return [self]
         return [part for step in self._planner.steps for part in (step.parts if isinstance(step, Step) else [step])]
 
-    def plan(self, frame: Frame) -> Plan:
-        """Plan the step for a DataFrame.
-
-        Raises:
-            UnsupportedError: The step runs Spark, and ``plan_ahead`` is planning it.
-        """
-        if self.runs_spark and _planning.get():
-            raise UnsupportedError(
-                f"{self!r} cannot be planned ahead: it runs Spark or observes a Spark job. Remove it from plan_ahead, "
-                "and apply it to the table"
-            )
-        return self._planner(frame)
-
     def __call__(self, df: DataFrame) -> DataFrame:
         """Apply the step to a DataFrame.
 
@@ -94,7 +81,7 @@ class Step:
             raise InvalidArgumentError("df", expected="a DataFrame", got=df)
         if isinstance(self._planner, Chain):
             return reduce(lambda result, step: result.transform(step), self._planner.steps, df)
-        return self.plan(Frame.of(df)).apply(df)
+        return plan_step(self, Frame.of(df)).apply(df)
 
     def preview(self, schema: StructType | str) -> TextTable:
         """Preview the resulting columns for a schema, without running Spark.
@@ -111,7 +98,7 @@ class Step:
             SchemaError: Applying the step to a DataFrame of this schema would raise the same error.
             UnsupportedError: A schema is DDL text and no session is active, or the step contains a plain function.
         """
-        plan = self.plan(Frame(schema_without_session("schema", schema)))
+        plan = plan_step(self, Frame(schema_without_session("schema", schema)))
         rows = [
             (source, field.name, type_text(field.dataType))
             for source, field in zip(plan.sources, plan.schema.fields, strict=True)
@@ -158,6 +145,20 @@ class Step:
         return self._build, *map(_frozen, self.arguments.values())
 
 
+def plan_step(step: Step, frame: Frame) -> Plan:
+    """Plan a step for a DataFrame.
+
+    Raises:
+        UnsupportedError: The step runs Spark, and ``plan_ahead`` is planning it.
+    """
+    if step.runs_spark and is_planning_ahead():
+        raise UnsupportedError(
+            f"plan_ahead: expected steps that do not run Spark; got {step!r}, which runs or observes a Spark job. "
+            "Remove it from plan_ahead, and apply it to the table"
+        )
+    return step._planner(frame)  # noqa: SLF001 - a function, since Frame and Plan are internal
+
+
 class Chain:
     """A planner of several steps, each for the result of the previous one."""
 
@@ -175,11 +176,11 @@ class Chain:
         for step in self.steps:
             if not isinstance(step, Step):
                 raise UnsupportedError(
-                    f"{step!r} is a plain function, whose columns are unknown before it runs: apply the steps to a "
-                    "DataFrame"
+                    f"expected a step; got {step!r}, a plain function, whose columns are unknown before it runs. Apply "
+                    "the steps to a DataFrame"
                 )
             sources = {path_text([name]): source for name, source in zip(plan.schema.names, plan.sources, strict=True)}
-            next_plan = step.plan(frame.with_schema(plan.schema))
+            next_plan = plan_step(step, frame.with_schema(plan.schema))
             plan = Plan(
                 next_plan.schema,
                 partial(_apply_both, plan.apply, next_plan.apply),

@@ -114,9 +114,9 @@ def parse_text(sql: str, target: DataType, formats: Formats) -> str:
     if isinstance(target, BooleanType):
         return if_(f"{sql} RLIKE '(?i)^ *(true|false) *$'", try_cast(sql, target))
     if isinstance(target, DateType):
-        return call("coalesce", *(_parse_date(sql, target, one) for one in formats.date), "NULL")
+        return call("coalesce", *(_parse_date(sql, target, pattern) for pattern in formats.date), "NULL")
     if isinstance(target, _TIMESTAMPS):
-        return call("coalesce", *(_parse_timestamp(sql, target, one) for one in formats.timestamp), "NULL")
+        return call("coalesce", *(_parse_timestamp(sql, target, pattern) for pattern in formats.timestamp), "NULL")
     return _parse_number(sql, target, formats)
 
 
@@ -171,7 +171,7 @@ def _parse_double(sql: str, target: DataType) -> str:
 def _parse_date(sql: str, target: DataType, pattern: str) -> str:
     if pattern == ISO_8601:
         return if_(f"{sql} RLIKE '^ *{_DATE} *$'", try_cast(sql, target))
-    days = (_parse_day(sql, target, one) for one in _without_optional_sections(pattern))
+    days = (_parse_day(sql, target, variant) for variant in _without_optional_sections(pattern))
     return call("coalesce", *days, "NULL")
 
 
@@ -197,11 +197,11 @@ def _parse_timestamp(sql: str, target: DataType, pattern: str) -> str:
         return let("t", sql, if_(is_local, local))
     # Spark moves a time that a change to summer time leaves out.
     exists = f"{cast('v', TimestampNTZType())} = n"
-    at = let("n", local, let("v", cast("n", target), if_(exists, "v")))
+    instant = let("n", local, let("v", cast("n", target), if_(exists, "v")))
     # Spark takes no offset after minutes.
     seconds = "regexp_replace(t, '([T ][0-9]{2}:[0-9]{2}) ?(Z|[+-])', '$1:00$2')"
     with_offset = call("coalesce", try_cast("t", target), try_cast(seconds, target))
-    return let("t", sql, if_(is_local, at, if_(f"t RLIKE '^ *{_DATE}[T ]{_TIME} ?{_OFFSET} *$'", with_offset)))
+    return let("t", sql, if_(is_local, instant, if_(f"t RLIKE '^ *{_DATE}[T ]{_TIME} ?{_OFFSET} *$'", with_offset)))
 
 
 def parse_epoch_number(number: str, target: DataType, formats: Formats) -> str | None:
@@ -210,7 +210,7 @@ def parse_epoch_number(number: str, target: DataType, formats: Formats) -> str |
     >>> print(parse_epoch_number("n", TimestampType(), Formats()))
     None
     """
-    values = [cast(_epoch_time(number, EPOCH_UNITS[one]), target) for one in formats.timestamp if one in EPOCH_UNITS]
+    values = [cast(_epoch_time(number, EPOCH_UNITS[unit]), target) for unit in formats.timestamp if unit in EPOCH_UNITS]
     return call("coalesce", *values) if values else None
 
 
@@ -227,7 +227,7 @@ def _epoch_time(number: str, units: int) -> str:
 
 def _parse_pattern(sql: str, pattern: str, *, any_zone: bool) -> str:
     """Write a parse by one of Spark's datetime patterns, as a timestamp."""
-    parsed = (_parse_variant(sql, one, any_zone=any_zone) for one in _without_optional_sections(pattern))
+    parsed = (_parse_variant(sql, variant, any_zone=any_zone) for variant in _without_optional_sections(pattern))
     return call("coalesce", *parsed, "NULL")
 
 

@@ -244,7 +244,7 @@ def _shape_change(source: DataType, target: DataType) -> str | None:
 def _empty_object(target: DataType) -> str:
     """Write an object without fields, as Spark reads ``{}``."""
     if isinstance(target, StructType):
-        return struct_of((one.name, cast("NULL", one.dataType)) for one in target.fields)
+        return struct_of((field.name, cast("NULL", field.dataType)) for field in target.fields)
     return cast("map()", target)
 
 

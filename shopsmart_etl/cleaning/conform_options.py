@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from typing_extensions import Self, TypedDict
 
 from shopsmart_etl._core.checks import check_column, check_options, check_texts
 from shopsmart_etl._core.text_casts import EPOCH_UNITS, ISO_8601, Formats, check_formats
 from shopsmart_etl.errors import InvalidArgumentError
+from shopsmart_etl.typing import Shape
 
-Shape: TypeAlias = Literal["single_object", "empty_array"]
 _SHAPES = ("single_object", "empty_array")
 
 
@@ -76,7 +76,7 @@ class ConformSettings:
         Raises:
             InvalidArgumentError: An option is unknown, or its value is not allowed.
         """
-        check_options(options, [field.name for field in fields(cls)], of="conform")
+        check_options(options, [field.name for field in fields(cls)], call="conform")
         return cls(**options)
 
     @property

@@ -23,7 +23,7 @@ from shopsmart_etl._core.column_tags import tag_currency
 from shopsmart_etl._core.currency_columns import find_currency
 from shopsmart_etl._core.frame import Frame, Output, Plan
 from shopsmart_etl._core.spark_errors import fail_column
-from shopsmart_etl._core.sql import all_of, call, cast, if_, lambda_, literal, positions, try_cast, type_text
+from shopsmart_etl._core.sql import all_of, call, cast, if_, lambda_, literal, try_cast, type_text
 from shopsmart_etl._core.step import Planner, step
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
 
@@ -109,7 +109,7 @@ def convert_currency(
     _check_decimal(decimal_type)
     check_choice("rounding", rounding, _ROUND)
     if rates.isStreaming:
-        raise UnsupportedError("convert_currency needs all rates, not a stream: read them as a table")
+        raise UnsupportedError("rates: expected a table; got a stream. Read all rates as a batch")
     table = _Rates(rates, to)
 
     def plan(frame: Frame) -> Plan:
@@ -170,8 +170,8 @@ class _Rates:
     def by_currency(self) -> DataFrame:
         """Return the rates of each currency as two arrays in the order of time: few bytes to join with each row."""
         source, target, valid_from, rate = (f"`{index}`" for index in self._indexes)
-        known = all_of([f"{target} = {literal(self._to)}", f"{source} IS NOT NULL", f"{valid_from} IS NOT NULL"])
-        rates = self._rates.toDF(*positions(len(self._frame.names))).where(known)
+        is_rate = all_of([f"{target} = {literal(self._to)}", f"{source} IS NOT NULL", f"{valid_from} IS NOT NULL"])
+        rates = self._frame.name_by_position(self._rates).where(is_rate)
         # A rate that is none stays, as null, so that an older one is not used.
         entry = f"struct({valid_from} AS valid_from, {if_(f'{rate} > 0', rate)} AS rate)"
         entries = rates.groupBy(F.expr(source).alias("from_currency")).agg(

@@ -68,8 +68,8 @@ def deduplicate(*keys: str, latest_by: str | Sequence[str] | None = None) -> Pla
     def plan(frame: Frame) -> Plan:
         if latest and frame.is_streaming:
             raise UnsupportedError(
-                "deduplicate cannot find the latest row of a stream: leave latest_by out, which keeps the first row of "
-                "each key, or deduplicate the table that the stream writes"
+                "latest_by: expected a batch; got a stream, whose latest row is never known. Leave latest_by out, "
+                "which keeps the first row of each key, or deduplicate the table that the stream writes"
             )
         fields = frame.schema.fields
         locations = [find_single_field(frame, name) for name in names]

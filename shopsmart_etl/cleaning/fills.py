@@ -69,7 +69,9 @@ class MedianBy:
             ColumnNotFoundError: There is no such column.
         """
         locations = [find_field(frame, name) for name in self.by]
-        return MedianBy(tuple(".".join(map(quote, (frame.names[at.column], *at.path))) for at in locations))
+        return MedianBy(
+            tuple(".".join(map(quote, (frame.names[location.column], *location.path))) for location in locations)
+        )
 
     @override
     def __repr__(self) -> str:
@@ -180,7 +182,10 @@ def plan_fill(
     if isinstance(fill, (int, float, Decimal)):
         return PlannedFill(partial(F.expr, _literal(name, field, fill)), is_constant=True)
     if callable(fill) and location.path:
-        raise UnsupportedError(f"column {name!r}: {fill!r} needs a column at the top level; explode the array first")
+        raise UnsupportedError(
+            f"column {name!r}: expected a column at the top level to fill by {fill!r}; got a nested field. Explode the "
+            "array first"
+        )
     if isinstance(fill, MedianBy):
         fill = fill.locate(frame)
     computed.append(partial(_compute, fill, field, f"fill{len(computed)}"))

@@ -14,7 +14,7 @@ from shopsmart_etl._core.frame import Frame, Output, Plan
 from shopsmart_etl._core.key_types import check_key_type
 from shopsmart_etl._core.nested_fields import FieldLocation
 from shopsmart_etl._core.spark_errors import Count, fail_sql
-from shopsmart_etl._core.sql import all_of, call, if_, literal, positions
+from shopsmart_etl._core.sql import all_of, call, if_, literal
 from shopsmart_etl._core.step import Planner, step
 from shopsmart_etl._core.struct_paths import find_single_field, location_sql
 from shopsmart_etl.errors import InvalidArgumentError, UnsupportedError
@@ -76,7 +76,7 @@ def lookup(
     names = check_columns("columns", columns, at_least_one=True)
     check_text("flag_suffix", flag_suffix, expected="a suffix such as '_unmatched'")
     if table.isStreaming:
-        raise UnsupportedError("lookup needs a table that is complete, not a stream: write the stream to a table first")
+        raise UnsupportedError("table: expected a batch; got a stream. Write the stream to a table first")
     looked_up = _Table(table, list(keys.values()), names)
 
     def plan(frame: Frame) -> Plan:
@@ -132,7 +132,7 @@ class _Table:
         selected = [location_sql(location) for location in self.keys]
         selected += [f"`{self._frame.index(name)}`" for name in self._column_names]
         named = [f"{sql} AS {name}" for sql, name in zip(selected, [*keys, *values], strict=True)]
-        rows = self._df.toDF(*positions(len(self._frame.names))).selectExpr(*named)
+        rows = self._frame.name_by_position(self._df).selectExpr(*named)
         grouped = rows.where(all_of(f"{key} IS NOT NULL" for key in keys)).groupBy(*keys)
         # The first of a single row. An aggregate for each column, so that Spark can prune it.
         counted = grouped.agg(*(F.first(value).alias(value) for value in values), F.count("*").alias("n"))

@@ -181,7 +181,9 @@ def _nullable(data_type: DataType) -> DataType:
     """Return a type whose fields, elements and values are nullable at every depth."""
     if isinstance(data_type, StructType):
         fields = data_type.fields
-        return StructType([StructField(one.name, _nullable(one.dataType), metadata=one.metadata) for one in fields])
+        return StructType(
+            [StructField(field.name, _nullable(field.dataType), metadata=field.metadata) for field in fields]
+        )
     if isinstance(data_type, ArrayType):
         return ArrayType(_nullable(data_type.elementType))
     if isinstance(data_type, MapType):

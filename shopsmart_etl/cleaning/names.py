@@ -14,7 +14,7 @@ from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructT
 from shopsmart_etl._core.checks import check_column, check_flag
 from shopsmart_etl._core.depth import check_column_depth
 from shopsmart_etl._core.frame import Frame, Plan, keep_metadata, replace_name
-from shopsmart_etl._core.sql import path_text, positions, quote
+from shopsmart_etl._core.sql import path_text, quote
 from shopsmart_etl._core.step import Planner, step
 
 _HINT = "Rename one of them first, or name the columns to rename"
@@ -86,7 +86,7 @@ def snake_case_columns(*columns: str, nested: bool = True) -> Planner:
             return frame.unchanged()
 
         def apply(df: DataFrame) -> DataFrame:
-            return (_rename_nested(df.toDF(*positions(len(names))), changed) if changed else df).toDF(*names)
+            return (_rename_nested(frame.name_by_position(df), changed) if changed else df).toDF(*names)
 
         return Plan(StructType(fields), apply, sources)
 
@@ -152,9 +152,9 @@ def _can_change(field: StructField) -> bool:
     whose name another one has.
     """
     fields = field.dataType.fields if isinstance(field.dataType, StructType) else []
-    keeps_nullability = not field.nullable or all(one.nullable for one in fields)
-    has_metadata = any(one.metadata for one in fields)
-    has_unique_names = len({one.name.lower() for one in fields}) == len(fields)
+    keeps_nullability = not field.nullable or all(inner.nullable for inner in fields)
+    has_metadata = any(inner.metadata for inner in fields)
+    has_unique_names = len({inner.name.lower() for inner in fields}) == len(fields)
     return keeps_nullability and not has_metadata and has_unique_names and _count_fields(field.dataType) <= _MAX_CHANGED
 
 
@@ -174,11 +174,11 @@ def snake_case(name: str) -> str:
     leading = first[0] if first else ""
     words: list[str] = []
     for part in re.findall(r"[^\W_]+", name):
-        begins = [0, *(at for at in range(1, len(part)) if _begins_word(part, at)), len(part)]
-        words += [part[start:end].lower() for start, end in pairwise(begins)]
+        bounds = [0, *(index for index in range(1, len(part)) if _begins_word(part, index)), len(part)]
+        words += [part[start:end].lower() for start, end in pairwise(bounds)]
     return leading + "_".join(words) if words else name
 
 
-def _begins_word(text: str, at: int) -> bool:
-    before, here, after = text[at - 1], text[at], text[at + 1 : at + 2]
-    return here.isupper() and (not before.isupper() or after.islower())
+def _begins_word(text: str, index: int) -> bool:
+    before, letter, after = text[index - 1], text[index], text[index + 1 : index + 2]
+    return letter.isupper() and (not before.isupper() or after.islower())

@@ -92,7 +92,7 @@ def filter_affected(
     check_optional_period(period, timezone)
     if new_rows.isStreaming:
         raise UnsupportedError(
-            "filter_affected needs all of the new rows, not a stream: build it for each batch, in foreachBatch"
+            "new_rows: expected a batch; got a stream. Build filter_affected for each batch, in foreachBatch"
         )
     affected = _AffectedGroups(new_rows, names, period, timezone)
 

@@ -46,8 +46,8 @@ class CatalogTable:
         found = provider(self._spark, self.name)
         if found not in _ATOMIC:
             raise UnsupportedError(
-                f"{self.name!r} is a table whose format does not commit atomically; nothing was written: "
-                "create it with format='delta' or 'iceberg', or write Parquet by path"
+                f"{self.name!r}: expected a table of Delta Lake or Iceberg; got one of {found}, which does not commit "
+                "atomically; nothing was written. Create it with format='delta' or 'iceberg', or write Parquet by path"
             )
         if self.format not in (None, found):
             raise TargetMismatchError(self.name, [f"format: the table is {found}, the call {self.format}"])
@@ -82,7 +82,7 @@ class CatalogTable:
     def append_stream(self, job: WriteJob, checkpoint: str, existing: ExistingTable | None) -> None:
         """Append what is new of a stream; a batch and its number are one commit."""
         if self.format is None:
-            raise UnsupportedError(f"{self.name!r} does not exist: give format='delta' or 'iceberg' to create it")
+            raise UnsupportedError(f"format: expected 'delta' or 'iceberg' to create {self.name!r}; got None")
         check_checkpoint(self._spark, checkpoint, self.name, existing)
         if existing is not None:
             self._add_columns(job.schema, existing)
@@ -116,8 +116,8 @@ class CatalogTable:
             added = ", ".join(f"{'.'.join(map(quote, path))} {type_sql(of)}" for path, of in new)
             if VARIABLE in added:
                 raise UnsupportedError(
-                    f"on_new_columns='add': a name in {[path_text(path) for path, _ in new]} has '${{', which Spark's "
-                    "parser replaces. Rename it"
+                    "on_new_columns='add': expected names without '${', which Spark's parser replaces; got "
+                    f"{', '.join(path_text(path) for path, _ in new)}. Rename them"
                 )
             self._spark.sql(f"ALTER TABLE {self._identifier} ADD COLUMNS ({added})")
 

@@ -7,7 +7,7 @@ compares it with the first file's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
@@ -196,7 +196,7 @@ class _CsvSource:
 
     def _schema_names(self, columns: StructType) -> list[str]:
         frame = Frame(columns, session=self._spark)
-        return [name for name in columns.names if not _find(frame, name, self._folders.names)]
+        return [name for name in columns.names if not frame.indexes_of(name, self._folders.names)]
 
     def _without_headers(self, files: DataFrame, header: str) -> DataFrame:
         rest = [f"`{name}`" for name in files.columns[1:]]
@@ -221,7 +221,7 @@ class _Typed:
         """Return the columns of the schema, those that the settings add, and those of the other folders."""
         settings, columns = self._settings, self._columns
         texts = self._texts(lines.names)
-        extra = [index for index, name in enumerate(lines.names) if not _find(self._frame, name, columns.names)]
+        extra = [index for index, name in enumerate(lines.names) if not self._frame.indexes_of(name, columns.names)]
         rest = [f"`{name}`" for name in lines.df.columns[1:]]
         unreadable = is_not_utf8("line") if settings.is_utf8 else "line RLIKE '\ufffd'"
         fields = F.when(~F.expr(unreadable), self._text.fields(F.col("line")))
@@ -239,7 +239,7 @@ class _Typed:
             added.append(rescued_fields([(lines.names[index], f"e{index}") for index in extra]))
         if settings.on_excess_decimals == "round":
             added.append(F.expr(self._rounded()))
-        declared = [at for at, name in enumerate(self._folders.names) if _find(self._frame, name, columns.names)]
+        declared = [at for at, name in enumerate(self._folders.names) if self._frame.indexes_of(name, columns.names)]
         origins = len(rest) - len(self._folders.names)
         kept = [*rest[:origins], *(rest[origins + at] for at in range(len(self._folders.names)) if at not in declared)]
         names = [name for at, name in enumerate(self._folders.names) if at not in declared]
@@ -251,25 +251,25 @@ class _Typed:
     def _texts(self, names: Sequence[str]) -> list[str]:
         """Write the text of each column of the schema, and check that the header has what the schema has."""
         frame, folders, columns = self._frame, self._folders.names, self._columns
-        other_folders = [name for name in folders if not _find(frame, name, columns.names)]
+        other_folders = [name for name in folders if not frame.indexes_of(name, columns.names)]
         frame.check_clashes(
             [(name, f"the added column {quote(name)}") for name in self._settings.added_columns.values()]
             + [(name, f"the folders' {quote(name)}") for name in other_folders],
             hint="Rename the folders' key, or give the added column another name",
         )
-        missing = [name for name in columns.names if not _find(frame, name, [*names, *folders])]
-        unknown = [name for name in names if not _find(frame, name, columns.names)]
+        missing = [name for name in columns.names if not frame.indexes_of(name, [*names, *folders])]
+        unknown = [name for name in names if not frame.indexes_of(name, columns.names)]
         if missing or (unknown and self._settings.on_extra == "error"):
             shown = unknown if self._settings.on_extra == "error" else []
             raise HeaderMismatchError(self._path, missing, shown, hint=self._hint(names, missing, unknown))
         origins = sum(1 for name in ("file_path_column", "file_modified_column") if getattr(self._settings, name))
         sql = []
         for name in columns.names:
-            in_file = _find(frame, name, names)
+            in_file = frame.indexes_of(name, names)
             if in_file:
                 sql.append(self._text.value(f"get(fields, {in_file[0]})"))
             else:
-                sql.append(f"`{origins + _find(frame, name, folders)[0]}`")
+                sql.append(f"`{origins + frame.indexes_of(name, folders)[0]}`")
         return sql
 
     def _hint(self, names: Sequence[str], missing: Sequence[str], unknown: Sequence[str]) -> str:
@@ -291,10 +291,3 @@ class _Typed:
             if isinstance(one.dataType, DecimalType)
         ]
         return call("filter", f"CAST(array({', '.join(paths)}) AS ARRAY<STRING>)", lambda_("x", "x IS NOT NULL"))
-
-
-def _find(frame: Frame, name: str, names: Iterable[str]) -> list[int]:
-    """Return the indexes of the names that are equal to a name in the session."""
-    if frame.ignores_case:
-        return [index for index, other in enumerate(names) if other.lower() == name.lower()]
-    return [index for index, other in enumerate(names) if other == name]

@@ -48,8 +48,8 @@ class DeltaFolder:
             parquet = ParquetFolder(self._spark, self.name).find()
             if parquet is not None and not parquet.is_empty_folder:
                 raise UnsupportedError(
-                    f"{self.name!r} has Parquet files and no log of Delta Lake, which would not read their rows: "
-                    f"run CONVERT TO DELTA parquet.`{self.name}` first, or write to another path"
+                    f"{self.name!r}: expected a Delta table; got Parquet files, whose rows Delta Lake would not read. "
+                    f"Run CONVERT TO DELTA parquet.`{self.name}` first, or write to another path"
                 ) from None
             return None
         detail = self._spark.sql(f"DESCRIBE DETAIL delta.{quote(self.name)}").select("partitionColumns").collect()

@@ -60,8 +60,8 @@ def is_file_missing(error: Exception) -> bool:
 def partition_folders(table: str, files: Collection[str]) -> list[Folder]:
     """List the different partition folders of a table's files, each as its keys and values."""
     root = _root(table)
-    different = {file.rpartition("/")[0] for file in files}
-    return [tuple(map(_key_and_value, _below(root, _segments(one)))) for one in different]
+    folders = {file.rpartition("/")[0] for file in files}
+    return [tuple(map(_key_and_value, _below(root, _segments(folder)))) for folder in folders]
 
 
 def check_folder_names(table: str, files: Collection[str]) -> None:
@@ -118,8 +118,8 @@ def _below(root: Sequence[str], folder: Sequence[str]) -> Sequence[str]:
         if list(folder[start : start + len(root)]) == list(root) and all("=" in name for name in below):
             return below
     raise UnsupportedError(
-        f"{'/'.join(root)!r}: the table's folder is not found in the paths of its files, such as {'/'.join(folder)!r}: "
-        "give the table's absolute path"
+        f"{'/'.join(root)!r}: expected the table's folder in the paths of its files; got {'/'.join(folder)!r}. Give "
+        "the table's absolute path"
     )
 
 

@@ -45,7 +45,7 @@ def check_no_inner_folder(spark: SparkSession, table: str) -> None:
         inner = _inner_folder([names_below(table, log) for log in list_files(spark, f"{table}/*/_delta_log")])
     if inner is not None:
         raise UnsupportedError(
-            f"{table!r} is not the folder of one table: it has files in {f'{table}/{inner}'!r}, which is no partition; "
+            f"{table!r}: expected the folder of one table; got files in {f'{table}/{inner}'!r}, which is no partition; "
             "nothing was written. Write to that folder if it is the table, else to a path without other tables"
         )
 

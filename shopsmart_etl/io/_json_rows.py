@@ -15,7 +15,7 @@ from pyspark.sql.types import ArrayType, BooleanType, StringType, StructField, S
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.sql import any_of, compiled_apart, if_, literal, positions, quote, type_sql
 from shopsmart_etl.errors import UnsupportedError
-from shopsmart_etl.io._json_columns import JsonColumns, is_named
+from shopsmart_etl.io._json_columns import JsonColumns
 from shopsmart_etl.io._json_documents import BLANK, JsonDocuments, is_array, null_markers_pattern
 from shopsmart_etl.io._json_exact import ExactParser
 from shopsmart_etl.io._json_risks import LONE_SURROGATE, is_changed, is_risky
@@ -57,8 +57,8 @@ def read_documents(
     """Read JSON files as columns of a schema, then of envelopes, then those that the settings add, then of folders."""
     files = read_texts(spark, path, settings, stream=stream)
     frame = Frame(columns, session=spark)
-    in_folders = [name for name in files.folders if is_named(frame, name, columns.names)]
-    own = StructType([field for field in columns.fields if not is_named(frame, field.name, in_folders)])
+    in_folders = [name for name in files.folders if frame.indexes_of(name, columns.names)]
+    own = StructType([field for field in columns.fields if not frame.indexes_of(field.name, in_folders)])
     _check_names(frame, envelope, settings, [name for name in files.folders if name not in in_folders])
     rows = _Documents(frame, own, envelope, settings).of(files)
     return JsonColumns(frame, own, envelope, settings, files.folders).of(rows)
@@ -116,7 +116,7 @@ class _Documents:
             deepest = _DEEPEST_EXTRA if option == "on_extra" else _DEEPEST
             if is_given and depth > deepest:
                 raise UnsupportedError(
-                    f"{option}= with a schema that is nested more than {deepest} types deep is not supported: read the "
+                    f"{option}: expected a schema of at most {deepest} types inside one another; got {depth}. Read the "
                     "deepest fields as STRING, and parse them in a second step"
                 )
         self._documents = JsonDocuments(columns, self._path, mark=mark)

@@ -115,18 +115,18 @@ def _is_text(field: StructField) -> bool:
 def _checked_for_folders(field: StructField) -> Column:
     """Stop the job, before it commits, at a value that cannot be the name of a folder."""
     name = quote(field.name)
-    column = f"partition column {field.name!r} has "
+    column = f"partition column {field.name!r}: expected"
     blank = (
-        f"{column}an empty string or the text {NULL_FOLDER}, which folders cannot tell from null; nothing was written: "
-        "replace it first, such as by null or 'unknown'"
+        f"{column} values that folders can tell from null; got an empty string or the text {NULL_FOLDER}; nothing was "
+        "written. Replace it first, such as by null or 'unknown'"
     )
     hidden = (
-        f"{column}a value that ends with {HIDDEN_END}, whose folder Spark does not read; nothing was written: replace "
+        f"{column} values whose folders Spark reads; got one that ends with {HIDDEN_END}; nothing was written. Replace "
         "it first"
     )
     long = (
-        f"{column}a value that is too long for the name of a folder ({_LONGEST_FOLDER} bytes); nothing was written: "
-        "shorten it first"
+        f"{column} values that fit the name of a folder ({_LONGEST_FOLDER} bytes); got a longer one; nothing was "
+        "written. Shorten it first"
     )
     room = _LONGEST_FOLDER - len(field.name.encode()) - 1
     folder = f"regexp_replace({name}, {literal(ESCAPED)}, '%00')"

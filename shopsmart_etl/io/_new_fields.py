@@ -44,17 +44,17 @@ def new_fields(table: StructType, rows: StructType) -> list[NewField]:
     return list(_inside(table_part, StructType(shared), NewField((), (), table_part, is_in_array=False)))
 
 
-def _inside(table: DataType, rows: DataType, at: NewField) -> Iterator[NewField]:
+def _inside(table: DataType, rows: DataType, parent: NewField) -> Iterator[NewField]:
     if isinstance(table, ArrayType) and isinstance(rows, ArrayType):
-        step = at._replace(sql_path=(*at.sql_path, "element"), is_in_array=True)
+        step = parent._replace(sql_path=(*parent.sql_path, "element"), is_in_array=True)
         yield from _inside(table.elementType, rows.elementType, step)
     elif isinstance(table, MapType) and isinstance(rows, MapType):
-        yield from _inside(table.valueType, rows.valueType, at._replace(sql_path=(*at.sql_path, "value")))
+        yield from _inside(table.valueType, rows.valueType, parent._replace(sql_path=(*parent.sql_path, "value")))
     elif isinstance(table, StructType) and isinstance(rows, StructType):
         types = {field.name: field.dataType for field in table}
         for field in rows:
-            path, sql_path = (*at.path, field.name), (*at.sql_path, field.name)
-            new = NewField(path, sql_path, field.dataType, at.is_in_array)
+            path, sql_path = (*parent.path, field.name), (*parent.sql_path, field.name)
+            new = NewField(path, sql_path, field.dataType, parent.is_in_array)
             if field.name in types:
                 yield from _inside(types[field.name], field.dataType, new)
             else:
@@ -78,7 +78,7 @@ def is_extended(table: DataType, rows: DataType) -> bool:
         return (
             rows.names[:old] == table.names
             and (is_unique or len(rows.names) == old)
-            and all(is_extended(field.dataType, rows[at].dataType) for at, field in enumerate(table))
+            and all(is_extended(field.dataType, rows[index].dataType) for index, field in enumerate(table))
         )
     return table.simpleString() == rows.simpleString()
 
@@ -89,17 +89,17 @@ def unreadable_in_parquet(spark: SparkSession, new: Sequence[NewField]) -> list[
     if version is None or tuple(map(int, version.groups())) >= _READS_NEW_FIELDS:
         return []
     return [
-        f"{one.text} is not in the table, and Spark {spark.version} would read null structs and arrays from older "
+        f"{field.text} is not in the table, and Spark {spark.version} would read null structs and arrays from older "
         "files where a query needs only the new field; add it with Spark 4.1 or later, or write a new table"
-        for one in new
+        for field in new
     ]
 
 
 def unreadable_in_iceberg(new: Sequence[NewField]) -> list[str]:
     """Describe new fields that Iceberg cannot read in older files: in arrays, which it reads as empty."""
     return [
-        f"{one.text} is not in the table, and Iceberg would read empty arrays from older files where a query needs "
+        f"{field.text} is not in the table, and Iceberg would read empty arrays from older files where a query needs "
         "only the new field; leave it out, or write a new table"
-        for one in new
-        if one.is_in_array
+        for field in new
+        if field.is_in_array
     ]

@@ -82,7 +82,10 @@ class ParquetFolder:
             if not self.contains(""):
                 return None
         if self.contains(DELTA_LOG):
-            raise UnsupportedError(f"{self.name!r} is a Delta table, whose log would not list added Parquet files")
+            raise UnsupportedError(
+                f"{self.name!r}: expected a Parquet table; got a Delta table, whose log would not list added files. "
+                "Give format='delta'"
+            )
         with translate_read_errors(self.name), explain_directory_conflict(self._spark, self.name):
             is_recovered = recover(self._spark, self.name)
             existing = while_others_write(self._find_files)
@@ -260,8 +263,8 @@ def _existing(schema: StructType, folders: Sequence[Folder]) -> ExistingTable:
     data = len(names) - len(partitions)
     if len(keys) > 1 or partitions != names[data:]:
         raise UnsupportedError(
-            f"the keys of the table's folders ({'; '.join(sorted('/'.join(key) for key in keys))}) are not its last "
-            f"columns, of {', '.join(names)}"
+            f"expected folders whose keys are the table's last columns, of {', '.join(names)}; got the keys "
+            f"{'; '.join(sorted('/'.join(key) for key in keys))}"
         )
     values = (frozenset(folder[index][1] for folder in folders) - {NULL_FOLDER} for index in range(len(partitions)))
     return ExistingTable(StructType(schema.fields[:data]), partitions, tuple(values))

@@ -118,8 +118,8 @@ def check_types(schema: StructType, supports: Iterable[type[DataType]]) -> None:
     for field in schema.fields:
         if not isinstance(field.dataType, supported) or field.dataType.typeName() in {"char", "varchar"}:
             raise UnsupportedError(
-                f"column {field.name!r}: {field.dataType.simpleString()} is not supported; read it as STRING, and cast "
-                "it or check its length in a second step"
+                f"column {field.name!r}: expected a supported type; got {field.dataType.simpleString()}. Read it as "
+                "STRING, and cast it or check its length in a second step"
             )
 
 
@@ -142,9 +142,8 @@ def find_folders(spark: SparkSession, path: str, *, stream: bool) -> Folders:
     if left_out := sorted(file for file in files if not set(map(str.lower, names)) <= _folder_keys(file)):
         keys = ", ".join(f"{name}=" for name in names)
         raise SourceError(
-            f"{path!r} has folders named {keys} and files beside them, which Spark would not read: "
-            f"{_listed(left_out)}. Move these files into a folder such as {names[0]}=unknown, or read them by "
-            "themselves"
+            f"{path!r}: expected files only in folders named {keys}; got others, which Spark would not read: "
+            f"{_listed(left_out)}. Move them into a folder such as {names[0]}=unknown, or read them separately"
         )
     return Folders(names)
 
@@ -152,7 +151,10 @@ def find_folders(spark: SparkSession, path: str, *, stream: bool) -> Folders:
 def _refuse_colons(path: str, files: Iterable[str]) -> None:
     # Hadoop takes the part before a colon for a scheme, and fails when it opens the file.
     if wrong := sorted(file for file in files if file.startswith("file:") and ":" in unquote(file).rpartition("/")[2]):
-        raise SourceError(f"{path!r}: Spark cannot open a local file with ':' in its name: {_listed(wrong)}. Rename it")
+        raise SourceError(
+            f"{path!r}: expected names of local files without ':', which Spark cannot open; got {_listed(wrong)}. "
+            "Rename them"
+        )
 
 
 def _folder_keys(file: str) -> set[str]:
@@ -213,8 +215,8 @@ def _metadata(df: DataFrame) -> Column:
     # In Spark 3.5 a column hides it.
     if "_metadata" in (name.lower() for name in df.columns):
         raise UnsupportedError(
-            "before Spark 4 a column named '_metadata' hides which file a row is from; "
-            "rename it in the files, or read with file_path_column=None and file_modified_column=None"
+            "expected no column '_metadata' before Spark 4, where it hides which file a row is from; got one. Rename "
+            "it in the files, or read with file_path_column=None and file_modified_column=None"
         )
     return F.col("_metadata")
 

@@ -138,8 +138,8 @@ def check_checkpoint(spark: SparkSession, checkpoint: str, target: str, existing
     """
     if existing is None and has_files(spark, f"{checkpoint}/commits"):
         raise UnsupportedError(
-            f"{target!r} does not exist, and the checkpoint has batches of another table, which Spark would skip as "
-            "already written: give a new checkpoint"
+            f"checkpoint: expected a new one, since {target!r} does not exist; got one with batches of another table, "
+            "which Spark would skip as already written"
         )
 
 
@@ -174,18 +174,18 @@ def differences(existing: ExistingTable, schema: StructType, by: Sequence[str], 
             f"column {name!r} ({type_text(row_types[name])}) is not in the table; on_new_columns='add' adds it"
             for name in new_names
         ]
-    fitting = {name for name, of in row_types.items() if name in table_types and is_extended(table_types[name], of)}
+    compatible = {name for name, of in row_types.items() if name in table_types and is_extended(table_types[name], of)}
     # By the whole type: the text shown of a long one is shortened.
     lines += [
         f"column {name!r} is {type_text(table_types[name])} in the table and {type_text(of)} in the rows"
         for name, of in row_types.items()
-        if name in table_types and name not in fitting
+        if name in table_types and name not in compatible
     ]
     if not add_columns:
         lines += [
             f"{new.text} is not in the table; on_new_columns='add' adds it"
             for new in new_fields(existing.columns, schema)
-            if new.path[0] in fitting
+            if new.path[0] in compatible
         ]
     if not lines and row_names != [*table_names, *new_names]:
         lines.append(

@@ -97,13 +97,13 @@ def check_target(path: object, table: object, table_format: object) -> TargetArg
         check_choice("format", table_format, _FORMATS)
     if table is None and table_format == "iceberg":
         raise UnsupportedError(
-            "format='iceberg': an Iceberg table has a name in a catalog; give table='catalog.schema.table' in place of "
-            "a path"
+            "format: expected 'parquet' or 'delta' for a path; got 'iceberg', whose tables have names in a catalog. "
+            "Give table='catalog.schema.table' in place of a path"
         )
     if table is not None and table_format == "parquet":
         raise UnsupportedError(
-            "format='parquet': a Parquet table of a catalog cannot replace partitions safely; give a path, or use "
-            "format='delta' or 'iceberg'"
+            "format: expected 'delta' or 'iceberg' for a table of a catalog; got 'parquet', which cannot replace "
+            "partitions safely there. Give a path, or one of these formats"
         )
     return TargetArguments(path, table, table_format)  # type: ignore[arg-type]
 
@@ -122,10 +122,9 @@ def check_outcome(if_exists: object, outcomes: Sequence[IfExists], target: Targe
     """
     outcome: IfExists = check_choice("if_exists", if_exists, [*outcomes, "replace_all"])
     if outcome == "replace_all" and not target.is_atomic:
-        others = "".join(f"if_exists={one!r}, or " for one in outcomes if one == "replace_partitions")
         raise UnsupportedError(
-            "if_exists='replace_all': on Parquet it would delete the table before the new one is written. Write to a "
-            f"new path, or use {others}format='delta'"
+            f"if_exists: expected one of {', '.join(map(repr, outcomes))} for Parquet; got 'replace_all', which would "
+            "delete the table before the new one is written. Write to a new path, or use format='delta'"
         )
     return outcome
 
@@ -173,7 +172,7 @@ class Write(NamedTuple):
             raise InvalidArgumentError("by", expected="each partition column once", got=list(self.by))
         if len(layout.names) == len(frame.schema.fields):
             if not layout.names:
-                raise UnsupportedError(f"{self.verb}: the DataFrame has no columns; select at least one")
+                raise UnsupportedError(f"{self.verb}: expected at least one column; got a DataFrame without columns")
             raise InvalidArgumentError("by", expected="at least one column left to write", got=list(self.by))
         return layout
 

@@ -69,8 +69,8 @@ def compact_table(
         >>> try:
         ...     compact_table(spark, path)
         ... except UnsupportedError as error:
-        ...     print(str(error).partition(": ")[2].partition(":")[0])
-        a table of Parquet files cannot be compacted without a moment in which rows are missing
+        ...     print(str(error).partition(": ")[2].partition(",")[0])
+        expected a Delta table; got Parquet files
     """
     check_session("spark", spark)
     target = check_target(path, table, "delta" if table is None else None)
@@ -86,7 +86,9 @@ def compact_table(
             return _rewrite_data_files(spark, target.name, identifier)
     if kind is None:
         raise SourceNotFoundError(target.name, "there is no such table")
-    raise UnsupportedError(f"{target.name!r} is a table of {kind}; only Delta Lake and Iceberg compact in one commit")
+    raise UnsupportedError(
+        f"{target.name!r}: expected a table of Delta Lake or Iceberg, which compact in one commit; got one of {kind}"
+    )
 
 
 def _check_is_delta(spark: SparkSession, path: str) -> None:
@@ -96,8 +98,8 @@ def _check_is_delta(spark: SparkSession, path: str) -> None:
     if not folder.contains(""):
         raise SourceNotFoundError(path, "there is no table")
     raise UnsupportedError(
-        f"{path!r}: a table of Parquet files cannot be compacted without a moment in which rows are missing: read it, "
-        "and write it to a new path with write_partitioned, or use Delta Lake or Iceberg"
+        f"{path!r}: expected a Delta table; got Parquet files, which cannot be compacted without a moment in which "
+        "rows are missing. Read it, and write it to a new path with write_partitioned, or use Delta Lake or Iceberg"
     )
 
 

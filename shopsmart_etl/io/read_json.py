@@ -125,6 +125,6 @@ def _check_types(data_type: DataType, column: str = "") -> None:
         not isinstance(data_type, _TYPES) or data_type.typeName() in {"char", "varchar"}
     ):
         raise UnsupportedError(
-            f"column {column!r}: {data_type.simpleString()} is not supported; read it as STRING, and cast it or check "
-            "its length in a second step"
+            f"column {column!r}: expected a supported type; got {data_type.simpleString()}. Read it as STRING, and "
+            "cast it or check its length in a second step"
         )

@@ -162,7 +162,7 @@ class ReadSettings:
         Raises:
             InvalidArgumentError: An option is unknown, or its value is not allowed.
         """
-        check_options(options, [field.name for field in fields(cls)], of="this reader")
+        check_options(options, [field.name for field in fields(cls)], call="this reader")
         return cls(**options)
 
     @property

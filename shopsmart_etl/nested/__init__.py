@@ -1,5 +1,6 @@
 """Reshape nested documents: flatten, nest, explode, and split into related tables."""
 
+from shopsmart_etl.nested._tables import RelationalColumn, RelationalTable
 from shopsmart_etl.nested.explode import explode_arrays
 from shopsmart_etl.nested.flatten import flatten_struct
 from shopsmart_etl.nested.maps import explode_map
@@ -11,7 +12,9 @@ from shopsmart_etl.nested.repeated import null_repeated
 from shopsmart_etl.nested.variant import expand_variant
 
 __all__ = [
+    "RelationalColumn",
     "RelationalModel",
+    "RelationalTable",
     "Relations",
     "expand_variant",
     "explode_arrays",

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 
 from shopsmart_etl._core.sql import type_text
-from shopsmart_etl.nested._tables import Table, TableColumn
+from shopsmart_etl.nested._tables import RelationalColumn, RelationalTable
 
 
-def tree_text(tables: Sequence[Table]) -> str:
+def tree_text(tables: Sequence[RelationalTable]) -> str:
     """Draw the tables as a tree; each line shows the primary key and the number of other columns."""
     return "\n".join(_branch(tables, tables[0], "", ""))
 
 
-def mermaid_text(tables: Sequence[Table]) -> str:
+def mermaid_text(tables: Sequence[RelationalTable]) -> str:
     """Write the tables and their relations as a Mermaid ``erDiagram``."""
     lines = ["erDiagram"]
     lines += [
@@ -29,7 +29,7 @@ def mermaid_text(tables: Sequence[Table]) -> str:
     return "\n".join(lines)
 
 
-def _branch(tables: Sequence[Table], table: Table, prefix: str, indent: str) -> Iterator[str]:
+def _branch(tables: Sequence[RelationalTable], table: RelationalTable, prefix: str, indent: str) -> Iterator[str]:
     other_columns = sum(not column.key for column in table.columns)
     yield f"{prefix}{table.name} ({', '.join(table.primary_key)}) + {other_columns} columns"
     children = [child for child in tables if child.parent == table.name]
@@ -40,7 +40,7 @@ def _branch(tables: Sequence[Table], table: Table, prefix: str, indent: str) -> 
         )
 
 
-def _attribute(column: TableColumn, table: Table) -> str:
+def _attribute(column: RelationalColumn, table: RelationalTable) -> str:
     keys = ["PK"] if column.key else []
     if column.name in table.foreign_key:
         keys.append("FK")

@@ -27,8 +27,8 @@ class Naming(NamedTuple):
         return self.sep.join(names)
 
 
-class TableColumn(NamedTuple):
-    """A column of a table.
+class RelationalColumn(NamedTuple):
+    """A column of a ``RelationalTable``.
 
     Attributes:
         name: The column's name.
@@ -47,8 +47,8 @@ class TableColumn(NamedTuple):
     sql: str
 
 
-class Table(NamedTuple):
-    """A table of the model: the documents, or the entries of one array or map.
+class RelationalTable(NamedTuple):
+    """A table of a ``RelationalModel``: the documents, or the entries of one array or map.
 
     Attributes:
         name: The table's name.
@@ -72,7 +72,7 @@ class Table(NamedTuple):
     source: int
     rows: StructType
     flattening: Flattening
-    columns: tuple[TableColumn, ...]
+    columns: tuple[RelationalColumn, ...]
     carried: tuple[int, ...]
 
     @property
@@ -81,7 +81,7 @@ class Table(NamedTuple):
         return tuple(column.name for column in self.columns if column.key)
 
     @property
-    def carried_columns(self) -> tuple[TableColumn, ...]:
+    def carried_columns(self) -> tuple[RelationalColumn, ...]:
         """The columns that are repeated in the child tables."""
         return tuple(self.columns[index] for index in self.carried)
 
@@ -93,7 +93,7 @@ class Table(NamedTuple):
         return StructType(self.rows.fields[len(self.primary_key) : len(self.rows.fields) - len(self.carried)])
 
     @property
-    def own_columns(self) -> tuple[TableColumn, ...]:
+    def own_columns(self) -> tuple[RelationalColumn, ...]:
         """The columns without those that a child table repeats from the root, which documents do not need."""
         return self.columns if self.parent is None else self.columns[: len(self.columns) - len(self.carried)]
 
@@ -103,7 +103,7 @@ class Table(NamedTuple):
         return () if self.parent is None else self.primary_key[:-1]
 
 
-def plan_tables(key: Sequence[str], carry: Sequence[str], naming: Naming) -> list[Table]:
+def plan_tables(key: Sequence[str], carry: Sequence[str], naming: Naming) -> list[RelationalTable]:
     """Plan the root table and its child tables, each after its parent.
 
     Raises:
@@ -125,7 +125,7 @@ def is_nested(leaf: Leaf) -> bool:
     return isinstance(leaf.field.dataType, (ArrayType, MapType))
 
 
-def _root(schema: StructType, key: Sequence[str], carry: Sequence[str], naming: Naming) -> Table:
+def _root(schema: StructType, key: Sequence[str], carry: Sequence[str], naming: Naming) -> RelationalTable:
     flattening = plan_flattening(schema, range(len(schema.fields)), with_presence=naming.present_suffix is not None)
     columns = [_column(index, leaf, leaf.path, "", naming) for index, leaf in enumerate(flattening.leaves)]
     names = StructType([StructField(column.name, column.type) for column in columns])
@@ -137,7 +137,7 @@ def _root(schema: StructType, key: Sequence[str], carry: Sequence[str], naming: 
         columns[index] = columns[index]._replace(key=True)
     # A column given twice is carried once.
     carried = tuple(dict.fromkeys(_carried(name, flattening.leaves, naming) for name in carry))
-    return Table(naming.root, "", "root", None, 0, schema, flattening, tuple(columns), carried)
+    return RelationalTable(naming.root, "", "root", None, 0, schema, flattening, tuple(columns), carried)
 
 
 def _carried(name: str, leaves: Sequence[Leaf], naming: Naming) -> int:
@@ -159,7 +159,7 @@ def _is_container(data_type: DataType) -> bool:
     return isinstance(data_type, (StructType, ArrayType, MapType))
 
 
-def _child(parent: Table, source: int, naming: Naming) -> Table:
+def _child(parent: RelationalTable, source: int, naming: Naming) -> RelationalTable:
     array = parent.flattening.leaves[source]
     steps = _steps(array, parent.kind)
     name = naming.join(parent.name, _label(steps, naming))
@@ -182,7 +182,9 @@ def _child(parent: Table, source: int, naming: Naming) -> Table:
         *(_column(index, leaf, _steps(leaf, kind), path, naming) for index, leaf in leaves[len(keys) : end]),
         *(column.column(*leaf, key=False) for column, leaf in zip(carried, leaves[end:], strict=True)),
     )
-    return Table(name, path, kind, parent.name, source, rows, flattening, columns, tuple(range(end, len(leaves))))
+    return RelationalTable(
+        name, path, kind, parent.name, source, rows, flattening, columns, tuple(range(end, len(leaves)))
+    )
 
 
 class _Copied(NamedTuple):
@@ -196,8 +198,8 @@ class _Copied(NamedTuple):
     def field(self) -> StructField:
         return StructField(self.name, self.type)
 
-    def column(self, index: int, leaf: Leaf, *, key: bool) -> TableColumn:
-        return TableColumn(self.name, self.path, self.type, key=key, leaf=leaf, sql=f"`{index}`")
+    def column(self, index: int, leaf: Leaf, *, key: bool) -> RelationalColumn:
+        return RelationalColumn(self.name, self.path, self.type, key=key, leaf=leaf, sql=f"`{index}`")
 
 
 def _entry(data_type: DataType) -> tuple[Literal["array", "map"], StructType]:
@@ -208,18 +210,22 @@ def _entry(data_type: DataType) -> tuple[Literal["array", "map"], StructType]:
     return "map", StructType([key, StructField("value", data_type.valueType, data_type.valueContainsNull)])
 
 
-def _column(index: int, leaf: Leaf, steps: Sequence[str], parent_path: str, naming: Naming) -> TableColumn:
+def _column(index: int, leaf: Leaf, steps: Sequence[str], parent_path: str, naming: Naming) -> RelationalColumn:
     """Return the column of a leaf; for an array or a map, the column of its size."""
     path = _path(parent_path, steps)
     if leaf.is_presence:
         present = _label(steps, naming) + (naming.present_suffix or "")
-        return TableColumn(present, f"presence of {path}", leaf.field.dataType, key=False, leaf=leaf, sql=f"`{index}`")
+        return RelationalColumn(
+            present, f"presence of {path}", leaf.field.dataType, key=False, leaf=leaf, sql=f"`{index}`"
+        )
     label = _label(steps, naming)
     if is_nested(leaf):
         # size(NULL) is -1 in a session without ANSI mode.
         size = f"if(`{index}` IS NULL, NULL, size(`{index}`))"
-        return TableColumn(naming.join(label, "size"), f"size of {path}", IntegerType(), key=False, leaf=leaf, sql=size)
-    return TableColumn(label, path, leaf.field.dataType, key=False, leaf=leaf, sql=f"`{index}`")
+        return RelationalColumn(
+            naming.join(label, "size"), f"size of {path}", IntegerType(), key=False, leaf=leaf, sql=size
+        )
+    return RelationalColumn(label, path, leaf.field.dataType, key=False, leaf=leaf, sql=f"`{index}`")
 
 
 def _steps(leaf: Leaf, kind: str) -> Sequence[str]:

@@ -180,9 +180,9 @@ def _cheapest_field(field: StructField) -> str | None:
         return None
     lower = [name.lower() for name in struct.names]
     ranks = {
-        one.name: next((rank for rank, of in enumerate(_CHEAP) if isinstance(one.dataType, of)), len(_CHEAP))
-        for one in struct.fields
-        if lower.count(one.name.lower()) == 1 and VARIABLE not in one.name
+        field.name: next((rank for rank, types in enumerate(_CHEAP) if isinstance(field.dataType, types)), len(_CHEAP))
+        for field in struct.fields
+        if lower.count(field.name.lower()) == 1 and VARIABLE not in field.name
     }
     return min(ranks, key=ranks.__getitem__, default=None)
 

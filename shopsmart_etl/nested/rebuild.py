@@ -15,7 +15,7 @@ from shopsmart_etl._core.spark_errors import Count, fail_sql
 from shopsmart_etl._core.sql import literal, positions, type_text
 from shopsmart_etl.errors import ColumnTypeError, InvalidArgumentError, UnsupportedError
 from shopsmart_etl.nested._nesting import Source, nested_columns
-from shopsmart_etl.nested._tables import Table
+from shopsmart_etl.nested._tables import RelationalTable
 from shopsmart_etl.nested.relational_model import RelationalModel
 
 
@@ -70,8 +70,8 @@ def rebuild_documents(tables: Mapping[str, DataFrame], *, model: RelationalModel
             raise InvalidArgumentError("tables", expected=f"a DataFrame for {table.name!r}", got=got)
         if tables[table.name].isStreaming:
             raise UnsupportedError(
-                f"table {table.name!r} is a stream, so its documents are never complete: write the tables, and rebuild "
-                "the documents from the written tables"
+                f"table {table.name!r}: expected a batch; got a stream, whose documents are never complete. Write the "
+                "tables, and rebuild the documents from the written tables"
             )
     root = model.root
     documents = _nested(tables, model, root)
@@ -80,7 +80,7 @@ def rebuild_documents(tables: Mapping[str, DataFrame], *, model: RelationalModel
     return keep_metadata(documents.toDF(*positions(len(names))), structs).toDF(*names)
 
 
-def _nested(tables: Mapping[str, DataFrame], model: RelationalModel, table: Table) -> DataFrame:
+def _nested(tables: Mapping[str, DataFrame], model: RelationalModel, table: RelationalTable) -> DataFrame:
     """Nest a table's rows together with its child tables.
 
     Returns:
@@ -100,7 +100,7 @@ def _nested(tables: Mapping[str, DataFrame], model: RelationalModel, table: Tabl
     return rows.selectExpr(*keys, *nested)
 
 
-def _entries(tables: Mapping[str, DataFrame], model: RelationalModel, children: Sequence[Table]) -> DataFrame:
+def _entries(tables: Mapping[str, DataFrame], model: RelationalModel, children: Sequence[RelationalTable]) -> DataFrame:
     """Collect the rows of all child tables of one parent by foreign key, in one shuffle.
 
     Returns:
@@ -125,7 +125,9 @@ def _entries(tables: Mapping[str, DataFrame], model: RelationalModel, children: 
     return union.groupBy(*(f"j{index}" for index in range(count))).agg(*collected)
 
 
-def _with_entries(rows: DataFrame, table: Table, children: Sequence[Table], entries: DataFrame) -> DataFrame:
+def _with_entries(
+    rows: DataFrame, table: RelationalTable, children: Sequence[RelationalTable], entries: DataFrame
+) -> DataFrame:
     """Replace the size column of each child table by its entries, and check their number against the size."""
     keys = [index for index, column in enumerate(table.columns) if column.key]
     on = F.expr(" AND ".join(f"`c{index}` <=> `j{number}`" for number, index in enumerate(keys)))
@@ -136,7 +138,7 @@ def _with_entries(rows: DataFrame, table: Table, children: Sequence[Table], entr
     )
 
 
-def _in_order(table: Table, child: Table, entries: str) -> str:
+def _in_order(table: RelationalTable, child: RelationalTable, entries: str) -> str:
     size = f"`c{child.source}`"
     # size(NULL) is -1 in a session without ANSI mode.
     count = f"if({entries} IS NULL, 0, size({entries}))"
@@ -150,7 +152,7 @@ def _in_order(table: Table, child: Table, entries: str) -> str:
     return f"CASE WHEN coalesce({size}, 0) <> {count} THEN {failure} WHEN {size} IS NOT NULL THEN {value} END"
 
 
-def _checked(df: DataFrame, table: Table) -> DataFrame:
+def _checked(df: DataFrame, table: RelationalTable) -> DataFrame:
     """Select the table's own columns by name, check their types, and name them by position."""
     frame = Frame.of(df)
     fields = frame.schema.fields

@@ -15,7 +15,7 @@ from shopsmart_etl._core.sql import type_text
 from shopsmart_etl._core.text_table import TextTable
 from shopsmart_etl.errors import InvalidArgumentError
 from shopsmart_etl.nested._diagram import mermaid_text, tree_text
-from shopsmart_etl.nested._tables import Naming, Table, plan_tables
+from shopsmart_etl.nested._tables import Naming, RelationalTable, plan_tables
 
 
 class RelationalModel:
@@ -87,22 +87,6 @@ class RelationalModel:
         check_flag("case_sensitive", case_sensitive)
         self._model(Frame(columns, case_sensitive=case_sensitive), root, key, sep, present_suffix, carry)
 
-    @classmethod
-    def of_frame(
-        cls,
-        frame: Frame,
-        *,
-        root: str,
-        key: str | Sequence[str],
-        sep: str,
-        present_suffix: str | None,
-        carry: str | Sequence[str],
-    ) -> RelationalModel:
-        """Model the documents of a DataFrame, with the name comparison of its session."""
-        model = cls.__new__(cls)
-        model._model(frame, root, key, sep, present_suffix, carry)  # noqa: SLF001 - its own class
-        return model
-
     def _model(
         self,
         frame: Frame,
@@ -122,7 +106,7 @@ class RelationalModel:
         self.tables = tuple(plan_tables(keys, carried, Naming(root, sep, present_suffix, frame)))
         self.root = self.tables[0]
 
-    def children(self, table: Table) -> list[Table]:
+    def children(self, table: RelationalTable) -> list[RelationalTable]:
         """Return the tables whose foreign key refers to a table.
 
         Raises:
@@ -148,3 +132,18 @@ class RelationalModel:
     @override
     def __repr__(self) -> str:
         return tree_text(self.tables)
+
+
+def model_of_frame(
+    frame: Frame,
+    *,
+    root: str,
+    key: str | Sequence[str],
+    sep: str,
+    present_suffix: str | None,
+    carry: str | Sequence[str],
+) -> RelationalModel:
+    """Model the documents of a DataFrame, with the name comparison of its session."""
+    model = RelationalModel.__new__(RelationalModel)
+    model._model(frame, root, key, sep, present_suffix, carry)  # noqa: SLF001 - a function, since Frame is internal
+    return model

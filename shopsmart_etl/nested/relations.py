@@ -15,9 +15,9 @@ from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.spark_errors import translate_errors
 from shopsmart_etl._core.sql import field_of, positions
 from shopsmart_etl.errors import InvalidArgumentError, KeyNotUniqueError
-from shopsmart_etl.nested._tables import Table
+from shopsmart_etl.nested._tables import RelationalTable
 from shopsmart_etl.nested.rebuild import rebuild_documents
-from shopsmart_etl.nested.relational_model import RelationalModel
+from shopsmart_etl.nested.relational_model import RelationalModel, model_of_frame
 
 # Spark's time doubles with each level of a path from about 24 levels on.
 _MAX_PATH_LENGTH = 16
@@ -185,7 +185,7 @@ def relationalize(
     if not is_dataframe(df):
         raise InvalidArgumentError("df", expected="a DataFrame", got=df)
     frame = Frame.of(df)
-    model = RelationalModel.of_frame(frame, root=root, key=key, sep=sep, present_suffix=present_suffix, carry=carry)
+    model = model_of_frame(frame, root=root, key=key, sep=sep, present_suffix=present_suffix, carry=carry)
     fills_null_structs = any(table.flattening.levels for table in model.tables) and frame.is_sail
     rows_by_table: dict[str, _Rows] = {}
     for table in model.tables:
@@ -203,7 +203,7 @@ def relationalize(
 class _Rows(NamedTuple):
     """A table's rows before and after they are flattened, with columns named by position."""
 
-    table: Table
+    table: RelationalTable
     nested: DataFrame
     flat: DataFrame
 
@@ -213,7 +213,7 @@ class _Rows(NamedTuple):
         return self.flat.selectExpr(*expressions).toDF(*(column.name for column in columns))
 
 
-def _entries(parents: _Rows, child: Table, *, from_flat: bool) -> DataFrame:
+def _entries(parents: _Rows, child: RelationalTable, *, from_flat: bool) -> DataFrame:
     """Explode the parents' array or map into rows of the parent's key, the position, the entry and carried columns.
 
     Args:

@@ -149,7 +149,9 @@ def _typed(value: str, data_type: DataType, depth: int) -> str:
     if isinstance(data_type, StructType):
 
         def build(members: str) -> str:
-            fields = [(one.name, _typed(_member(members, one.name), one.dataType, depth + 1)) for one in data_type]
+            fields = [
+                (field.name, _typed(_member(members, field.name), field.dataType, depth + 1)) for field in data_type
+            ]
             return if_not_null(members, struct_of(fields))
 
         return _with_members(value, depth, build)
@@ -169,9 +171,9 @@ def _fits(value: str, data_type: DataType, depth: int) -> str:
         has_known_names = lambda_(key, f"{key} IN ({', '.join(literal(name) for name in data_type.names)})")
 
         def check(members: str) -> str:
-            known = call("forall", call("map_keys", members), has_known_names)
-            fields = (_fits(_member(members, one.name), one.dataType, depth + 1) for one in data_type)
-            return all_of([f"{members} IS NOT NULL", known, *fields])
+            has_no_extra = call("forall", call("map_keys", members), has_known_names)
+            fields = (_fits(_member(members, field.name), field.dataType, depth + 1) for field in data_type)
+            return all_of([f"{members} IS NOT NULL", has_no_extra, *fields])
 
         conditions = [_with_members(value, depth, check)]
     elif isinstance(data_type, ArrayType):
@@ -197,8 +199,10 @@ def _leaf(value: str, data_type: DataType) -> str:
     if not isinstance(data_type, (TimestampType, TimestampNTZType)):
         return own
     # Spark takes 12:30 for a time of today, and a number for seconds.
-    of = call("schema_of_variant", value)
-    return if_(f"{of} = 'STRING'", text, if_(f"{of} IN ('DATE', '{data_type.typeName().upper()}')", own))
+    stored_type = call("schema_of_variant", value)
+    return if_(
+        f"{stored_type} = 'STRING'", text, if_(f"{stored_type} IN ('DATE', '{data_type.typeName().upper()}')", own)
+    )
 
 
 def _exact_text(data_type: DataType) -> str | None:

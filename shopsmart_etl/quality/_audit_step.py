@@ -41,7 +41,7 @@ def audit_step(build: Callable[Concatenate[A, P], PlannerOf]) -> Callable[Concat
 
     @wraps(build)
     def built(audit: A, /, *args: P.args, **kwargs: P.kwargs) -> Step:
-        # A bound method equals those of the same object alone, and pickles with it.
+        # A bound method equals those of the same audit alone, and pickles with it.
         return AuditStep(getattr(audit, build.__name__), args, kwargs, build(audit, *args, **kwargs))
 
     built.runs_spark = True  # type: ignore[attr-defined]

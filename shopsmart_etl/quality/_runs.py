@@ -60,13 +60,13 @@ class Run:
 
     def find(self, part: str, names: tuple[str, ...]) -> Counted | None:
         """Find the step that counts these metrics."""
-        found = (one for one in self.steps if (one.counting.part, one.counting.names) == (part, names))
+        found = (step for step in self.steps if (step.counting.part, step.counting.names) == (part, names))
         return next(found, None)
 
     @property
     def is_recounted(self) -> bool:
         """Whether an aggregation has counted some metrics, since no write that ended had; known after ``values``."""
-        return any(one.point.is_recounted for one in (*self.steps, *self.after.values()))
+        return any(step.point.is_recounted for step in (*self.steps, *self.after.values()))
 
     def values(self) -> dict[str, dict[str, int]]:
         """Return the metrics by part and name.
@@ -75,14 +75,14 @@ class Run:
             AuditIncompleteError: A watched step raised an error, so that the rows after it are not counted.
         """
         parts: dict[str, dict[str, int]] = {part: {} for part in PARTS}
-        for one in self.steps:
-            values = one.values()
-            if one.counting.part == "dropped":
-                [name] = one.counting.names
+        for step in self.steps:
+            values = step.values()
+            if step.counting.part == "dropped":
+                [name] = step.counting.names
                 if name not in self.after:
-                    raise AuditIncompleteError(one.counting.call)
+                    raise AuditIncompleteError(step.counting.call)
                 values = {name: values[name] - self.after[name].values()[name]}
-            parts[one.counting.part].update(values)
+            parts[step.counting.part].update(values)
         return parts
 
 
@@ -149,13 +149,13 @@ def _begins_run(run: Run, df: DataFrame, counting: Counting, *, use_observation:
     is_same_chain = same is not None and use_observation and same.point.precedes(df)
     if same is not None and not is_same_chain:
         return True
-    clashes = counting.taken & {taken for one in run.steps for taken in one.counting.taken}
+    clashes = counting.taken & {taken for step in run.steps for taken in step.counting.taken}
     for _, name in sorted(clashes):
         raise InvalidArgumentError("name", expected="a name that no other step of this run has", got=name)
     return False
 
 
-def _refuse_to_observe(spark: SparkSession, what: str) -> None:
+def _refuse_to_observe(spark: SparkSession, call: str) -> None:
     """Refuse observations on Sail and on Spark Connect before 4.2.
 
     Sail and Connect 3.5 have no observations. Connect 4.0 keeps only one observation per plan. Up to Connect 4.1, an
@@ -166,5 +166,7 @@ def _refuse_to_observe(spark: SparkSession, what: str) -> None:
     """
     hint = "Use Audit(use_observation=False), which counts with aggregations"
     if is_connect(spark) and pyspark.__version__.startswith(("3.", "4.0.", "4.1.")):
-        raise UnsupportedError(f"{what} is refused on Spark Connect before 4.2, which loses observations. {hint}")
-    refuse_on_sail(spark, what, why="has no observations", hint=hint)
+        raise UnsupportedError(
+            f"{call}: expected Spark Connect 4.2 or newer; got {pyspark.__version__}, which loses observations. {hint}"
+        )
+    refuse_on_sail(spark, call, why="has no observations", hint=hint)

@@ -22,6 +22,7 @@ from shopsmart_etl._core.sql import literal
 from shopsmart_etl._core.step import Chain, Planner
 from shopsmart_etl.errors import AuditIncompleteError, InvalidArgumentError, UnsupportedError
 from shopsmart_etl.quality._audit_step import AuditStep, PlannerOf, audit_step
+from shopsmart_etl.quality._identity import reduce_by_identity
 from shopsmart_etl.quality._missing import count_where, missing_metrics
 from shopsmart_etl.quality._observed import Metrics
 from shopsmart_etl.quality._rule import Rule
@@ -50,7 +51,10 @@ class Audit:
     already has begins a new run; ``report`` is about the newest run, ``reports`` about all of them. Use each name once
     in a chain: a second use is refused where it follows the first directly, and begins a new run elsewhere. Each thread
     has its own runs; within a thread, apply a chain to its end before you apply one with the same audit again. An audit
-    keeps its runs, with the plans of their DataFrames, as long as it lives; a pickled audit keeps only its settings.
+    keeps its runs, with the plans of their DataFrames, as long as it lives.
+
+    Steps are equal if they are equal calls of the same audit. Unpickling or copying an audit or its steps returns the
+    audit that the process already has; in another process it creates one without runs.
 
     Args:
         use_observation: False is for engines that have no observations or lose them, Sail and Connect before Spark 4.2:
@@ -84,13 +88,10 @@ class Audit:
         self._use_observation = check_flag("use_observation", use_observation)
         self._runs = Runs(use_observation=use_observation)
 
-    def __getstate__(self) -> dict[str, bool]:
-        """Pickle the settings: the runs are those of a session."""
-        return {"use_observation": self._use_observation}
-
-    def __setstate__(self, state: dict[str, bool]) -> None:
-        """Start without a run."""
-        self.__init__(**state)  # type: ignore[misc]
+    @override
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the identity and the settings: the runs are those of a session."""
+        return reduce_by_identity(self, Audit, {"use_observation": self._use_observation})
 
     @override
     def __repr__(self) -> str:
@@ -236,7 +237,7 @@ class Audit:
             def plan(frame: Frame) -> Plan:
                 if frame.is_streaming:
                     raise UnsupportedError(
-                        "an audit counts one batch; on a stream, use DataFrame.observe with a query listener"
+                        "audit: expected a batch; got a stream. Use DataFrame.observe with a query listener"
                     )
                 planned = metrics(frame)
                 return frame.unchanged(lambda df: self._runs.count(df, counting, planned))

@@ -14,7 +14,7 @@ from shopsmart_etl._core.checks import check_column, check_optional_text, check_
 from shopsmart_etl._core.frame import Frame, Plan
 from shopsmart_etl._core.spark_errors import translate_errors
 from shopsmart_etl._core.sql import quote
-from shopsmart_etl._core.step import Planner, Step, step_that_writes
+from shopsmart_etl._core.step import Planner, Step, plan_step, step_that_writes
 from shopsmart_etl.errors import InvalidArgumentError, UnsupportedError, WriteConflictError
 from shopsmart_etl.quality.violations import find_violations, plan_invalid, plan_valid
 from shopsmart_etl.typing import Transform
@@ -92,7 +92,7 @@ def quarantine(*, into: Transform, run_id: str | None = None, violations_column:
     def plan(frame: Frame) -> Plan:
         if frame.is_streaming:
             raise UnsupportedError(
-                "quarantine writes one batch; on a stream, write keep_invalid() and keep_valid() as two queries"
+                "quarantine: expected a batch; got a stream. Write keep_invalid() and keep_valid() as two queries"
             )
         index = find_violations(frame, violations_column)
         run_fields = [] if run_id is None else _RUN_FIELDS
@@ -104,7 +104,7 @@ def quarantine(*, into: Transform, run_id: str | None = None, violations_column:
         valid, invalid = plan_valid(frame, index), plan_invalid(frame, index)
         if isinstance(into, Step) and all(isinstance(part, Step) for part in parts):
             # Columns that a later part of it refuses, before an earlier one writes.
-            into.plan(frame.with_schema(StructType([*invalid.schema.fields, *run_fields])))
+            plan_step(into, frame.with_schema(StructType([*invalid.schema.fields, *run_fields])))
 
         def apply(df: DataFrame) -> DataFrame:
             refuse_writing_on_sail(df.sparkSession, "quarantine")

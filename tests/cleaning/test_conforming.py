@@ -43,6 +43,7 @@ from shopsmart_etl import (
     translate_errors,
 )
 from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.step import plan_step
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -437,7 +438,7 @@ def test_a_plan_says_which_columns_are_null(spark: SparkSession) -> None:
     wanted = schema_of(spark, "a array<bigint>, s struct<a: int, b: int>, same array<string>")
     df = spark.createDataFrame([], source)
     step = conform(wanted, on_missing="null", on_mismatch="null", on_extra="rescue")
-    assert step.plan(Frame(source)).schema == df.transform(step).schema
+    assert plan_step(step, Frame(source)).schema == df.transform(step).schema
 
 
 def test_a_schema_can_be_ddl(spark: SparkSession) -> None:

@@ -224,7 +224,7 @@ def test_a_stream_is_converted_by_a_table(spark: SparkSession, new_path: Callabl
     assert query.awaitTermination(LIMIT)
     rows = spark.table("converted").orderBy("id").select("id", "amount_eur", "amount_eur_unconverted").collect()
     assert [tuple(row) for row in rows] == [(1, Decimal("1.50"), False), (2, None, True)]
-    with pytest.raises(UnsupportedError, match="convert_currency needs all rates, not a stream"):
+    with pytest.raises(UnsupportedError, match="rates: expected a table; got a stream"):
         step(spark.readStream.schema(RATES).parquet(path))
 
 

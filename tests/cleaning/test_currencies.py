@@ -25,6 +25,7 @@ from shopsmart_etl import (
 from shopsmart_etl._core.column_tags import Link, linked_columns, source_tag
 from shopsmart_etl._core.currencies import MINOR_UNITS
 from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.step import plan_step
 from shopsmart_etl.cleaning._currencies import SHARED, UNIQUE
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def test_the_amount_and_its_currency_are_linked_at_the_top_and_inside(spark: Spa
     step = parse_money("items.price", currency_column="currency")
     nested = df.transform(step)
     assert nested.collect()[0]["items"] == [(7, 1, False, "EUR"), None]
-    assert nested.schema == step.plan(Frame(df.schema)).schema
+    assert nested.schema == plan_step(step, Frame(df.schema)).schema
     items = nested.schema["items"].dataType
     assert isinstance(items, ArrayType)
     assert isinstance(items.elementType, StructType)

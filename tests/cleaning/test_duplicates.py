@@ -90,7 +90,7 @@ def test_misuse_is_named(spark: SparkSession) -> None:
         df.transform(deduplicate("idd"))
     with pytest.raises(InvalidArgumentError, match="keys: expected at least one key column"):
         deduplicate(latest_by="at")
-    with pytest.raises(UnsupportedError, match="leave latest_by out"):
+    with pytest.raises(UnsupportedError, match="latest_by: expected a batch; got a stream"):
         spark.readStream.format("rate").load().transform(deduplicate("value", latest_by="timestamp"))
 
 

@@ -113,7 +113,7 @@ def test_a_stream_is_looked_up_in_a_table_that_is_none(spark: SparkSession) -> N
     looked_up = stream.transform(lookup(table, on="value", columns="name"))
     query = looked_up.writeStream.format("memory").queryName("looked_up").trigger(availableNow=True).start()
     assert query.awaitTermination(60)
-    with pytest.raises(UnsupportedError, match="lookup needs a table that is complete"):
+    with pytest.raises(UnsupportedError, match="table: expected a batch; got a stream"):
         lookup(stream, on="value", columns="timestamp")
 
 

@@ -22,6 +22,7 @@ from shopsmart_etl import (
 from shopsmart_etl._core.column_tags import Link, linked_columns
 from shopsmart_etl._core.currencies import MINOR_UNITS
 from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.step import plan_step
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -114,7 +115,7 @@ def test_nested_amounts_take_the_currency_of_their_struct_or_of_the_top(spark: S
     assert first["items"] == [(Decimal("1.05"), "JPY", False), None, (Decimal("0.007"), None, False)]
     assert first["total"] == (Decimal("0.005"), "KWD", False)
     assert tuple(second) == (None, None, None)
-    assert other.schema == step.plan(Frame(df.schema)).schema
+    assert other.schema == plan_step(step, Frame(df.schema)).schema
     assert df.transform(scale_minor_units("items.price", currency="currency")).collect()[0]["items"][0][
         "price"
     ] == Decimal("10.50")

@@ -24,6 +24,7 @@ from shopsmart_etl import (
     top_products,
 )
 from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.step import plan_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +119,7 @@ def test_a_preview_needs_no_session(build: Callable[..., Any], given: dict[str, 
 @pytest.mark.parametrize(("build", "given"), [step[:2] for step in STEPS], ids=NAMES)
 def test_a_preview_is_what_results(spark: SparkSession, build: Callable[..., Any], given: dict[str, Any]) -> None:
     step = built(build, given)
-    expected = step.plan(Frame(SILVER)).schema.fields
+    expected = plan_step(step, Frame(SILVER)).schema.fields
     found = spark.createDataFrame([], SILVER).transform(step).schema.fields
     assert [(field.name, field.dataType, field.metadata) for field in found] == [
         (field.name, field.dataType, field.metadata) for field in expected
@@ -134,7 +135,7 @@ def test_an_estimate_is_previewed_as_it_results(spark: SparkSession) -> None:
         ("sku", "sku", "string"),
         ("", "estimated_users", "bigint"),
     )
-    assert sketches.transform(step).schema == step.plan(Frame(sketches.schema)).schema
+    assert sketches.transform(step).schema == plan_step(step, Frame(sketches.schema)).schema
 
 
 @pytest.mark.parametrize(

@@ -217,7 +217,7 @@ def test_a_wrong_argument_is_refused_where_the_step_is_built(spark: SparkSession
     with pytest.raises(InvalidArgumentError, match="period: expected a period, since timezone is given"):
         filter_affected(silver, by="day", timezone="Asia/Tokyo")
     stream = spark.readStream.format("rate").load()
-    with pytest.raises(UnsupportedError, match="build it for each batch, in foreachBatch"):
+    with pytest.raises(UnsupportedError, match="new_rows: expected a batch; got a stream"):
         filter_affected(stream, by="value")
 
 

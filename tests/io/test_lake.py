@@ -328,7 +328,7 @@ def test_a_new_table_with_the_checkpoint_of_another_is_refused(
     stream = lake.readStream.schema(logs.schema).parquet(source)
     stream.transform(write_stream(tmp_path / "first", format="delta", checkpoint=checkpoint))
     given = {**other, **({"path": tmp_path / "other"} if "path" in other else {})}
-    with pytest.raises(UnsupportedError, match="does not exist, and the checkpoint has batches of another table"):
+    with pytest.raises(UnsupportedError, match="does not exist; got one with batches of another table"):
         stream.transform(write_stream(**given, checkpoint=checkpoint))
     assert stream.transform(write_stream(**given, checkpoint=tmp_path / "new")).count() == logs.count()
 
@@ -385,7 +385,10 @@ def test_a_compaction_leaves_each_row_once_beside_a_writer(
 
 def test_what_cannot_be_compacted_in_one_commit_is_refused(lake: SparkSession, tmp_path: Path) -> None:
     lake.sql("CREATE TABLE default.of_parquet (id INT) USING parquet")
-    with pytest.raises(UnsupportedError, match="is a table of parquet; only Delta Lake and Iceberg"):
+    with pytest.raises(
+        UnsupportedError,
+        match="expected a table of Delta Lake or Iceberg, which compact in one commit; got one of parquet",
+    ):
         compact_table(lake, table="default.of_parquet")
     with pytest.raises(SourceNotFoundError, match="there is no such table"):
         compact_table(lake, table="default.nothing")
@@ -395,7 +398,7 @@ def test_what_cannot_be_compacted_in_one_commit_is_refused(lake: SparkSession, t
 
 def test_parquet_files_are_not_hidden_by_a_delta_log(logs: DataFrame, tmp_path: Path) -> None:
     logs.transform(write_partitioned(str(tmp_path / "t"), by="country"))
-    with pytest.raises(UnsupportedError, match="has Parquet files and no log of Delta Lake"):
+    with pytest.raises(UnsupportedError, match="expected a Delta table; got Parquet files"):
         logs.transform(write_partitioned(str(tmp_path / "t"), by="country", format="delta", if_exists="append"))
 
 
@@ -433,6 +436,8 @@ def test_a_table_whose_format_commits_file_by_file_is_refused(lake: SparkSession
     logs.write.partitionBy("country").format("parquet").saveAsTable("default.plain")
     ordered = lake.table("default.plain")
     for if_exists in ("append", "replace_partitions", "replace_all"):
-        with pytest.raises(UnsupportedError, match=r"'default\.plain' is a table whose format does not commit"):
+        with pytest.raises(
+            UnsupportedError, match=r"'default\.plain': expected a table of Delta Lake or Iceberg; got one of"
+        ):
             ordered.transform(write_partitioned(table="default.plain", by="country", if_exists=if_exists))
     assert lake.table("default.plain").count() == 5

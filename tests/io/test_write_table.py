@@ -23,6 +23,7 @@ from shopsmart_etl import (
     write_table,
 )
 from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.step import plan_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -207,7 +208,7 @@ def test_a_preview_has_the_names_and_types_that_are_read_back(sales: DataFrame, 
             ("a.b", "array<int>"),
             ("day", "date"),
         ]
-        planned = built.plan(Frame(schema)).schema
+        planned = plan_step(built, Frame(schema)).schema
         assert empty.transform(built).schema == planned
     assert [row[1] for row in write_stream("t", checkpoint="c", by="day").preview(schema).rows] == ["id", "a.b", "day"]
 

@@ -34,6 +34,7 @@ from shopsmart_etl import (
     top_products,
 )
 from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.step import plan_step
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,7 +131,7 @@ def test_the_link_survives_parsing_conforming_and_nesting_and_ends_in_gold(spark
         top_products(1, product="items_sku", amount="items_cost"),
     ):
         table = filled.transform(gold)
-        assert table.schema == gold.plan(Frame.of(filled)).schema
+        assert table.schema == plan_step(gold, Frame.of(filled)).schema
         table.transform(flag_violations(rules.not_null("items_sku")))
 
 

@@ -437,5 +437,5 @@ def test_a_stream_can_be_split_but_not_rebuilt(spark: SparkSession) -> None:
     stream = spark.readStream.format("rate").load().selectExpr("value AS id", "array(value) AS tags")
     tables = relationalize(stream, root="doc", key="id")
     assert tables["doc_tags"].isStreaming
-    with pytest.raises(UnsupportedError, match="table 'doc' is a stream"):
+    with pytest.raises(UnsupportedError, match="table 'doc': expected a batch; got a stream"):
         rebuild_documents(tables, model=tables.model)

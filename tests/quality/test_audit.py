@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import multiprocessing
 import pickle
 import shutil
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +43,7 @@ from shopsmart_etl import (
     write_table,
 )
 from shopsmart_etl._core.frame import Frame
+from shopsmart_etl._core.step import plan_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -473,19 +476,39 @@ def test_equal_calls_are_equal_and_survive_pickle() -> None:
     assert steps == steps_of(one)
     assert len({*steps, *steps_of(one)}) == len(steps)
     assert not set(steps) & set(steps_of(other))
-    # Pickled together, since a step is equal to those of the same audit alone.
-    copy, copies = pickle.loads(pickle.dumps((one, steps)))  # noqa: S301 - our own bytes
-    assert copies == steps_of(copy)
-    assert list(map(repr, copies)) == list(map(repr, steps))
+    for step in steps:
+        for restored in (pickle.loads(pickle.dumps(step)), copy.copy(step), copy.deepcopy(step)):  # noqa: S301 - our own bytes
+            assert restored == step
+            assert (hash(restored), repr(restored)) == (hash(step), repr(step))
+    assert [pickle.loads(pickle.dumps(one)), copy.copy(one), copy.deepcopy(one)] == [one] * 3  # noqa: S301 - our own bytes
     assert [repr(steps[0]), repr(steps[4])] == ["audit.count('a')", "audit.filled('id', flag_suffix='_filled')"]
 
 
-def test_a_pickled_audit_keeps_its_settings_but_no_run(spark: SparkSession) -> None:
-    for one in (Audit(), Audit(use_observation=False)):
-        spark.range(1).transform(one.count("rows")).collect()
-        copy = pickle.loads(pickle.dumps(one))  # noqa: S301 - our own bytes
-        assert (repr(copy), copy.reports()) == (repr(one), [])
-        assert len(one.reports()) == 1
+def unpickled(pickles: list[bytes]) -> tuple[bool, str, int, list[bytes]]:
+    """Unpickle audits; return whether they are one audit, its repr and number of runs, and their new pickles."""
+    audits: list[Audit] = [pickle.loads(one) for one in pickles]  # noqa: S301 - our own bytes
+    is_one_audit = all(one is audits[0] for one in audits)
+    return is_one_audit, repr(audits[0]), len(audits[0].reports()), [pickle.dumps(one) for one in audits]
+
+
+def test_a_pickled_audit_keeps_its_identity_and_settings_in_another_process_but_no_run(spark: SparkSession) -> None:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as others:
+        for one in (Audit(), Audit(use_observation=False)):
+            spark.range(1).transform(one.count("rows")).collect()
+            # As two pickles, which are unpickled apart.
+            is_one_audit, text, runs, pickles = others.submit(
+                unpickled, [pickle.dumps(one), pickle.dumps(one)]
+            ).result()
+            assert (is_one_audit, text, runs) == (True, repr(one), 0)
+            assert [pickle.loads(back) for back in pickles] == [one, one]  # noqa: S301 - our own bytes
+            assert len(one.reports()) == 1
+
+
+def test_a_step_that_was_unpickled_counts_for_its_audit(spark: SparkSession) -> None:
+    one = Audit()
+    step: Step = pickle.loads(pickle.dumps(one.count("rows")))  # noqa: S301 - our own bytes
+    spark.range(3).transform(step)
+    assert one.report().rows == {"rows": 3}
 
 
 def test_previews_leave_the_columns_as_they_are() -> None:
@@ -494,7 +517,7 @@ def test_previews_leave_the_columns_as_they_are() -> None:
     one = Audit()
     for step in (*steps_of(one), pipeline(*steps_of(one))):
         assert [row[1] for row in step.preview(schema).rows] == schema.names
-        assert step.plan(Frame(schema)).schema == schema
+        assert plan_step(step, Frame(schema)).schema == schema
     assert one.reports() == []
 
 
@@ -545,7 +568,7 @@ def test_misuse_is_named(spark: SparkSession) -> None:
         one.report(rows_in="rows", rows_out="row")
     with pytest.raises(InvalidArgumentError, match="rows_out: expected the name of a count"):
         one.report(rows_in="rows", rows_out=["rows", "rows"])
-    with pytest.raises(UnsupportedError, match="an audit counts one batch"):
+    with pytest.raises(UnsupportedError, match="audit: expected a batch; got a stream"):
         spark.readStream.format("rate").load().transform(Audit().count("rows"))
 
 

@@ -43,7 +43,7 @@ from shopsmart_etl import (
     write_table,
 )
 from shopsmart_etl._core.frame import Frame
-from shopsmart_etl._core.step import step_that_writes
+from shopsmart_etl._core.step import plan_step, step_that_writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -572,11 +572,11 @@ def test_previews_show_the_columns_and_types_of_the_results(spark: SparkSession,
     flag = flag_violations(rules.not_null("id"), violations_column="why.not")
     flagged = df.transform(flag)
     invalid = keep_invalid(violations_column="why.not")
-    assert flag.plan(Frame(df.schema)).schema == flagged.schema
+    assert plan_step(flag, Frame(df.schema)).schema == flagged.schema
     for step in (keep_valid(violations_column="why.not"), invalid):
-        assert step.plan(Frame(flagged.schema)).schema == flagged.transform(step).schema
+        assert plan_step(step, Frame(flagged.schema)).schema == flagged.transform(step).schema
     aside = quarantine(into=write_to(str(tmp_path / "aside")), violations_column="why.not")
-    assert aside.plan(Frame(flagged.schema)).schema == flagged.transform(aside).schema == df.schema
+    assert plan_step(aside, Frame(flagged.schema)).schema == flagged.transform(aside).schema == df.schema
     assert [row[1] for row in invalid.preview(flagged.schema).rows] == ["id", "user.name", "why.not"]
 
 

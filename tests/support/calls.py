@@ -1,14 +1,26 @@
-"""A valid call of each public function, for tests of all functions."""
+"""A valid call of each public function, class and method, for tests of all of them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
+from pyspark.sql.types import IntegerType, StructType
 
-from shopsmart_etl import flatten_struct, relationalize, rules, write_table
+from shopsmart_etl import (
+    Audit,
+    FileOptions,
+    RelationalModel,
+    Relations,
+    Rule,
+    flatten_struct,
+    relationalize,
+    rules,
+    write_table,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pyspark.sql import DataFrame
@@ -73,4 +85,36 @@ def other_calls(df: DataFrame, path: Path) -> dict[str, tuple[tuple[Any, ...], d
         "write_partitioned": ((path,), {"by": "country"}),
         "write_stream": ((path,), {"checkpoint": path}),
         "write_table": ((path,), {}),
+    }
+
+
+def class_calls() -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]:
+    """Return calls of the rules, of the classes that users instantiate, and of the methods that have parameters."""
+    audit, step, schema = Audit(), flatten_struct(), StructType().add("id", IntegerType())
+    model = RelationalModel(schema, root="orders", key="id")
+    return {
+        "Audit": (Audit, (), {}),
+        "Audit.count": (audit.count, ("rows",), {}),
+        "Audit.dropped": (audit.dropped, ("duplicates", step), {}),
+        "Audit.filled": (audit.filled, ("amount",), {}),
+        "Audit.missing": (audit.missing, ("amount",), {}),
+        "Audit.report": (audit.report, (), {"rows_in": "rows"}),
+        "Audit.reports": (audit.reports, (), {"rows_in": "rows"}),
+        "Audit.violations": (audit.violations, (rules.not_null("id"),), {}),
+        "FileOptions": (FileOptions, (), {}),
+        "RelationalModel": (RelationalModel, (schema,), {"root": "orders", "key": "id"}),
+        "RelationalModel.children": (model.children, (model.root,), {}),
+        "Relations": (Relations, (model, {}), {}),
+        "Rule": (Rule, ("id is positive", "id > 0"), {}),
+        "Step.__call__": (step.__call__, (None,), {}),
+        "Step.preview": (step.preview, (schema,), {}),
+        "rules.country_code": (rules.country_code, ("country",), {}),
+        "rules.currency_code": (rules.currency_code, ("country",), {}),
+        "rules.in_order": (rules.in_order, ("units", "units"), {"allow_equal": True}),
+        "rules.in_range": (rules.in_range, ("units",), {"min_value": 0}),
+        "rules.matches": (rules.matches, ("country", "[A-Z]+"), {}),
+        "rules.not_blank": (rules.not_blank, ("country",), {}),
+        "rules.not_null": (rules.not_null, ("id",), {}),
+        "rules.one_of": (rules.one_of, ("country", "IE"), {}),
+        "rules.unique": (rules.unique, ("id",), {}),
     }

@@ -31,7 +31,9 @@ AREAS: dict[str, ModuleType] = {
     "Compose": compose,
 }
 # The public classes that users instantiate.
-INSTANTIATED_BY_USERS = {"Audit", "FileOptions", "RelationalModel", "Rule"}
+INSTANTIATED_BY_USERS = {"Audit", "FileOptions", "RelationalModel", "Relations", "Rule"}
+# Public classes whose constructors take internal objects.
+MADE_BY_THE_PACKAGE = {"RelationalColumn", "RelationalTable", "Step"}
 # Public names without a docstring.
 WITHOUT_DOCSTRING = {
     "MISSING_AMOUNTS": "The texts that `parse_money` reads as a missing amount.",
@@ -166,7 +168,7 @@ def _surface() -> Iterator[str]:
         elif is_typeddict(public):
             yield from (f"{name}.{key}: {hint}" for key, hint in get_type_hints(public).items())
         elif inspect.isclass(public) and get_origin(public) is None:  # which Python 3.10 takes an alias for
-            yield f"{name}{inspect.signature(public)}"
+            yield name if name in MADE_BY_THE_PACKAGE else f"{name}{inspect.signature(public)}"
             for key, member in sorted(vars(public).items()):
                 if not key.startswith("_") and callable(getattr(public, key)):
                     yield f"{name}.{key}{inspect.signature(getattr(public, key))}"
