@@ -39,15 +39,19 @@ _EPOCH_MICROS = "BETWEEN -62135596800000000 AND 253402300799999999"
 
 _INTEGERS = ByteType, ShortType, IntegerType, LongType
 _TIMESTAMPS = TimestampType, TimestampNTZType
-_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+# Not the year 0, which Python and some tables cannot store. Sail's regular expressions have no lookahead.
+_YEAR = "([0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"
+_DATE = f"{_YEAR}-[0-9]{{2}}-[0-9]{{2}}"
 _TIME = "[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?"
 _OFFSET = "(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 # The letters of Spark's datetime patterns for a zone or an offset.
 _ZONE_LETTERS = re.compile("[VzOXxZ]")
 _TIME_LETTERS = re.compile("[ahkKHmsS]")
+_HOURS_OF_12 = re.compile("[hK]")
 _QUOTED = re.compile("'[^']*'")
 _SECTION = re.compile(r"\[([^\[\]']*)\]")
-_PATTERN_LETTERS = frozenset("GyuQqMLdDEFahkKHmsSVzOXxZ")
+# Without E, F, Q, q and u, which Spark does not read.
+_PATTERN_LETTERS = frozenset("GyMLdDahkKHmsSVzOXxZ")
 
 
 class Formats(NamedTuple):
@@ -76,10 +80,25 @@ def check_formats(argument: str, formats: object, *, names: Sequence[str] = ()) 
     expected = f"a sequence of {', '.join(map(repr, known))} or Spark's datetime patterns, such as 'dd/MM/yyyy'"
     texts = list(check_texts(argument, formats, expected=expected))
     for text in texts:
+        if text in known:
+            continue
         letters = set(re.findall("[A-Za-z]", _QUOTED.sub("", text)))
-        if text not in known and (not letters or letters - _PATTERN_LETTERS or re.search("[{}#]", text)):
+        if not letters or letters - _PATTERN_LETTERS or re.search("[{}#]", text):
             raise InvalidArgumentError(argument, expected=expected, got=text)
+        for lacks in map(_missing_part, _without_optional_sections(text)):
+            if lacks:
+                raise InvalidArgumentError(argument, expected=f"patterns with {lacks}", got=text)
     return texts
+
+
+def _missing_part(pattern: str) -> str | None:
+    """Return what a pattern lacks that Spark would guess: the year 1970, or the morning."""
+    letters = _QUOTED.sub("", pattern)
+    if "y" not in letters:
+        return "a year, such as 'dd/MM/yyyy'"
+    if _HOURS_OF_12.search(letters) and "a" not in letters:
+        return "AM or PM for hours of 12, such as 'hh:mm a', or hours of 24, 'HH:mm'"
+    return None
 
 
 def can_parse(target: DataType) -> bool:
@@ -234,15 +253,17 @@ def _parse_pattern(sql: str, pattern: str, *, any_zone: bool) -> str:
 def _parse_variant(sql: str, pattern: str, *, any_zone: bool) -> str:
     """Write a parse by a pattern without optional sections; ``any_zone`` reads other offsets than the session's."""
     value = call("try_to_timestamp", sql, literal(pattern))
+    # Of yyyy, Spark reads the year -2026 as well.
+    is_stored = f"year({value}) BETWEEN 1 AND 9999"
     if any_zone and _ZONE_LETTERS.search(_QUOTED.sub("", pattern)):
-        return value
+        return if_(is_stored, value)
     # A time that a change to summer time leaves out is formatted as another one. Case and leading zeros may differ.
     # X writes no offset as Z, and reads +00:00 as well.
     spellings = [pattern]
     if "X" in _QUOTED.sub("", pattern):
         spellings.append(pattern.replace("X", "x"))
     written = (f"date_format({value}, {literal(spelling)})" for spelling in spellings)
-    return if_(any_of(f"{_comparable(one)} = {_comparable(sql)}" for one in written), value)
+    return if_(all_of([any_of(f"{_comparable(one)} = {_comparable(sql)}" for one in written), is_stored]), value)
 
 
 def _comparable(sql: str) -> str:

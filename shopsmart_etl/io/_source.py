@@ -20,6 +20,7 @@ from shopsmart_etl._core.session import path_exists
 from shopsmart_etl._core.spark_errors import no_file_found, translate_read_errors
 from shopsmart_etl._core.sql import literal, quote
 from shopsmart_etl.errors import InvalidArgumentError, SourceError, SourceNotFoundError, UnsupportedError
+from shopsmart_etl.io._folders import names_below
 from shopsmart_etl.io.read_options import ReadSettings
 
 _MAX_SHOWN = 3
@@ -137,15 +138,27 @@ def find_folders(spark: SparkSession, path: str, *, stream: bool) -> Folders:
         if stream and path_exists(spark, path):
             return Folders([])
         raise
+    except Exception as error:
+        # Spark 3.5 has no condition for it.
+        if not re.search("Conflicting (partition column names|directory structures)", str(error)):
+            raise
+        raise _different_keys(path) from error
     files, names = set(raw.inputFiles()), raw.columns[1:]
     _refuse_colons(path, files)
-    if left_out := sorted(file for file in files if not set(map(str.lower, names)) <= _folder_keys(file)):
+    if left_out := _files_left_out(spark, path, files, names):
         keys = ", ".join(f"{name}=" for name in names)
         raise SourceError(
             f"{path!r}: expected files only in folders named {keys}; got others, which Spark would not read: "
             f"{_listed(left_out)}. Move them into a folder such as {names[0]}=unknown, or read them separately"
         )
     return Folders(names)
+
+
+def _different_keys(path: str) -> SourceError:
+    return SourceError(
+        f"{path!r}: expected folders with the same keys; got others, such as 'shop=1/day=2' and 'shop=1', or 'Shop=1' "
+        "where the session distinguishes case. Rename them, or read those of each kind by themselves"
+    )
 
 
 def _refuse_colons(path: str, files: Iterable[str]) -> None:
@@ -157,10 +170,25 @@ def _refuse_colons(path: str, files: Iterable[str]) -> None:
         )
 
 
-def _folder_keys(file: str) -> set[str]:
-    folders = file.split("/")[:-1]
+def _files_left_out(spark: SparkSession, path: str, files: Iterable[str], names: list[str]) -> list[str]:
+    """List the files that are in no folders of these keys, which Spark leaves out."""
+    if not names:
+        return []
+    ignores_case = Frame(StructType(), session=spark).ignores_case
+    # Of a glob, the folders before its first sign: Spark's paths begin below them.
+    start = re.split(r"/[^/]*[*?\[{]", path)[0]
+
+    def compared(keys: Iterable[str]) -> set[str]:
+        return {key.lower() if ignores_case else key for key in keys}
+
+    return sorted(file for file in files if not compared(names) <= compared(_folder_keys(start, file)))
+
+
+def _folder_keys(path: str, file: str) -> set[str]:
+    # The keys of folders above the path make no columns.
+    names = names_below(path, unquote(file)) or unquote(file).split("/")
     # Spark escapes signs in the names of folders, and the file's URI escapes them again.
-    return {unquote(unquote(folder.partition("=")[0])).lower() for folder in folders if "=" in folder}
+    return {unquote(name.partition("=")[0]) for name in names[:-1] if "=" in name}
 
 
 def _listed(files: list[str]) -> str:

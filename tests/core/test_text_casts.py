@@ -34,6 +34,7 @@ PRICE, ID = DecimalType(10, 2), DecimalType(38, 0)
 COMMA = Formats(decimal_mark=",")
 MILLIS, NANOS = Formats(timestamp=["epoch_millis"]), Formats(timestamp=["epoch_nanos", "iso8601"])
 DAY = Formats(date=["dd/MM/yyyy", "yyyyMMdd"], timestamp=["d/M/yyyy H:mm[:ss]", "yyyy-MM-dd'T'HH:mm:ssXXX"])
+SHORT = Formats(date=["M/yyyy"], timestamp=["M/yyyy X", "M/yyyy"])
 
 
 def parsed(spark: SparkSession, cases: list[tuple[str, DataType, Formats]]) -> list[Any]:
@@ -111,6 +112,12 @@ REFUSED: list[tuple[DataType, Formats, list[str]]] = [
     (TimestampType(), MILLIS, ["2026-01-05 10:00", "1e12", "99999999999999999999", "1.00001", "x"]),
     (TimestampType(), NANOS, ["1767603600000000001"]),
     (TimestampNTZType(), Formats(), ["2026-01-05T10:00:00Z", "2026-01-05"]),
+    (DateType(), Formats(), ["0000-01-01", "0000-12-31", "10000-01-01", "-2026-01-05", "-0001-01-01"]),
+    (TimestampType(), Formats(), ["0000-01-01 00:00", "0000-06-01T10:00:00Z", "10000-01-01 00:00:00"]),
+    (TimestampNTZType(), Formats(), ["0000-01-01 00:00"]),
+    (DateType(), SHORT, ["12/-2026", "12/0000", "1/+2026", "12/-1"]),
+    (TimestampType(), SHORT, ["12/-2026 Z", "12/0000 Z", "12/-2026", "12/0000"]),
+    (TimestampNTZType(), SHORT, ["12/-2026", "12/0000"]),
     (TimestampType(), DAY, ["5/1/2026", "2026-01-05 10:00:00", "32/1/2026 10:00"]),
 ]
 
@@ -150,6 +157,24 @@ def test_formats_are_checked() -> None:
             check_formats("f", [wrong])
     with pytest.raises(InvalidArgumentError):
         check_formats("f", "iso8601")
+    # Spark fails on these letters.
+    for letter in "QqEFu":
+        with pytest.raises(InvalidArgumentError, match="f: expected a sequence of"):
+            check_formats("f", [f"{letter} dd/MM/yyyy"])
+
+
+@pytest.mark.parametrize("pattern", ["HH:mm", "dd/MM", "MMM d HH:mm:ss", "dd/MM[/yyyy]", "'y' dd/MM", "D", "h:mm a"])
+def test_a_pattern_without_a_year_is_refused(pattern: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="f: expected patterns with a year"):
+        check_formats("f", [pattern])
+
+
+@pytest.mark.parametrize("hours", ["hh:mm", "h", "KK:mm:ss", "hh:mm[ a]", "h 'a'"])
+def test_a_pattern_with_hours_of_12_without_am_or_pm_is_refused(hours: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="f: expected patterns with AM or PM"):
+        check_formats("f", [f"yyyy-MM-dd {hours}"])
+    for known in ("hh:mm a", "K a", "HH:mm", "kk:mm", "HH:mm['h']"):
+        assert check_formats("f", [f"yyyy-MM-dd {known}"])
 
 
 @pytest.mark.parametrize(("zone", "offset"), [("UTC", "Z"), ("Asia/Tokyo", "+09:00"), ("America/New_York", "-05:00")])

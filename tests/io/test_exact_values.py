@@ -700,6 +700,56 @@ def test_files_beside_folders_are_not_left_out(spark: SparkSession, tmp_path: Pa
             read(spark, tmp_path, schema="id INT", stream=stream)
 
 
+@pytest.mark.parametrize("read", [etl.read_csv_logs, etl.read_json_payloads])
+@pytest.mark.parametrize("case_sensitive", ["true", "false"])
+def test_files_left_out_are_found_by_the_folders_below_the_path(
+    spark: SparkSession, tmp_path: Path, read: Callable[..., DataFrame], case_sensitive: str
+) -> None:
+    text = "id\n1\n" if read is etl.read_csv_logs else '{"id": 1}\n'
+    # The key of a folder above the path is the name of one below it.
+    above = tmp_path / "shop=9" / "in"
+    (above / "shop=1").mkdir(parents=True)
+    (above / "shop=1" / "a").write_text(text, encoding="utf-8")
+    paths = [str(above), f"file://{above}", f"{above}/", str(tmp_path / "shop=9" / "i*")]
+    with configured(spark, {"spark.sql.caseSensitive": case_sensitive}):
+        for path in paths:
+            assert [row["shop"] for row in read(spark, path, schema="id INT").collect()] == ["1"], path
+        (above / "b").write_text(text, encoding="utf-8")
+        for path in paths:
+            with pytest.raises(SourceError, match=r"has folders named shop= and files beside them.*/in/b'"):
+                read(spark, path, schema="id INT")
+
+
+def test_keys_of_folders_are_compared_as_the_session_compares_names(spark: SparkSession, tmp_path: Path) -> None:
+    spelled = tmp_path / "spelled"
+    for folder in ("shop=1", "SHOP=2"):
+        (spelled / folder).mkdir(parents=True)
+        (spelled / folder / "a").write_text('{"id": 1}\n', encoding="utf-8")
+    rows = etl.read_json_payloads(spark, spelled, schema="Shop INT, id INT", **PLAIN).collect()
+    assert sorted(map(tuple, rows)) == [(1, 1, None), (2, 1, None)]
+    nested = tmp_path / "nested" / "shop=1" / "Shop=2"
+    nested.mkdir(parents=True)
+    (nested / "a").write_text('{"id": 1}\n', encoding="utf-8")
+    with configured(spark, {"spark.sql.caseSensitive": "true"}):
+        rows = etl.read_json_payloads(spark, tmp_path / "nested", schema="Shop INT, id INT", **PLAIN).collect()
+        assert [row.asDict() for row in rows] == [{"Shop": 2, "id": 1, CORRUPT: None, "shop": "1"}]
+        with pytest.raises(SourceError, match="expected folders with the same keys") as caught:
+            etl.read_json_payloads(spark, spelled, schema="id INT").collect()
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_folders_with_different_keys_are_refused_in_one_line(spark: SparkSession, tmp_path: Path, stream: bool) -> None:
+    for case, folders in enumerate([("shop=1/day=2", "shop=2"), ("shop=1", "old/shop=2"), ("shop=1", "day=2")]):
+        for folder in folders:
+            (tmp_path / str(case) / folder).mkdir(parents=True)
+            (tmp_path / str(case) / folder / "a").write_text("id\n1\n", encoding="utf-8")
+        for read in (etl.read_csv_logs, etl.read_json_payloads):
+            with pytest.raises(SourceError, match="expected folders with the same keys") as caught:
+                read(spark, tmp_path / str(case), schema="id INT", stream=stream)
+            assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(("read", "text"), [(etl.read_csv_logs, "id\n1\n"), (etl.read_json_payloads, '{"id": 1}')])
 def test_the_path_of_a_file_opens_as_written(
     spark: SparkSession, tmp_path: Path, read: Callable[..., DataFrame], text: str

@@ -123,6 +123,18 @@ DOCUMENTS = [
     "{value}",
 ]
 
+# The kinds of values that a strict parser has to accept.
+VALID = [
+    *("0", "-0", "-0.0", "0.5", "-1", "123", "20e1", "1E22", "1e-2", "1E+2", "0e1", "0E+1", "123.456789", "1e400"),
+    *("-" + "9" * 60, "0." + "0" * 60 + "1", "1.5e-400", "true", "false", "null"),
+    *('""', '" "', r'"\""', r'"\\"', r'"\/"', r'"\b\f\n\r\t"', r'"\\\\\"x"', r'"\u0000"', r'"\u0022"', r'"\u005C"'),
+    *(r'"\u00e9\u00E9"', r'"\ud83d\ude00"', r'"\uFFFF"', r'"\u2028"', r'"\\u00e9"', r'"\ufeff"'),
+    *('"é漢😀"', '"\u007f"', '"\u2028\u2029\ufffe"', '"/* no comment */"', '"[{,:}]"', '"\'"', '"' + "x" * 9_000 + '"'),
+    *("[]", "[ ]", "[null]", "[1 , 2]", "[[[]], []]", '["a", 1, null, true, {}]', "[" * 40 + "]" * 40),
+    *("{}", "{ }", '{"": 0}', '{"a": {"b": {}}}', '{"a": 1, "a": 2}', r'{"\u0000k": 1}', r'{"k\"": "}"}', '{"\ta": 1}'),
+    *('{"a" : 1 , "b":[ ] }', "\t[\t1\t]\t", '{"min": -1.0e+28, "max": 1.0e+28}', '{"' + "k" * 300 + '": 1}'),
+]
+
 
 @pytest.fixture(params=["true", "false"], ids=["ANSI", "without ANSI"])
 def ansi(request: pytest.FixtureRequest, spark: SparkSession) -> Iterator[str]:
@@ -152,6 +164,30 @@ def is_valid(text: str) -> bool:
 def lost(row: Row) -> bool:
     """Tell whether a row has neither a value nor the text that it was to be read from."""
     return all(value is None for name, value in row.asDict().items() if name != "_file_path")
+
+
+@pytest.mark.usefixtures("ansi")
+@pytest.mark.parametrize("multiline", [False, True])
+def test_every_valid_value_in_any_position_is_read(spark: SparkSession, tmp_path: Path, multiline: bool) -> None:
+    # In the place of text and of an unknown field: there every kind of value fits the schema.
+    shapes = [shape for shape in DOCUMENTS if "{value}" in shape and ('"path": {v' in shape or "other" in shape)]
+    values = [value for value in VALID if is_valid(value)]
+    texts = [shape.format(id=7, value=value) for shape in shapes for value in values]
+    texts += [f" \t{text}\t " for text in texts[:20]]
+    assert len(values) > len(VALID) - 2
+    if multiline:
+        texts = [text.replace(", ", "\r\n,\n") if '"/*' not in text else text for text in texts]
+        found = rows_of_files(spark, tmp_path / "files", texts, multiline=True)
+        rows = [row for number in range(len(texts)) for row in found[number]]
+    else:
+        (tmp_path / "lines.json").write_text("".join(f"{text}\n" for text in texts), encoding="utf-8", newline="")
+        rows = read(spark, str(tmp_path)).coalesce(1).collect()
+    assert [row[TEXT] for row in rows if row[TEXT] is not None] == []
+    assert [row["id"] for row in rows] == [7] * len(texts)
+    for row, text in zip(rows, texts, strict=True):
+        path = json.loads(text, parse_int=str, parse_float=str).get("path")
+        if isinstance(path, str):
+            assert row["path"] == path, text
 
 
 @pytest.mark.usefixtures("ansi")
