@@ -34,7 +34,7 @@ help:
 	@echo "  test-pythons     the oldest Python and the newest"
 	@echo "make test-properties  the generated tests with more cases; CASES=200 sets how many"
 	@echo "make test-engines  of the slow tests, those on Spark Connect, Sail and older Sparks alone"
-	@echo "make test-faults  writers killed at a hundred moments, pairs of writers, full disks: SEED=1 repeats a run"
+	@echo "make test-faults  writers killed at a hundred moments, pairs of every two kinds, full disks: SEED=1 repeats a run"
 	@echo "make test-nightly  that, the widest documents, and all values on Spark Connect"
 	@echo "make test-matrix  the tests on PySpark 3.5 to 4.3, classic and Connect: hours"
 	@echo "make bench-nested  nested data against other ways, side by side; BENCH=\"--orders 1000000\" sets the size"
@@ -98,10 +98,15 @@ test-heavy: setup
 	@echo "== A million dirty records, the widest real documents, gold from many batches (about ten minutes)"
 	@$(SPARK) JAVA_TOOL_OPTIONS=-XX:-UsePerfData $(RUN) -m "heavy and not nightly"
 
-test-faults: setup
-	@echo "== Writers killed, $(KILLS) of each of five kinds, and $(PAIRS) pairs of each two kinds: SHOPSMART_SEED=$(SEED)"
-	@$(SPARK) SHOPSMART_SEED=$(SEED) SHOPSMART_KILLS=$(KILLS) SHOPSMART_PAIRS=$(PAIRS) $(RUN) -m faults \
-		-n $(PROCESSES) --dist worksteal
+# The second run is that of Delta Lake and Iceberg.
+test-faults: export SHOPSMART_SEED := $(SEED)
+test-faults: export SHOPSMART_KILLS := $(KILLS)
+test-faults: export SHOPSMART_PAIRS := $(PAIRS)
+test-faults: setup environment-lake
+	@echo "== Writers killed, $(KILLS) of each kind, and $(PAIRS) pairs of each two kinds: SHOPSMART_SEED=$(SEED)"
+	@$(SPARK) $(RUN) -m "faults and not lake" -n $(PROCESSES) --dist worksteal
+	@.ci/lake
+	@$(SPARK) SHOPSMART_JARS="$(CURDIR)/build/jars" .venv-lake/bin/python -m pytest -m "faults and lake"
 
 # What takes too long for every change.
 test-nightly: test-faults environment-spark-4.3

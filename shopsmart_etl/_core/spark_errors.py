@@ -41,8 +41,13 @@ _STOP_REASON = re.compile(rf"{_START}{_STOPPED}(.*?)(?: SQLSTATE|\n|$)", re.MULT
 _CONDITION = re.compile(rf"{_START}\[([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\]", re.MULTILINE)
 
 # Delta Lake's conditions. Iceberg has none, so match the texts of its CommitFailedException and ValidationException.
-_CONFLICT_CONDITIONS = ("DELTA_CONCURRENT",)
-_CONFLICT_TEXTS = ("org.apache.iceberg.exceptions.CommitFailedException", "Found conflicting files")
+# The last two conditions are those of writers that create a table at once, the last text that of a compaction.
+_CONFLICT_CONDITIONS = ("DELTA_CONCURRENT", "DELTA_PROTOCOL_CHANGED", "DELTA_METADATA_CHANGED")
+_CONFLICT_TEXTS = (
+    "org.apache.iceberg.exceptions.CommitFailedException",
+    "Found conflicting files",
+    "Cannot commit rewrite because of a ValidationException or CommitFailedException",
+)
 _MISSING_FORMAT = ("DATA_SOURCE_NOT_FOUND", "DELTA_CONFIGURE_SPARK_SESSION_WITH_EXTENSION_AND_CATALOG")
 _TARGET_EXISTS = ("PATH_ALREADY_EXISTS", "DELTA_PATH_EXISTS", "TABLE_OR_VIEW_ALREADY_EXISTS")
 _NOT_NULL = ("NOT_NULL_ASSERT_VIOLATION", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED")

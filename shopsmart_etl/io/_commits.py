@@ -13,10 +13,10 @@ from pyspark.sql import SparkSession
 
 from shopsmart_etl._core.spark_errors import error_summary
 from shopsmart_etl.errors import TableError
-from shopsmart_etl.io._folders import list_files, while_others_write
+from shopsmart_etl.io._folders import is_file_missing, list_files, while_others_write
 
 _UNPUBLISHED = re.compile(r"/(?:_temporary|\.spark-staging-[^/]*)/")
-_JOB = re.compile(r"/part-[0-9]+-([0-9a-f-]{36})[^/]*$")
+_JOB = re.compile(r"/part-(?:r[0-9a-f]{8}-)?[0-9]+-([0-9a-f-]{36})[^/]*$")
 # In the stack trace, or in the message, of a failed commit.
 _IN_COMMIT = ("commitJob", "Failed to rename")
 
@@ -32,6 +32,23 @@ def clear(spark: SparkSession, folder: str) -> None:
 def mark(spark: SparkSession, folder: str) -> None:
     """Write a small file into a folder, which says that a writer is at work."""
     spark.range(0, 1, 1, 1).write.mode("overwrite").parquet(folder)
+
+
+def make_mark(spark: SparkSession, table: str, name: str) -> None:
+    """Mark a table before a write.
+
+    Raises:
+        TableError: No folder can be created in the table.
+    """
+    try:
+        # Another writer that ends may delete the folder while it is made.
+        while_others_write(lambda: mark(spark, f"{table}/{name}"), tries=3)
+    except Exception as error:
+        if not is_file_missing(error):
+            raise
+        # Hadoop logs the reason, and raises only that the folder is not there.
+        message = f"{table!r}: cannot create folders in it; check your permissions and the disk"
+        raise TableError(f"{message}; nothing was written") from error
 
 
 def own_attempt(number: int) -> dict[str, str]:
@@ -56,6 +73,16 @@ def replacement_options() -> dict[str, str]:
     }
 
 
+def own_names(token: str) -> dict[str, str]:
+    """Return the option with which the names of a job's files begin with ``part-`` and a token."""
+    return {"mapreduce.output.basename": f"part-{token}"}
+
+
+def has_own_names(spark: SparkSession) -> bool:
+    """Return whether Spark gives files the names of ``own_names``: it does from version 4 on."""
+    return not spark.version.startswith("3.")
+
+
 def committed_files(spark: SparkSession, table: str) -> list[str]:
     """List the files of a table, without those that are not committed."""
     # A session may have Spark list hidden folders too.
@@ -71,6 +98,14 @@ def is_parquet(file: str) -> bool:
 def job_ids(files: Collection[str]) -> set[str]:
     """Return the identifiers of the jobs that wrote files."""
     return {match[1] for match in map(_JOB.search, files) if match}
+
+
+def changed_within(spark: SparkSession, files: Collection[str], age: str) -> list[str]:
+    """Return the files that have changed within an interval."""
+    if not files:
+        return []
+    changed = spark.read.format("binaryFile").load(list(files)).where(f"modificationTime > now() - INTERVAL {age}")
+    return [row["path"] for row in changed.select("path").collect()]
 
 
 @contextmanager

@@ -13,9 +13,10 @@ from shopsmart_etl._core.spark_errors import has_condition
 from shopsmart_etl._core.sql import quote
 from shopsmart_etl.errors import UnsupportedError
 from shopsmart_etl.io._catalog import CatalogTable
+from shopsmart_etl.io._folders import STREAM_LOG, list_files
 from shopsmart_etl.io._layout import rows_per_file
 from shopsmart_etl.io._new_fields import NewField, unreadable_in_parquet
-from shopsmart_etl.io._parquet import ParquetFolder
+from shopsmart_etl.io._parquet import DELTA_LOG, ParquetFolder
 from shopsmart_etl.io._targets import ExistingTable, WriteJob, check_checkpoint
 from shopsmart_etl.typing import IfExists
 
@@ -45,6 +46,8 @@ class DeltaFolder:
         except AnalysisException as error:
             if not has_condition(error, "PATH_NOT_FOUND", "DELTA_TABLE_NOT_FOUND", "DELTA_PATH_DOES_NOT_EXIST"):
                 raise
+            if self._is_unfinished():
+                return None
             parquet = ParquetFolder(self._spark, self.name).find()
             if parquet is not None and not parquet.is_empty_folder:
                 raise UnsupportedError(
@@ -54,6 +57,16 @@ class DeltaFolder:
             return None
         detail = self._spark.sql(f"DESCRIBE DETAIL delta.{quote(self.name)}").select("partitionColumns").collect()
         return ExistingTable(schema, detail[0][0])
+
+    def _is_unfinished(self) -> bool:
+        """Return whether a first write was killed before its commit, so that no reader reads its files.
+
+        Delta creates the folder of its log before it writes a file. Files of a Parquet table have one of Spark's marks.
+        """
+        contains = ParquetFolder(self._spark, self.name).contains
+        if not contains(DELTA_LOG) or list_files(self._spark, f"{self.name}/{DELTA_LOG}"):
+            return False
+        return not any(map(contains, ("_SUCCESS", STREAM_LOG)))
 
     def incompatible_partition_values(self, existing: ExistingTable, partitions: Sequence[StructField]) -> list[str]:  # noqa: ARG002 - as for Parquet
         """Return none: the schema has the types of the partition columns too."""

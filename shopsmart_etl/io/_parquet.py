@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from shopsmart_etl._core.session import has_files, path_exists
+from shopsmart_etl._core.session import path_exists
 from shopsmart_etl._core.spark_errors import has_no_files, translate_read_errors
 from shopsmart_etl._core.sql import literal, quote
 from shopsmart_etl.errors import TableError, TargetExistsError, UnsupportedError, WriteConflictError, shown_value
@@ -19,17 +19,17 @@ from shopsmart_etl.io._commits import (
     clear,
     committed_files,
     explain_failed_commit,
+    has_own_names,
     is_parquet,
     job_ids,
-    mark,
+    make_mark,
     own_attempt,
+    own_names,
     replacement_options,
 )
 from shopsmart_etl.io._folders import (
-    STREAM_LOG,
     Folder,
     check_folder_names,
-    is_file_missing,
     list_files,
     names_below,
     partition_folders,
@@ -39,6 +39,7 @@ from shopsmart_etl.io._inner_folders import check_no_inner_folder, explain_direc
 from shopsmart_etl.io._layout import rows_per_file
 from shopsmart_etl.io._new_fields import NewField, unreadable_in_parquet
 from shopsmart_etl.io._recovery import recover
+from shopsmart_etl.io._stream_log import alone_at_start, check_no_stream
 from shopsmart_etl.io._targets import NULL_FOLDER, ExistingTable, WriteJob
 from shopsmart_etl.typing import IfExists
 
@@ -60,7 +61,7 @@ _TWO_FIRST = (
 )
 
 _MIXED = (
-    "is replaced, but another writer appended at the same moment to {}, where rows of that append may be missing: "
+    "is replaced, but another writer wrote at the same moment to {}, where rows of that writer may be missing: "
     "compare them with their source. The files of the two have these identifiers in their names: {}"
 )
 
@@ -144,24 +145,17 @@ class ParquetFolder:
 
     def write(self, job: WriteJob, if_exists: IfExists, existing: ExistingTable | None) -> None:
         """Write a batch; partitions are replaced only when all rows are written."""
-        self._check_no_stream()
+        check_no_stream(self._spark, self.name)
         files = existing.files if existing else ()
         with explain_failed_commit(self._spark, self.name, files):
             writer = job.rows.write.partitionBy(*job.by).options(**_options(job))
             if if_exists == "replace_partitions":
-                writer.mode("overwrite").options(**replacement_options()).parquet(self.name)
-                self._check_replaced(files)
+                token = f"r{uuid4().hex[:8]}"
+                writer.mode("overwrite").options(**replacement_options(), **own_names(token)).parquet(self.name)
+                self._check_replaced(files, token, depth=len(job.by))
             else:
                 self._append(writer, files, is_first=if_exists == "error")
-        self._check_no_stream(is_written=True)
-
-    def _check_no_stream(self, *, is_written: bool = False) -> None:
-        if self.contains(STREAM_LOG):
-            when, reads = (" meanwhile", "does not read") if is_written else ("", "would not read")
-            raise UnsupportedError(
-                f"{self.name!r} was written by a stream{when}, whose log lists the files that Spark reads: it {reads} "
-                "the rows of a batch. Read a stream and append it with write_stream, or write to another path"
-            )
+        check_no_stream(self._spark, self.name, is_written=True)
 
     def _append(self, writer: DataFrameWriter, before: Sequence[str], *, is_first: bool) -> None:
         """Add files to those that the table has.
@@ -172,7 +166,7 @@ class ParquetFolder:
         """
         attempt = 1 + uuid4().int % (2**31 - 2)
         own_mark = f"_temporary/{attempt}/_temporary/mark"
-        self._make_mark(own_mark)
+        make_mark(self._spark, self.name, own_mark)
         try:
             if not before and any(map(is_parquet, committed_files(self._spark, self.name))):
                 raise TargetExistsError(
@@ -186,29 +180,24 @@ class ParquetFolder:
                 if self.contains(own_mark):  # not deleted by Spark
                     clear(self._spark, f"{self.name}/_temporary/{attempt}")
 
-    def _check_replaced(self, before: Sequence[str]) -> None:
-        """Check that no append has moved files into a partition while it was replaced.
+    def _check_replaced(self, before: Sequence[str], token: str, *, depth: int) -> None:
+        """Check that no other writer has moved files into a partition while it was replaced.
 
         Raises:
-            WriteConflictError: One has: Spark may have deleted the files that it moved first.
+            WriteConflictError: One has: Spark may have deleted the files that it moved first, or, if the other was
+                between the removal of a folder and the new one, have put the new folder into that of the other.
         """
         after = committed_files(self._spark, self.name)
-        replaced = {file.rpartition("/")[0] for file in set(before) - set(after)}
-        for folder in sorted(replaced):
-            jobs = job_ids([file for file in set(after) - set(before) if file.rpartition("/")[0] == folder])
+        new = [file for file in set(after) - set(before) if is_parquet(file)]
+        # Partitions that the table had, and those that it had not.
+        replaced = {_folder(file) for file in set(before) - set(after)}
+        own = [file for file in new if f"/part-{token}-" in file] if has_own_names(self._spark) else new
+        replaced |= set(map(_folder, own))
+        inside = {_folder(_folder(file)) for file in new if len(names_below(self.name, file)) > depth + 1}
+        for folder in sorted(replaced | inside):
+            jobs = job_ids([file for file in new if folder in (_folder(file), _folder(_folder(file)))])
             if len(jobs) > 1:
                 raise WriteConflictError(self.name, _MIXED.format(folder, ", ".join(sorted(jobs))))
-
-    def _make_mark(self, name: str) -> None:
-        try:
-            # Another writer that ends may delete the folder while it is made.
-            while_others_write(lambda: mark(self._spark, f"{self.name}/{name}"), tries=3)
-        except Exception as error:
-            if not is_file_missing(error):
-                raise
-            # Hadoop logs the reason, and raises only that the folder is not there.
-            message = f"{self.name!r}: cannot create folders in it; check your permissions and the disk"
-            raise TableError(f"{message}; nothing was written") from error
 
     def _check_appended(self, own_mark: str, before: Sequence[str], *, is_first: bool) -> None:
         """Check, after the commit, that no other writer has disturbed it.
@@ -226,22 +215,10 @@ class ParquetFolder:
 
     def append_stream(self, job: WriteJob, checkpoint: str, existing: ExistingTable | None) -> None:
         """Append what is new of a stream; its files are in the table when the log of the stream lists them."""
-        own = self.contains(STREAM_LOG)
-        begun, committed = (has_files(self._spark, f"{checkpoint}/{log}") for log in ("offsets", "commits"))
-        # A stream writes a batch's offsets, then its files into the table's log, then its commit.
-        if (own and not begun and has_files(self._spark, self.name)) or (committed and not own):
-            raise UnsupportedError(
-                f"{self.name!r} and the checkpoint are not of one stream, so that Spark would skip batches as already "
-                "written: give the checkpoint that the table was written with, or a new one and a new path"
-            )
-        if existing and not existing.is_empty_folder and not own:
-            raise UnsupportedError(
-                f"{self.name!r} was not written by a stream: once the stream's log exists, Spark would no longer read "
-                "the rows that are there. Write to another path, or use format='delta'"
-            )
-        writer = job.rows.writeStream.format("parquet").partitionBy(*job.by).options(**_options(job))
-        writer = writer.option("checkpointLocation", checkpoint)
-        writer.trigger(availableNow=True).start(self.name).awaitTermination()
+        with alone_at_start(self._spark, self.name, checkpoint, is_new=existing is None or existing.is_empty_folder):
+            writer = job.rows.writeStream.format("parquet").partitionBy(*job.by).options(**_options(job))
+            writer = writer.option("checkpointLocation", checkpoint)
+            writer.trigger(availableNow=True).start(self.name).awaitTermination()
 
     def read(self, schema: StructType) -> DataFrame:
         """Read the table back; with its schema, or Spark would infer the partition columns' types from the folders."""
@@ -253,6 +230,10 @@ class ParquetFolder:
             return table if ordered else table.select(*(F.col(quote(name)) for name in schema.names))
 
         return while_others_write(look)
+
+
+def _folder(file: str) -> str:
+    return file.rpartition("/")[0]
 
 
 def _existing(schema: StructType, folders: Sequence[Folder]) -> ExistingTable:

@@ -25,7 +25,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from shopsmart_etl._core.session import path_exists
 from shopsmart_etl.errors import WriteConflictError
-from shopsmart_etl.io._commits import clear, committed_files, job_ids, mark, replacement_options
+from shopsmart_etl.io._commits import changed_within, clear, committed_files, job_ids, mark, replacement_options
 from shopsmart_etl.io._folders import STREAM_LOG, list_files, partition_folders, while_others_write
 
 # Where nothing moves for so long, the writer is taken for dead: a driver moves a file in a second or two.
@@ -98,7 +98,7 @@ def _alone(spark: SparkSession, table: str) -> Iterator[None]:
     mark(spark, f"{table}/{own}/mark")
     try:
         others = [file for file in list_files(spark, f"{table}/{_RECOVERY}*") if own not in file]
-        if running := _changed_within(spark, others, _LONGEST_RECOVERY):
+        if running := changed_within(spark, others, _LONGEST_RECOVERY):
             raise WriteConflictError(
                 table,
                 "has a write that was killed in its commit, which another writer finishes or undoes "
@@ -179,14 +179,6 @@ def _newest(spark: SparkSession, files: Sequence[str]) -> datetime:
     return newest
 
 
-def _changed_within(spark: SparkSession, files: Sequence[str], age: str) -> list[str]:
-    """Return the files that have changed within an interval."""
-    if not files:
-        return []
-    changed = spark.read.format("binaryFile").load(list(files)).where(f"modificationTime > now() - INTERVAL {age}")
-    return [row["path"] for row in changed.select("path").collect()]
-
-
 def _undo(spark: SparkSession, table: str, half_way: _HalfWay) -> None:
     """Remove the files of killed jobs from a table; where a partition has others too, write it without theirs."""
     unpublished = _all_files(half_way.attempts)
@@ -200,7 +192,7 @@ def _undo(spark: SparkSession, table: str, half_way: _HalfWay) -> None:
     # Other appends that have not ended: each has a mark, and later files, which may come into these folders.
     unfinished = list_files(spark, f"{table}/_temporary/{{*/task_*,*/_temporary/*}}")
     others = [file for file in unfinished if not file.startswith(tuple(f"{own}/" for own in half_way.attempts))]
-    others = _changed_within(spark, others, _LONGEST_APPEND)
+    others = changed_within(spark, others, _LONGEST_APPEND)
     if others or (kept and not by):
         raise WriteConflictError(table, _by_hand(half_way, others))
     if kept:

@@ -200,6 +200,7 @@ def write_stream(
         TargetMismatchError: The table has other columns, types, order or partition columns than the rows.
         PartitionError: Partition values are blank or too long.
         RowRefusedError: A step of the chain, or a column of the table that is NOT NULL, refused a value.
+        WriteConflictError: Another stream creates the table at the same time.
 
     Example:
         >>> source, logs = new_path(), spark.createDataFrame(

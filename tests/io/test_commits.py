@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shopsmart_etl import TargetExistsError, UnsupportedError, WriteConflictError, write_partitioned, write_table
-from shopsmart_etl.io import _commits, _parquet, _recovery
+from shopsmart_etl import (
+    TargetExistsError,
+    UnsupportedError,
+    WriteConflictError,
+    write_partitioned,
+    write_stream,
+    write_table,
+)
+from shopsmart_etl.io import _commits, _parquet, _recovery, _stream_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -215,34 +222,70 @@ def test_two_first_writers_do_not_double_a_table(spark: SparkSession, tmp_path: 
             rows(spark, 2).transform(first)
     shutil.rmtree(tmp_path / "t")
 
+    mark = _commits.mark
+
     def after_another(spark: SparkSession, folder: str) -> None:
         appended(rows(spark, 3), tmp_path / "t", "country")
-        _commits.mark(spark, folder)
+        mark(spark, folder)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_parquet, "mark", after_another)
+        patch.setattr(_commits, "mark", after_another)
         with pytest.raises(TargetExistsError):
             rows(spark, 2).transform(first)
     assert written(spark.read.schema(SCHEMA).parquet(str(tmp_path / "t"))) == all_of(3)
 
 
-def test_an_append_in_the_moment_of_a_replacement_is_noticed(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_writer_in_the_moment_of_a_replacement_is_noticed(spark: SparkSession, tmp_path: Path) -> None:
+    """Its files come into a partition that is replaced, whether the table had the partition before or not."""
     path = tmp_path / "t"
     replace = write_partitioned(path, by="country", if_exists="replace_partitions")
-    rows(spark, 1).transform(replace)
+    append = write_partitioned(path, by="country", if_exists="append")
+    kept = ["kept", *COUNTRIES]
 
     def after_append(spark: SparkSession, table: str) -> list[str]:
-        appended(rows(spark, 3, countries), path, "country")
+        appended(rows(spark, 3, countries or []), path, "country")
         return _commits.committed_files(spark, table)
 
-    for countries in (["other"], COUNTRIES[:1]):
+    def after_replacement(spark: SparkSession, table: str) -> list[str]:
+        """Put a folder into that of another writer, as Spark does where one is there after it has removed the old."""
+        other = tmp_path / "other"
+        rows(spark, 3, ["007"]).write.mode("overwrite").partitionBy("country").parquet(str(other))
+        (other / "country=007").rename(path / "country=007" / "country=007")
+        return _commits.committed_files(spark, table)
+
+    cases = [(kept, ["other"], None), (kept, ["007"], "007"), (["kept"], ["007"], "007"), (["kept"], ["kept"], None)]
+    for existing, countries, noticed in [*cases, (kept, None, "007"), (["kept"], None, "007")]:
+        rows(spark, 1, existing).transform(append)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_parquet, "committed_files", after_append)
-            if countries == ["other"]:
+            patch.setattr(_parquet, "committed_files", after_append if countries else after_replacement)
+            if noticed:
+                with pytest.raises(WriteConflictError, match=f"wrote at the same moment to .*country={noticed},"):
+                    rows(spark, 2).transform(replace)
+            else:
                 rows(spark, 2).transform(replace)
-                continue
-            with pytest.raises(WriteConflictError, match=r"appended at the same moment to .*country=007"):
-                rows(spark, 2).transform(replace)
+        shutil.rmtree(path)
+
+
+@pytest.mark.needs("own names of files")
+def test_two_appends_to_a_new_partition_are_no_conflict_of_a_replacement(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    rows(spark, 1).transform(write_partitioned(path, by="country"))
+
+    def after_appends(spark: SparkSession, table: str) -> list[str]:
+        for version in (3, 4):
+            appended(rows(spark, version, ["new"]), path, "country")
+        return _commits.committed_files(spark, table)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_parquet, "committed_files", after_appends)
+        for version in (2, 5):
+            replaced = rows(spark, version).transform(
+                write_partitioned(path, by="country", if_exists="replace_partitions")
+            )
+            new = {("new", 3): HALF, ("new", 4): HALF}
+            assert written(replaced) == all_of(version) | {
+                key: count * (1 + version // 5) for key, count in new.items()
+            }
 
 
 def test_a_first_write_whose_files_another_writer_deleted_says_so(spark: SparkSession, tmp_path: Path) -> None:
@@ -280,6 +323,98 @@ def test_writers_that_have_not_committed_yet_are_left_alone(spark: SparkSession,
         assert sorted([*path.rglob("_temporary/**/part-*"), *path.rglob(".spark-staging-3/**/part-*")]) == waiting
 
 
+def streamed(spark: SparkSession, path: Path, name: str, version: int) -> DataFrame:
+    """Run a stream of its own source and checkpoint into a table."""
+    source = path.parent / f"source-{name}"
+    rows(spark, version).write.parquet(str(source))
+    stream = spark.readStream.schema(SCHEMA).parquet(str(source))
+    return stream.transform(write_stream(path, by="country", checkpoint=path.parent / f"checkpoint-{name}"))
+
+
+def test_a_batch_and_a_new_stream_at_once_do_not_hide_each_others_rows(spark: SparkSession, tmp_path: Path) -> None:
+    own_attempt, make_mark = _commits.own_attempt, _commits.make_mark
+
+    def stream_first(number: int) -> dict[str, str]:
+        """Run a stream after a batch has looked for one, and before the batch writes."""
+        assert written(streamed(spark, path, "first", 3)) == all_of(3)
+        return own_attempt(number)
+
+    def batch_first(spark: SparkSession, table: str, name: str) -> None:
+        """Write a batch after a stream has looked for one, and before the stream marks the table."""
+        if "stream" in name:
+            rows(spark, 2).transform(append)
+        make_mark(spark, table, name)
+
+    path = tmp_path / "1" / "t"
+    append = write_partitioned(path, by="country", if_exists="append")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_parquet, "own_attempt", stream_first)
+        with pytest.raises(UnsupportedError, match="was written by a stream meanwhile"):
+            rows(spark, 2).transform(append)
+    path = tmp_path / "2" / "t"
+    append = write_partitioned(path, by="country", if_exists="append")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_stream_log, "make_mark", batch_first)
+        with pytest.raises(UnsupportedError, match="was not written by a stream"):
+            streamed(spark, path, "second", 3)
+    assert written(rows(spark, 4).transform(append)) == all_of(2, 4)
+
+
+@pytest.mark.parametrize("if_exists", ["append", "replace_partitions", "error"])
+def test_a_batch_waits_for_a_stream_that_starts(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, if_exists: IfExists
+) -> None:
+    monkeypatch.setattr(_stream_log, "_SECONDS_TO_WAIT", 1.0)
+    path = tmp_path / "t"
+    committed_files = _commits.committed_files
+
+    def batch_after(spark: SparkSession, table: str) -> list[str]:
+        """Write a batch after the stream has looked for its files, and before the stream's log is there."""
+        found = committed_files(spark, table)
+        with pytest.raises(
+            WriteConflictError, match=r"is marked by a stream that has not created its log yet .* nothing"
+        ):
+            rows(spark, 2).transform(write_partitioned(path, by="country", if_exists=if_exists))
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_stream_log, "committed_files", batch_after)
+        assert written(streamed(spark, path, "one", 3)) == all_of(3)
+    assert not list(path.glob("_temporary/*/*"))
+    # A stream that was killed at its start has left a mark.
+    killed = tmp_path / "killed"
+    _commits.make_mark(spark, str(killed), "_temporary/stream-1-2")
+    write = write_partitioned(killed, by="country", if_exists=if_exists)
+    with pytest.raises(WriteConflictError, match="is marked by a stream"):
+        rows(spark, 2).transform(write)
+    monkeypatch.setattr(_stream_log, "_LONGEST_START", "0 SECONDS")
+    assert written(rows(spark, 2).transform(write)) == all_of(2)
+
+
+def test_two_new_streams_at_once_do_not_skip_each_others_batches(spark: SparkSession, tmp_path: Path) -> None:
+    """Spark skips a batch whose number the log has, whichever stream wrote it."""
+    make_mark, committed_files = _commits.make_mark, _commits.committed_files
+
+    def after_another(spark: SparkSession, table: str, name: str) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_stream_log, "make_mark", make_mark)
+            assert written(streamed(spark, tmp_path / "1" / "t", "one", 2)) == all_of(2)
+        make_mark(spark, table, name)
+
+    def beside_another(spark: SparkSession, table: str) -> list[str]:
+        with pytest.raises(WriteConflictError, match=r"is being created by another stream .* nothing was written"):
+            streamed(spark, tmp_path / "2" / "t", "two", 3)
+        return committed_files(spark, table)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_stream_log, "make_mark", after_another)
+        with pytest.raises(UnsupportedError, match="and the checkpoint are not of one stream"):
+            streamed(spark, tmp_path / "1" / "t", "two", 3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_stream_log, "committed_files", beside_another)
+        assert written(streamed(spark, tmp_path / "2" / "t", "one", 2)) == all_of(2)
+
+
 def test_a_commit_that_goes_on_is_waited_for(spark: SparkSession, tmp_path: Path) -> None:
     path = tmp_path / "t"
     append = write_partitioned(path, by="country", if_exists="append")
@@ -310,22 +445,31 @@ def test_an_append_leaves_no_file_of_its_own_behind(spark: SparkSession, tmp_pat
     assert [file for file in (tmp_path / "t" / "_temporary").rglob("*") if file.is_file()] == []
 
 
-def test_an_append_whose_files_another_writer_deleted_says_so(spark: SparkSession, tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", ["of Spark alone", "that fails"])
+def test_an_append_whose_files_another_writer_deleted_says_so(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
     path = tmp_path / "t"
-    rows(spark, 1).transform(write_partitioned(path, by="country"))
-
     append = write_partitioned(path, by="country", if_exists="append")
+    rows(spark, 1).transform(append)
+    own_attempt = _commits.own_attempt
 
     def end_another(number: int) -> dict[str, str]:
-        """Append by Spark itself, which deletes what all others have not committed, after an append has begun."""
-        appended(rows(spark, 3), path, "country")
+        """End another append after one has begun, which deletes what all others have not committed."""
+        monkeypatch.setattr(_parquet, "own_attempt", own_attempt)
+        if other == "of Spark alone":
+            appended(rows(spark, 3), path, "country")
+        else:
+            # By Spark itself with the options of this package, which would move the failure before the shuffle.
+            failing = rows(spark, 3).selectExpr("if(id = 5, raise_error('half-way'), id) AS id", "version", "country")
+            failing_write = failing.write.mode("append").partitionBy("country").options(**own_attempt(8))
+            with pytest.raises(Exception, match="half-way"):
+                failing_write.parquet(str(path))
         return own_attempt(number)
 
-    own_attempt = _commits.own_attempt
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_parquet, "own_attempt", end_another)
-        with pytest.raises(WriteConflictError, match="lost files that this append had not committed yet"):
-            rows(spark, 2).transform(append)
+    monkeypatch.setattr(_parquet, "own_attempt", end_another)
+    with pytest.raises(WriteConflictError, match="lost files that this append had not committed yet"):
+        rows(spark, 2).transform(append)
 
 
 def test_a_replacement_and_an_append_that_were_killed_at_once(spark: SparkSession, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Writers that are killed, disks that are full, folders that cannot be written to: nothing that was there is lost.
+"""Writers and executors that are killed: nothing that was there is lost.
 
 The driver is killed a few times in the default run; ``make test-faults`` does it a hundred times.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -18,14 +19,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import duckdb
 import pytest
 from cluster import cluster
-from engines import failure_text
 from processes import LIMIT, end_group, started, surroundings
 from pyspark.errors import StreamingQueryException
 from repository import SUPPORT
 from seed import SEED
 from writer import COUNTRIES, ROWS, rows, write
 
-from shopsmart_etl import TableError, TargetExistsError, write_partitioned
+from shopsmart_etl import TargetExistsError, WriteConflictError, write_partitioned, write_table
 from shopsmart_etl.io import _recovery
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.faults
 
 KILLS = int(os.environ.get("SHOPSMART_KILLS", "3"))
-MOUNT, UMOUNT = shutil.which("mount") or "", shutil.which("umount") or ""
 SLOWEST = 4.0  # seconds from ready to done, about
 COMMIT = 0.03  # seconds of a commit, about
 
@@ -62,23 +61,25 @@ def moments(test: str) -> Iterator[Moment]:
         yield Moment(draw.uniform(0, COMMIT if in_commit else SLOWEST), in_commit)
 
 
-def killed(kind: str, path: Path, moment: Moment, *, committing: Path | None = None) -> bool:
+def killed(
+    kind: str, path: Path, moment: Moment, *, committing: Path | None = None, pattern: str = "*/*.parquet"
+) -> bool:
     """Start a writer and kill it, with all that it started, at a moment; tell whether it was done."""
     command = [sys.executable, str(SUPPORT / "writer.py"), kind, str(path)]
     table = committing or path
-    before = set(table.glob("*/*.parquet"))
+    before = set(table.glob(pattern))
     with started(command, env=surroundings(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as writer:
         assert writer.stdout
         assert writer.stdout.readline() == "ready\n"
-        while moment.in_commit and writer.poll() is None and not commit_has_begun(table, before):
+        while moment.in_commit and writer.poll() is None and not commit_has_begun(table, before, pattern):
             time.sleep(0.0005)
         time.sleep(moment.seconds)  # the fault itself: a moment that nobody chose
         end_group(writer.pid)
         return "done" in writer.stdout.read()
 
 
-def commit_has_begun(path: Path, before: set[Path]) -> bool:
-    return bool(list(path.glob(".spark-staging-*/_SUCCESS")) or set(path.glob("*/*.parquet")) - before)
+def commit_has_begun(path: Path, before: set[Path], pattern: str) -> bool:
+    return bool(list(path.glob(".spark-staging-*/_SUCCESS")) or set(path.glob(pattern)) - before)
 
 
 def versions(table: DataFrame) -> dict[tuple[str, int], int]:
@@ -112,12 +113,16 @@ def test_a_killed_replacement_is_finished_or_has_changed_nothing(spark: SparkSes
         write("replace", str(path), rows(spark, 1))
         done = killed("replace", path, moment)
         found = versions(read(spark, path))
+        between = []
         for country in {f"c{number}" for number in range(COUNTRIES)}:
             old, new = found.get((country, 1), 0), found.get((country, 2), 0)
-            # Killed while the old folder was removed, or before the new one was in its place: all of the new rows are
-            # in the folder that they were written to first.
-            between = not new and list(path.glob(f".spark-staging-*/country={country}/*.parquet"))
-            assert (old, new) in {(ROWS // COUNTRIES, 0), (0, ROWS // COUNTRIES)} or between
+            if (old, new) not in {(ROWS // COUNTRIES, 0), (0, ROWS // COUNTRIES)}:
+                # Killed while the old folder was removed, or before the new one was in its place: all of the new rows
+                # are in the folder that they were written to first.
+                between.append(country)
+                assert not new
+                assert list(path.glob(f".spark-staging-*/country={country}/*.parquet"))
+        assert len(between) <= 1
         assert found == all_of(2) or not done
         table = write("append", str(path), rows(spark, 3))  # the next run, whatever it writes
         found = versions(table)
@@ -145,12 +150,38 @@ def test_a_killed_append_or_first_write_is_undone_and_run_again(spark: SparkSess
         shutil.rmtree(path)
 
 
+def test_a_killed_append_without_partitions_is_refused_or_was_not_begun(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    for moment in moments("plain"):
+        rows(spark, 1).repartition(40).transform(write_table(path))
+        done = killed("plain", path, moment, pattern="*.parquet")
+        found = {row["version"]: row["count"] for row in read(spark, path).groupBy("version").count().collect()}
+        assert found[1] == ROWS
+        assert found.get(2) == ROWS or not done
+        try:
+            write("plain", str(path), rows(spark, 3, 600))
+        except WriteConflictError as error:
+            assert "killed while it moved its files" in str(error)  # noqa: PT017 - most kills end in no error
+            assert 0 < found[2] < ROWS
+            # As the error says: the files of the killed append are those with its identifier.
+            (identifier,) = re.findall(r"same identifiers \(([0-9a-f-]{36})\)", str(error))
+            for file in path.glob(f"part-*{identifier}*"):
+                file.unlink()
+            shutil.rmtree(path / "_temporary")
+            found.pop(2)
+            write("plain", str(path), rows(spark, 3, 600))
+        again = {row["version"]: row["count"] for row in read(spark, path).groupBy("version").count().collect()}
+        assert again == found | {3: 600}, moment
+        assert again.get(2, ROWS) == ROWS, moment
+        shutil.rmtree(path)
+
+
 def test_a_run_killed_after_or_in_its_quarantine_is_run_again(spark: SparkSession, tmp_path: Path) -> None:
     path, aside = tmp_path / "t", tmp_path / "t-aside"
     for number, moment in enumerate(moments("quarantine")):
         killed("quarantine", path, moment, committing=aside if number % 4 == 1 else path)
         table = write("quarantine", str(path), rows(spark, 2))
-        assert table.count() == table.select("id").distinct().count() == ROWS - 600, moment
+        check_ids(table, path, ROWS - 600)
         quarantined = spark.read.schema("id LONG, run_id STRING").parquet(str(aside)).collect()
         assert sorted(row["id"] for row in quarantined) == list(range(ROWS - 600, ROWS)), moment
         for folder in (path, aside):
@@ -161,7 +192,11 @@ def test_a_stream_killed_at_any_moment_and_run_again_writes_each_row_once(spark:
     path = tmp_path / "t"
     rows(spark, 2).write.parquet(f"{path}-source")
     for moment in moments("stream"):
-        if killed("stream", path, moment):
+        done = killed("stream", path, moment)
+        if path.exists() and list(path.glob("_spark_metadata/[0-9]*")):
+            # Spark reads whole batches, each of one of four files.
+            assert read(spark, path).count() % (ROWS // 4) == 0, moment
+        if done:
             break
     try:
         table = write("stream", str(path), rows(spark, 2))
@@ -190,61 +225,6 @@ def test_an_executor_that_is_killed_costs_no_row(spark: SparkSession, tmp_path: 
             assert writer.wait(LIMIT) == 0
         assert machines.launched() > 2
     assert versions(read(spark, path)) == all_of(2)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if not MOUNT:
-        pytest.skip("there is no mount to make a small disk with")
-    done = subprocess.run([MOUNT, "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip("a small disk can be mounted by root alone")
-    yield disk
-    # Lazily: a task that failed may still hold the file that it could not write.
-    subprocess.run([UMOUNT, "-l", disk], check=True)
-
-
-@pytest.mark.parametrize("if_exists", ["append", "replace_partitions"])
-def test_a_full_disk_leaves_what_was_there(spark: SparkSession, small_disk: Path, if_exists: str) -> None:
-    path = small_disk / "t"
-    some = rows(spark, 1).where("id < 20000")
-    some.transform(write_partitioned(str(path), by="country"))
-    before = versions(read(spark, path))
-    with pytest.raises(Exception, match=failure_text("No space left on device", error="TASK_WRITE_FAILED")):
-        rows(spark, 2).transform(write_partitioned(str(path), by="country", if_exists=if_exists))  # type: ignore[arg-type]
-    assert versions(read(spark, path)) == before
-
-
-@pytest.mark.parametrize("if_exists", ["append", "replace_partitions"])
-def test_a_disk_that_cannot_be_written_to_leaves_what_was_there(
-    spark: SparkSession, small_disk: Path, if_exists: str
-) -> None:
-    path = small_disk / "t"
-    rows(spark, 1, 600).transform(write_partitioned(str(path), by="country"))
-    before = versions(read(spark, path))
-    subprocess.run([MOUNT, "-o", "remount,ro", small_disk], check=True)
-    with pytest.raises(TableError, match=r"cannot create .* nothing was written"):
-        rows(spark, 2, 600).transform(write_partitioned(str(path), by="country", if_exists=if_exists))  # type: ignore[arg-type]
-    assert versions(read(spark, path)) == before
-
-
-@pytest.mark.parametrize("if_exists", ["append", "replace_partitions"])
-def test_a_commit_that_fails_half_way_says_what_it_has_moved(
-    spark: SparkSession, tmp_path: Path, small_disk: Path, if_exists: str
-) -> None:
-    path = tmp_path / "t"
-    rows(spark, 1, 600).transform(write_partitioned(str(path), by="country"))
-    # One partition is a disk of its own, which cannot be written to.
-    (small_disk / "file").touch()
-    subprocess.run([MOUNT, "--bind", small_disk, path / "country=c3"], check=True)
-    try:
-        subprocess.run([MOUNT, "-o", "remount,bind,ro", path / "country=c3"], check=True)
-        with pytest.raises(TableError, match=r"failed while it moved its files .* Before you retry an append, remove"):
-            rows(spark, 2, 600).transform(write_partitioned(str(path), by="country", if_exists=if_exists))  # type: ignore[arg-type]
-    finally:
-        subprocess.run([UMOUNT, "-l", path / "country=c3"], check=True)
 
 
 @pytest.mark.parametrize("if_exists", ["append", "replace_partitions"])

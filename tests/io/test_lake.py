@@ -5,9 +5,7 @@ They need their jars and a Spark that they are made for: ``make test-lake`` brin
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from chispa import assert_df_equality
-from pyspark.sql import SparkSession
+from lake_session import JARS, lake_session
 from pyspark.sql import functions as F
 
 from shopsmart_etl import (
@@ -39,11 +37,11 @@ from shopsmart_etl._core.spark_errors import fail_column
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
     from shopsmart_etl import Transform
+    from shopsmart_etl.typing import IfExists
 
-JARS = sorted(Path(os.environ.get("SHOPSMART_JARS", "none")).glob("*.jar"))
 pytestmark = [
     pytest.mark.lake,
     pytest.mark.skipif(not JARS, reason="the jars of Delta Lake and Iceberg are not here: make test-lake"),
@@ -53,25 +51,7 @@ PLACES = ["delta folder", "delta table", "iceberg table"]
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    home = tmp_path_factory.mktemp("lake")
-    builder = SparkSession.builder.master("local[2]").config(
-        map={
-            "spark.jars": ",".join(map(str, JARS)),
-            "spark.log.level": "OFF",
-            "spark.pyspark.python": sys.executable,
-            "spark.sql.catalog.ice": "org.apache.iceberg.spark.SparkCatalog",
-            "spark.sql.catalog.ice.type": "hadoop",
-            "spark.sql.catalog.ice.warehouse": str(home / "iceberg"),
-            "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-            "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension,"
-            "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
-            "spark.sql.session.timeZone": "UTC",
-            "spark.sql.shuffle.partitions": "2",
-            "spark.sql.warehouse.dir": str(home / "warehouse"),
-            "spark.ui.enabled": "false",
-        }
-    )
-    session = builder.getOrCreate()
+    session = lake_session(tmp_path_factory.mktemp("lake"))
     yield session
     session.stop()
 
@@ -394,6 +374,22 @@ def test_what_cannot_be_compacted_in_one_commit_is_refused(lake: SparkSession, t
         compact_table(lake, table="default.nothing")
     with pytest.raises(SourceNotFoundError, match="there is no table"):
         compact_table(lake, tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("if_exists", ["error", "append", "replace_partitions", "replace_all"])
+def test_what_a_killed_first_write_left_in_a_delta_folder_is_no_table(
+    logs: DataFrame, tmp_path: Path, if_exists: IfExists
+) -> None:
+    """Delta creates the folder of its log, writes the files, and commits them."""
+    path = tmp_path / "t"
+    logs.write.partitionBy("country").parquet(str(path))
+    (path / "_delta_log").mkdir()
+    write = write_partitioned(path, by="country", format="delta", if_exists=if_exists)
+    # The files of a Parquet table, whose rows a Delta table would hide, have Spark's mark.
+    with pytest.raises(UnsupportedError, match="Parquet files"):
+        logs.transform(write)
+    (path / "_SUCCESS").unlink()
+    assert_df_equality(logs.transform(write), logs, ignore_row_order=True)
 
 
 def test_parquet_files_are_not_hidden_by_a_delta_log(logs: DataFrame, tmp_path: Path) -> None:

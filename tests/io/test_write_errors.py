@@ -114,6 +114,13 @@ def test_a_table_that_another_writer_has_created_is_kept(
     [
         ("[DELTA_CONCURRENT_APPEND.WITH_HINT] files were added", WriteConflictError, "changed by another writer"),
         ("org.apache.iceberg.exceptions.CommitFailedException: x", WriteConflictError, "changed by another writer"),
+        ("[DELTA_PROTOCOL_CHANGED.EMPTY_DIRECTORY_WRITE] x", WriteConflictError, "changed by another writer"),
+        ("[DELTA_METADATA_CHANGED] x", WriteConflictError, "changed by another writer"),
+        (
+            "Cannot commit rewrite because of a ValidationException or CommitFailedException. This usually means",
+            WriteConflictError,
+            "changed by another writer",
+        ),
         ("[DELTA_PATH_EXISTS] x", TargetExistsError, "already exists"),
         ("[TABLE_OR_VIEW_ALREADY_EXISTS] x", TargetExistsError, "already exists"),
         ("[DATA_SOURCE_NOT_FOUND] x", UnsupportedError, "this session has no such format"),

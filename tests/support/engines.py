@@ -66,6 +66,7 @@ NEEDS: Mapping[str, Need] = {
     "names of unreadable files": Need(VERSION >= (4, 0), "Spark 3.5 does not name the file that it failed to read"),
     "declarative pipelines": Need(VERSION >= (4, 1), "Spark before 4.1 has no declarative pipelines"),
     "new fields in older files": Need(VERSION >= (4, 1), "Spark before 4.1 reads null structs in older files"),
+    "own names of files": Need(VERSION >= (4, 0), "Spark 3.5 does not let a writer name its files"),
     "empty structs": Need(VERSION >= (4, 0), "Spark 3.5 does not support structs without fields"),
 }
 

@@ -6,7 +6,7 @@ import sys
 
 from pyspark.sql import DataFrame, SparkSession
 
-from shopsmart_etl import FileOptions, flag_violations, quarantine, rules, write_partitioned, write_stream
+from shopsmart_etl import FileOptions, flag_violations, quarantine, rules, write_partitioned, write_stream, write_table
 
 COUNTRIES = 6
 ROWS = 60_000
@@ -38,6 +38,8 @@ def write(kind: str, path: str, source: DataFrame) -> DataFrame:
         stream = source.sparkSession.readStream.schema(source.schema).option("maxFilesPerTrigger", 1)
         step = write_stream(path, by="country", checkpoint=f"{path}-checkpoint", files=FILES)
         return stream.parquet(f"{path}-source").transform(step)
+    if kind == "plain":
+        return source.repartition(40).transform(write_table(path, if_exists="append", files=FILES))
     if kind == "quarantine":
         aside = write_partitioned(f"{path}-aside", by="run_id", if_exists="replace_partitions", files=FILES)
         source = source.transform(flag_violations(rules.in_range("id", max_value=ROWS - 601)))
