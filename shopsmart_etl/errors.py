@@ -21,6 +21,7 @@
      │    └── WriteConflictError (RuntimeError)
      ├── DataError
      │    ├── KeyNotUniqueError (ValueError)
+     │    ├── LimitExceededError (ValueError)
      │    └── RowRefusedError (ValueError)
      ├── AuditIncompleteError (RuntimeError)
      └── UnsupportedError (NotImplementedError)
@@ -28,12 +29,12 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from typing_extensions import override
+
+from shopsmart_etl._shown import listed, nearest, shown_argument, shown_value
 
 __all__ = [
     "AuditIncompleteError",
@@ -45,6 +46,7 @@ __all__ = [
     "InexactFillError",
     "InvalidArgumentError",
     "KeyNotUniqueError",
+    "LimitExceededError",
     "PartitionError",
     "RowRefusedError",
     "SchemaDriftError",
@@ -59,13 +61,6 @@ __all__ = [
     "UnsupportedError",
     "WriteConflictError",
 ]
-
-# Enough to recognize a table, without filling the terminal with the names of a 10,000-column schema.
-_MAX_NAMES = 12
-_MAX_VALUE_LENGTH = 200
-# Enough to recognize a value of a row.
-MAX_SHOWN = 40
-HIDDEN = "(hidden)"
 
 
 class ShopSmartError(Exception):
@@ -90,7 +85,7 @@ class InvalidArgumentError(ShopSmartError, ValueError):
         """Build the message from the parameter, what it accepts, and the value."""
         self.argument = argument
         self.got = got
-        super().__init__(f"{argument}: expected {expected}; got {_shown(got)}")
+        super().__init__(f"{argument}: expected {expected}; got {shown_argument(got)}")
 
 
 class SchemaError(ShopSmartError):
@@ -140,7 +135,7 @@ class ColumnNotFoundError(SchemaError, LookupError):
             problem = f"expected one column {column!r}; got {self.available.count(column)}. Rename or drop the others."
         else:
             problem = f"no column {column!r}" + (f"; did you mean {self.nearest!r}?" if self.nearest else ".")
-        super().__init__(f"{problem} Columns: {_listed(self.available)}")
+        super().__init__(f"{problem} Columns: {listed(self.available)}")
 
 
 class ColumnTypeError(SchemaError, TypeError):
@@ -199,7 +194,7 @@ class SiblingArraysError(SchemaError):
         """Build the message from the arrays."""
         self.columns = tuple(columns)
         super().__init__(
-            f"expected one array to explode; got {len(self.columns)}: {_listed(self.columns)}. Name one of them, or "
+            f"expected one array to explode; got {len(self.columns)}: {listed(self.columns)}. Name one of them, or "
             "set siblings='zip' (pair elements by index) or siblings='cross' (every combination)"
         )
 
@@ -265,6 +260,19 @@ class KeyNotUniqueError(DataError, ValueError):
             f"table {table!r}: expected unique keys ({', '.join(self.key)}) without nulls; got {shown}. "
             "Add columns to the key, or deduplicate the rows first"
         )
+
+
+class LimitExceededError(DataError, ValueError):
+    """A run has more rows of a kind than ``AuditReport.check`` allows, or does not reconcile.
+
+    Attributes:
+        exceeded: One line per limit: what it limits, what was expected, and what was found.
+    """
+
+    def __init__(self, exceeded: Sequence[str]) -> None:
+        """Build the message from the limits, one per line."""
+        self.exceeded = tuple(exceeded)
+        super().__init__("the run exceeds its limits:" + "".join(f"\n  {line}" for line in self.exceeded))
 
 
 class RowRefusedError(DataError, ValueError):
@@ -376,35 +384,3 @@ def _can_be_pickled(value: object) -> bool:
     except Exception:  # noqa: BLE001 - objects can raise any error
         return False
     return True
-
-
-def _shown(value: object) -> str:
-    """Return the repr of a value in one line, truncated."""
-    if type(value).__name__ == "DataFrame":  # its repr can run a job
-        return "a DataFrame"
-    text = repr(value).replace("\n", " ")
-    return text if len(text) <= _MAX_VALUE_LENGTH else f"{text[:_MAX_VALUE_LENGTH]}..."
-
-
-def shows_values() -> bool:
-    """Return whether messages may quote values of rows: unless SHOPSMART_ETL_SHOW_VALUES is another word than true."""
-    return os.environ.get("SHOPSMART_ETL_SHOW_VALUES", "").strip().lower() in ("", "1", "true")
-
-
-def shown_value(value: object) -> str:
-    """Return the repr of a value of a row, truncated; or that it is hidden."""
-    text = repr(value)
-    return (text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}...") if shows_values() else HIDDEN
-
-
-def nearest(name: str, available: Sequence[str]) -> str | None:
-    """Return the most similar name, ignoring case, or None: for ``contry``, ``Country``."""
-    by_lower = {other.lower(): other for other in available}
-    close = get_close_matches(name.lower(), by_lower, n=1)
-    return by_lower[close[0]] if close else None
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_MAX_NAMES])
-    more = len(names) - _MAX_NAMES
-    return f"{shown}, ... ({more} more)" if more > 0 else shown or "(none)"

@@ -27,6 +27,7 @@ EXAMPLES: list[etl.ShopSmartError] = [
     etl.HeaderMismatchError("logs", ["a"], ["b"], hint="Give the schema of these files"),
     etl.InexactFillError("price", 0.001, "decimal(10,2)"),
     etl.KeyNotUniqueError("orders", ["id"], [((1, None), 2)]),
+    etl.LimitExceededError(["violations of 'id': expected at most 0.1 of 2 rows; got 1"]),
     etl.SourceNotFoundError("logs", "there is no such file or folder"),
     etl.TargetExistsError("silver"),
     etl.TargetMismatchError("silver", ["column 'a' is missing", "column 'b' is new"]),

@@ -15,9 +15,9 @@ PACKAGE = Path(str(shopsmart_etl.__file__)).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 AREAS = {"cleaning", "gold", "io", "nested", "quality"}
 # The maximum number of lines of modules that may be longer. All errors are in one module.
-LONG = {"errors.py": 410}
+LONG = {"errors.py": 386}
 # A module may import modules of its own area, and of the layers before it.
-LAYERS = [{"errors", "typing"}, {"_core"}, AREAS, {"compose"}, {"__init__"}]
+LAYERS = [{"_shown"}, {"errors", "typing"}, {"_core"}, AREAS, {"compose"}, {"__init__"}]
 
 
 def part(path: Path) -> str:

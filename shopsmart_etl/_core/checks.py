@@ -10,7 +10,8 @@ from typing import Any, Final
 from pyspark.sql.types import DecimalType, StructType
 
 from shopsmart_etl._core.sql import quote
-from shopsmart_etl.errors import InvalidArgumentError, nearest
+from shopsmart_etl._shown import nearest
+from shopsmart_etl.errors import InvalidArgumentError
 
 # A part of a table name: quoted in backticks, where two backticks are one, or plain.
 _NAME_PART = re.compile(r"`((?:[^`]|``)+)`|(\w+)")

@@ -11,9 +11,8 @@ from pyspark.sql import functions as F
 
 from shopsmart_etl._core.path_errors import path_trouble
 from shopsmart_etl._core.sql import call, literal
+from shopsmart_etl._shown import HIDDEN, MAX_SHOWN, shows_values
 from shopsmart_etl.errors import (
-    HIDDEN,
-    MAX_SHOWN,
     InvalidArgumentError,
     PartitionError,
     RowRefusedError,
@@ -24,7 +23,6 @@ from shopsmart_etl.errors import (
     TargetExistsError,
     UnsupportedError,
     WriteConflictError,
-    shows_values,
 )
 
 # The prefix of every message with which an expression of this package fails a job. The message is one line, so that it

@@ -27,8 +27,8 @@ from shopsmart_etl._core.sql import (
     type_text,
 )
 from shopsmart_etl._core.text_casts import Formats
+from shopsmart_etl._shown import nearest
 from shopsmart_etl.cleaning._conformed import Conformed, ConformedFields, conform_each
-from shopsmart_etl.errors import nearest
 
 # What a value is whose shape can be accepted, for messages.
 _SHAPES = {"single_object": "an object as the only element", "empty_array": "an empty array as an empty object"}

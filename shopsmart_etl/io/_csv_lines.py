@@ -18,7 +18,8 @@ from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.spark_errors import fail_sql
 from shopsmart_etl._core.sql import all_of, call, cast, compiled_apart, if_, lambda_, literal, positions, quote
 from shopsmart_etl._core.text_casts import parse_text
-from shopsmart_etl.errors import HeaderMismatchError, SourceNotFoundError, shown_value
+from shopsmart_etl._shown import shown_value
+from shopsmart_etl.errors import HeaderMismatchError, SourceNotFoundError
 from shopsmart_etl.io._csv_text import CsvText, distinct_names, rescued_fields
 from shopsmart_etl.io._source import Folders, find_folders, is_not_utf8, load, origin
 from shopsmart_etl.io.read_options import CsvSettings

@@ -14,7 +14,8 @@ from pyspark.sql.types import StringType, StructField, StructType
 from shopsmart_etl._core.session import path_exists
 from shopsmart_etl._core.spark_errors import has_no_files, translate_read_errors
 from shopsmart_etl._core.sql import literal, quote
-from shopsmart_etl.errors import TableError, TargetExistsError, UnsupportedError, WriteConflictError, shown_value
+from shopsmart_etl._shown import shown_value
+from shopsmart_etl.errors import TableError, TargetExistsError, UnsupportedError, WriteConflictError
 from shopsmart_etl.io._commits import (
     clear,
     committed_files,

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 import shopsmart_etl as etl
 from shopsmart_etl._core.path_errors import path_trouble
-from shopsmart_etl.errors import shown_value
+from shopsmart_etl._shown import shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable

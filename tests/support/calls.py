@@ -9,6 +9,7 @@ from pyspark.sql.types import IntegerType, StructType
 
 from shopsmart_etl import (
     Audit,
+    AuditReport,
     FileOptions,
     RelationalModel,
     Relations,
@@ -92,6 +93,7 @@ def class_calls() -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], dict[s
     """Return calls of the rules, of the classes that users instantiate, and of the methods that have parameters."""
     audit, step, schema = Audit(), flatten_struct(), StructType().add("id", IntegerType())
     model = RelationalModel(schema, root="orders", key="id")
+    report = AuditReport(rows={"rows": 1, "quarantined": 0}, dropped={"duplicates": 0}, violations={"id": 0})
     return {
         "Audit": (Audit, (), {}),
         "Audit.count": (audit.count, ("rows",), {}),
@@ -101,6 +103,7 @@ def class_calls() -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], dict[s
         "Audit.report": (audit.report, (), {"rows_in": "rows"}),
         "Audit.reports": (audit.reports, (), {"rows_in": "rows"}),
         "Audit.violations": (audit.violations, (rules.not_null("id"),), {}),
+        "AuditReport.check": (report.check, (), {"max_violations": 0.1}),
         "FileOptions": (FileOptions, (), {}),
         "RelationalModel": (RelationalModel, (schema,), {"root": "orders", "key": "id"}),
         "RelationalModel.children": (model.children, (model.root,), {}),
