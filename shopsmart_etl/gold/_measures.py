@@ -10,7 +10,15 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType, LongType, StructField, StructType
 
 from shopsmart_etl._core.checks import check_column, check_columns, check_optional_text
-from shopsmart_etl._core.column_tags import Link, tag_target, target_tag, without_presence
+from shopsmart_etl._core.column_tags import (
+    Link,
+    find_presence,
+    presence_column,
+    source_tag,
+    tag_target,
+    target_tag,
+    without_presence,
+)
 from shopsmart_etl._core.frame import Frame, Plan, keep_metadata
 from shopsmart_etl._core.sql import path_text, positions, quote
 from shopsmart_etl.errors import InvalidArgumentError
@@ -118,15 +126,36 @@ def groups_of(frame: Frame, grouping: Grouping, *, results: Sequence[str]) -> li
     return groups + [GoldColumn(field, _column(frame.field(field.name)), path_text([field.name])) for field in fields]
 
 
-def plan_aggregation(groups: Sequence[GoldColumn], metrics: Sequence[GoldColumn]) -> Plan:
-    """Plan a table with a row for each group."""
+def elements_of(frame: Frame, grouping: Grouping, amount: StructField) -> Callable[[DataFrame], DataFrame]:
+    """Return a transform that drops the rows of empty arrays, where elements are grouped by their own fields.
+
+    Such a row has no amount, and would be a group of its own: a product that nobody sold. Otherwise its group, such as
+    a day or a country, has an order without items.
+
+    Raises:
+        UnsupportedError: The column that tells which rows have an element is gone or ambiguous.
+    """
+    array = source_tag(amount, Link.PRESENCE)
+    if array is None or all(source_tag(frame.field(name), Link.PRESENCE) != array for name in grouping.by):
+        return lambda df: df
+    index = find_presence(frame, amount)
+    assert index is not None  # noqa: S101 - narrows the type; the amount has a tag
+    return lambda df: df.where(presence_column(frame, index))
+
+
+def plan_aggregation(
+    groups: Sequence[GoldColumn],
+    metrics: Sequence[GoldColumn],
+    rows: Callable[[DataFrame], DataFrame] = lambda df: df,
+) -> Plan:
+    """Plan a table with a row for each group of the rows that a transform keeps."""
     columns = [*groups, *metrics]
     # By position: Spark finds a column by its name to set its metadata.
     names = positions(len(columns))
     fields = {name: column.field for name, column in zip(names, columns, strict=True)}
 
     def apply(df: DataFrame) -> DataFrame:
-        grouped = df.groupBy(*named(groups, names[: len(groups)]))
+        grouped = rows(df).groupBy(*named(groups, names[: len(groups)]))
         table = grouped.agg(*named(metrics, names[len(groups) :]))
         return keep_metadata(table, fields).toDF(*(column.field.name for column in columns))
 

@@ -17,6 +17,7 @@ from shopsmart_etl.gold._measures import (
     GoldColumn,
     check_grouping,
     count_field,
+    elements_of,
     groups_of,
     plan_aggregation,
 )
@@ -106,7 +107,7 @@ def order_metrics(
         amounts = find_amount(frame, amount, grouping)
         metrics = _order_metrics(frame, frame.field(order), amounts, refund)
         groups = groups_of(frame, grouping, results=[metric.field.name for metric in metrics])
-        return plan_aggregation(groups, metrics)
+        return plan_aggregation(groups, metrics, elements_of(frame, grouping, amounts.field))
 
     return plan
 

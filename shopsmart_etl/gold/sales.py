@@ -12,6 +12,7 @@ from shopsmart_etl.gold._amounts import find_amount, total_column
 from shopsmart_etl.gold._measures import (
     Grouping,
     check_grouping,
+    elements_of,
     groups_of,
     plan_aggregation,
 )
@@ -162,6 +163,6 @@ def _sum_amounts(amount: str, grouping: Grouping) -> Planner:
     def plan(frame: Frame) -> Plan:
         amounts = find_amount(frame, amount, grouping)
         groups = groups_of(frame, grouping, results=["revenue"])
-        return plan_aggregation(groups, [total_column("revenue", amounts)])
+        return plan_aggregation(groups, [total_column("revenue", amounts)], elements_of(frame, grouping, amounts.field))
 
     return plan

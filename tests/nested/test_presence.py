@@ -80,8 +80,20 @@ def test_metrics_of_lines_are_those_of_the_items_of_the_documents(
     sold = {sku: sum(price or 0 for one, _, price in items if one == sku) for sku in {sku for sku, _, _ in items}}
     top = lines.transform(top_products(9, product="items_sku", amount="items_price")).collect()
     assert {row["items_sku"]: row["revenue"] for row in top} == sold
+    by_sku = lines.transform(revenue(amount="items_price", by="items_sku")).collect()
+    assert {row["items_sku"]: row["revenue"] for row in by_sku} == sold
+    ordered = {sku: sum(any((item or [None])[0] == sku for item in order or []) for order in orders) for sku in sold}
+    by_sku = lines.transform(order_metrics(order="id", amount="items_price", by="items_sku")).collect()
+    assert {row["items_sku"]: (row["orders"], row["revenue"]) for row in by_sku} == {
+        sku: (ordered[sku], sold[sku]) for sku in sold
+    }
     metrics = lines.transform(order_metrics(order="id", amount="items_price")).collect()[0]
     assert (metrics["orders"], metrics["revenue"]) == (len(orders), sum(sold.values()))
+    # An amount of the order stays, though the order has no items.
+    totals = lines.transform(revenue(amount="id", by="items_present")).collect()
+    assert sum(row["revenue"] for row in totals if not row["items_present"]) == sum(
+        number for number, order in enumerate(orders) if not order
+    )
 
 
 @pytest.fixture
