@@ -16,7 +16,7 @@ from shopsmart_etl._core.sql import path_text, positions, quote
 
 
 class Change(NamedTuple):
-    """A change of one field, and new fields beside it.
+    """A change of one field, and new fields next to it.
 
     Attributes:
         location: The location of the field.

@@ -49,8 +49,8 @@ def parse_money(
     (``12,34,567.50``). Nothing else is guessed: ``1,23`` and ``0,123`` are not amounts where the comma groups
     thousands, nor are ``1.005`` where the type has two decimals, and ``5¢``. Null stays null.
 
-    Beside the amount there may be a sign of a currency, three capitals, or a common abbreviation. Three capitals that
-    are not a code of ISO 4217 (``RMB 5``) do not make the amount unreadable, but its currency is null.
+    A currency before or after the amount is allowed: a symbol, three capitals, or a common abbreviation. Three capitals
+    that are not a code of ISO 4217 (``RMB 5``) do not make the amount unreadable, but its currency is null.
 
     Args:
         *columns: String columns, at least one; a dotted path such as ``"items.price"`` reaches into structs and arrays.
@@ -63,11 +63,11 @@ def parse_money(
             (for a nested field, after its last sibling), true where there was text that cannot be read.
         currency_column: The name of a new string column for the ISO 4217 code of the currency, after the flag; for a
             nested field, of a new sibling. Null where the text names no currency, a symbol that several currencies
-            have (``$``, ``£``, ``¥``, ``kr``), two currencies, or an unknown one, and where it is not an amount. A code
-            beside a shared symbol decides: ``$5 CAD``. With one amount column only. By default, the currency is
-            dropped.
-        currency_symbols: With ``currency_column``, the codes of symbols, which are read beside the amount: ``{"$":
-            "USD", "kr": "SEK", "Dollar": "USD"}``.
+            have (``$``, ``£``, ``¥``, ``kr``), two currencies, or an unknown one, and where it is not an amount. If the
+            text has a shared symbol and a code, the code counts: ``$5 CAD``. With one amount column only. By default,
+            the currency is dropped.
+        currency_symbols: With ``currency_column``, symbols or words before or after an amount, each with its code:
+            ``{"$": "USD", "kr": "SEK", "Dollar": "USD"}``.
 
     Returns:
         A Transform whose result has the columns as decimals, the flags, and the currency. Metadata of the amount and of

@@ -129,7 +129,7 @@ def find_folders(spark: SparkSession, path: str, *, stream: bool) -> Folders:
 
     Raises:
         SourceNotFoundError: The path does not exist, or has no file.
-        SourceError: There are files in and beside such folders, or a name that Spark cannot open.
+        SourceError: A folder contains both files and such folders, or a name that Spark cannot open.
     """
     plain = spark.read.format("text").option("wholetext", value=True)
     try:

@@ -61,7 +61,7 @@ def read_csv_logs(
 
     Raises:
         SourceNotFoundError: The path does not exist or has no file.
-        SourceError: Files lie beside folders named ``key=value``, which Spark would not read.
+        SourceError: A folder contains both files and folders named ``key=value``. Spark would skip the files.
         HeaderMismatchError: The header lacks a column of the schema, or has one that the schema lacks.
         InvalidArgumentError: ``schema`` is neither a StructType nor DDL, or an option is unknown or has a wrong value.
         ColumnClashError: Two columns of the result have one name.

@@ -72,7 +72,7 @@ def read_json_payloads(
 
     Raises:
         SourceNotFoundError: The path does not exist or has no file.
-        SourceError: Files lie beside folders named ``key=value``, which Spark would not read.
+        SourceError: A folder contains both files and folders named ``key=value``. Spark would skip the files.
         InvalidArgumentError: ``schema`` is neither a StructType nor DDL, or an option is unknown or has a wrong value.
         ColumnClashError: Two columns of the result have one name.
         UnsupportedError: The schema has a type that JSON is not read as, or the session is on Sail.

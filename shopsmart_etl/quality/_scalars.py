@@ -82,7 +82,7 @@ def find_bound(*choices: tuple[str, str, object]) -> tuple[str, str, object] | N
     given = [choice for choice in choices if choice[2] is not None]
     if len(given) > 1:
         [(first, _, _), (second, _, value)] = given
-        raise InvalidArgumentError(second, expected=f"no value beside {first}=", got=value)
+        raise InvalidArgumentError(second, expected=f"no value together with {first}=", got=value)
     for argument, sign, value in given:
         expected = "a number, text, bytes, a date, a time or None"
         return argument, sign, check_scalar(argument, value, expected=expected)

@@ -270,8 +270,8 @@ def test_columns_without_one_order_are_refused_before_a_job() -> None:
     ("bounds", "message"),
     [
         ({}, "min_value: expected at least one bound, such as min_value= or below=; got None"),
-        ({"min_value": 1, "above": 1}, "above: expected no value beside min_value=; got 1"),
-        ({"max_value": 1, "below": 0}, "below: expected no value beside max_value=; got 0"),
+        ({"min_value": 1, "above": 1}, "above: expected no value together with min_value=; got 1"),
+        ({"max_value": 1, "below": 0}, "below: expected no value together with max_value=; got 0"),
         ({"above": 1, "below": 1}, "below: expected more than above, 1; got 1"),
         ({"above": 1, "max_value": 1}, "max_value: expected more than above, 1; got 1"),
         ({"min_value": 2, "max_value": 1}, "max_value: expected at least min_value, 2; got 1"),
