@@ -14,6 +14,8 @@ from shopsmart_etl._core.sql import path_text, type_text
 # Since then Spark's Parquet reader, which also reads Delta Lake, tells a null struct from one whose read fields are all
 # missing. Before, it reads both as null, and an array as null too, whose elements an explode then loses.
 _READS_NEW_FIELDS = (4, 1)
+# Brings the earlier behavior back.
+_LEGACY_SETTING = "spark.sql.legacy.parquet.returnNullStructIfAllFieldsMissing"
 
 
 class NewField(NamedTuple):
@@ -86,11 +88,15 @@ def is_extended(table: DataType, rows: DataType) -> bool:
 def unreadable_in_parquet(spark: SparkSession, new: Sequence[NewField]) -> list[str]:
     """Describe new fields that this session's Spark cannot read in older files."""
     version = re.match(r"(\d+)\.(\d+)", spark.version)
-    if version is None or tuple(map(int, version.groups())) >= _READS_NEW_FIELDS:
+    if version is not None and tuple(map(int, version.groups())) < _READS_NEW_FIELDS:
+        reader, fix = f"Spark {spark.version}", "add it with Spark 4.1 or later"
+    elif new and spark.conf.get(_LEGACY_SETTING, "false") == "true":
+        reader, fix = f"Spark with {_LEGACY_SETTING}=true", "set that to false"
+    else:
         return []
     return [
-        f"{field.text} is not in the table, and Spark {spark.version} would read null structs and arrays from older "
-        "files where a query needs only the new field; add it with Spark 4.1 or later, or write a new table"
+        f"{field.text} is not in the table, and {reader} would read null structs and arrays from older files where a "
+        f"query needs only the new field; {fix}, or write a new table"
         for field in new
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from engines import VERSION
+from engines import VERSION, configured
 from pyspark.sql.types import StructType, _parse_datatype_string
 
 from shopsmart_etl import TargetMismatchError, write_partitioned, write_stream, write_table
@@ -70,6 +70,20 @@ def test_a_stream_adds_fields(spark: SparkSession, tmp_path: Path) -> None:
         stream = spark.readStream.schema(rows.schema).parquet(str(tmp_path / "source *"))
         table = stream.transform(write_stream(tmp_path / "t", checkpoint=tmp_path / "checkpoint", on_new_columns="add"))
     assert sorted(row["b"] or 0 for row in table.select("s.b").collect()) == [0, 20]
+
+
+@reads_new_fields
+def test_fields_that_a_setting_makes_spark_misread_are_refused(spark: SparkSession, tmp_path: Path) -> None:
+    table = rows_of(spark, OLD, 1).transform(write_table(tmp_path / "t"))
+    append = write_table(tmp_path / "t", if_exists="append", on_new_columns="add")
+    name = "spark.sql.legacy.parquet.returnNullStructIfAllFieldsMissing"
+    with configured(spark, {name: "true"}):
+        with pytest.raises(
+            TargetMismatchError, match=rf"'s\.b' \(int\) is not in the table, and Spark with {name}=true"
+        ):
+            rows_of(spark, NEW, 2).transform(append)
+        assert rows_of(spark, OLD, 2).transform(append).count() == 2
+    assert table.sparkSession.read.parquet(str(tmp_path / "t")).count() == 2
 
 
 @pytest.mark.skipif(VERSION >= (4, 1), reason="Spark from 4.1 on reads new fields in older files")
