@@ -32,12 +32,12 @@ class Link(Enum):
 
 
 def tag_source(field: StructField, link: Link, value: str) -> StructField:
-    """Return a field with the tag of a link's source, and with its name, which it may lose."""
+    """Return a field with the tag of a link's source, and with a tag of its name, so that a rename is noticed later."""
     return _tagged(_tagged(field, link.value[0], value), _NAME, field.name)
 
 
 def tag_target(field: StructField, link: Link, value: str) -> StructField:
-    """Return a field with the tag of a link's target, and with its name, which it may lose."""
+    """Return a field with the tag of a link's target, and with a tag of its name, so that a rename is noticed later."""
     return _tagged(_tagged(field, link.value[1], value), _NAME, field.name)
 
 
@@ -53,15 +53,28 @@ def target_tag(field: StructField, link: Link) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def rename_tagged(field: StructField, name: str) -> StructField:
+    """Rename a field by a step of this package, which keeps its links; a link that a rename has cut stays cut."""
+    renamed = StructField(name, field.dataType, field.nullable, field.metadata)
+    is_linked = _PREFIX + _NAME in (field.metadata or {}) and target_prefix(field) is not None
+    return _tagged(renamed, _NAME, name) if is_linked and name != field.name else renamed
+
+
+def target_prefix(target: StructField) -> str | None:
+    """Return what was put before the name of a link's target since it was tagged; None if it was renamed otherwise."""
+    tagged = (target.metadata or {}).get(_PREFIX + _NAME, target.name)
+    is_prefixed = target.name.lower().endswith(tagged.lower())
+    return target.name[: len(target.name) - len(tagged)] if is_prefixed else None
+
+
 def target_keeps_name(source: StructField, target: StructField) -> bool:
     """Return whether the target of a link has the name that it was tagged with.
 
     ``flatten_struct`` may put the same prefix before the names of both. Otherwise, a target with another name may be
     from another table, whose columns have equal tags.
     """
-    tagged, tagged_source = (field.metadata.get(_PREFIX + _NAME, field.name) for field in (target, source))
-    prefix = source.name.removesuffix(tagged_source) if source.name.endswith(tagged_source) else ""
-    return target.name in (tagged, prefix + tagged)
+    prefix = target_prefix(target)
+    return prefix == "" or (prefix is not None and prefix == target_prefix(source))
 
 
 def tag_currency(field: StructField, code: str) -> StructField:

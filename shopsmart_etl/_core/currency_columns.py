@@ -10,10 +10,11 @@ from shopsmart_etl._core.column_tags import (
     linked_columns,
     tag_source,
     target_keeps_name,
+    target_prefix,
     target_tag,
 )
-from shopsmart_etl._core.frame import Frame
-from shopsmart_etl._core.sql import path_text
+from shopsmart_etl._core.frame import Frame, replace_name
+from shopsmart_etl._core.nested_fields import split_path
 from shopsmart_etl.errors import ColumnTypeError
 
 
@@ -70,10 +71,17 @@ def with_tag_of_name(frame: Frame, amount: StructField) -> StructField:
 
     Spark drops the metadata of a column that is computed in place, such as by a cast.
     """
-    value = path_text([amount.name])
-    if amount.metadata or value not in {target_tag(field, Link.CURRENCY) for field in frame.schema.fields}:
+    if amount.metadata:
         return amount
-    return tag_source(amount, Link.CURRENCY, value)
+    for currency in frame.schema.fields:
+        value, prefix = target_tag(currency, Link.CURRENCY), target_prefix(currency)
+        # The tag is the path of the amount; flatten_struct puts the same prefix before both names.
+        if value is None or prefix is None:
+            continue
+        name = split_path(value)[-1]
+        if amount.name == prefix + name:
+            return replace_name(tag_source(replace_name(amount, name), Link.CURRENCY, value), amount.name)
+    return amount
 
 
 def _listed(frame: Frame, indexes: list[int]) -> str:

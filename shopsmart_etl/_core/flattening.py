@@ -122,7 +122,8 @@ def _children(leaf: Leaf) -> list[Leaf]:
 
 def _with_null_structs(level: Level) -> list[str]:
     # Of structs alone: a column that is computed loses its metadata.
-    structs = {index for index in range(level.columns) if f"`{index}`.*" in level.sql}
+    expressions = set(level.sql)
+    structs = {index for index in range(level.columns) if f"`{index}`.*" in expressions}
     return [
         f"if(`{index}` IS NULL, NULL, `{index}`) AS `{index}`" if index in structs else f"`{index}`"
         for index in range(level.columns)

@@ -54,6 +54,17 @@ def field_of(sql: str, name: str) -> str:
     return f"{sql}[{' '.join(_strings_without_variables(name))}]"
 
 
+def path_sql(sql: str, path: Iterable[str]) -> str:
+    """Write the field at a path inside nested structs.
+
+    >>> path_sql("`0`", ["address", "zip.code"])
+    '`0`.`address`.`zip.code`'
+    """
+    for name in path:
+        sql = field_of(sql, name)
+    return sql
+
+
 def _strings_without_variables(text: str) -> list[str]:
     first, *rest = text.split(VARIABLE)
     parts = [first + "$", *("{" + part + "$" for part in rest[:-1]), "{" + rest[-1]]

@@ -6,7 +6,7 @@ from pyspark.sql.types import DataType, StructType
 
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.nested_fields import FieldLocation, find_field
-from shopsmart_etl._core.sql import field_of, type_text
+from shopsmart_etl._core.sql import path_sql, type_text
 from shopsmart_etl.errors import ColumnTypeError
 
 
@@ -35,7 +35,4 @@ def location_sql(location: FieldLocation, root: str | None = None) -> str:
         location: The location of the field.
         root: The SQL of its top-level column; None for a column that is named by position.
     """
-    sql = root or f"`{location.column}`"
-    for name in location.path:
-        sql = field_of(sql, name)
-    return sql
+    return path_sql(root or f"`{location.column}`", location.path)

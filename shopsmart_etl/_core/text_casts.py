@@ -49,7 +49,7 @@ _ZONE_LETTERS = re.compile("[VzOXxZ]")
 _TIME_LETTERS = re.compile("[ahkKHmsS]")
 _HOURS_OF_12 = re.compile("[hK]")
 _QUOTED = re.compile("'[^']*'")
-_SECTION = re.compile(r"\[([^\[\]']*)\]")
+_SECTION = re.compile(r"\[((?:[^\[\]']|'[^']*')*)\]")
 # Without E, F, Q, q and u, which Spark does not read.
 _PATTERN_LETTERS = frozenset("GyMLdDahkKHmsSVzOXxZ")
 

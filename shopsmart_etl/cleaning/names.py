@@ -12,8 +12,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType
 
 from shopsmart_etl._core.checks import check_column, check_flag
+from shopsmart_etl._core.column_tags import rename_tagged
 from shopsmart_etl._core.depth import check_column_depth
-from shopsmart_etl._core.frame import Frame, Plan, keep_metadata, replace_name
+from shopsmart_etl._core.frame import Frame, Plan, keep_metadata
 from shopsmart_etl._core.sql import path_text, quote
 from shopsmart_etl._core.step import Planner, step
 
@@ -73,20 +74,24 @@ def snake_case_columns(*columns: str, nested: bool = True) -> Planner:
         sources = tuple(path_text([name]) for name in frame.names)
         if names != frame.names:
             frame.check_clashes(zip(names, sources, strict=True), hint=_HINT)
-        fields = [replace_name(field, name) for field, name in zip(frame.schema.fields, names, strict=True)]
+        fields = [rename_tagged(field, name) for field, name in zip(frame.schema.fields, names, strict=True)]
         changed: dict[int, tuple[StructField, StructField]] = {}
         for index in sorted(selected) if nested else ():
             old = frame.schema.fields[index]
             data_type = _rename_type(frame, old.dataType, [old.name])
             if data_type != old.dataType:
                 check_column_depth([old])
-                fields[index] = StructField(names[index], data_type, old.nullable, old.metadata)
+                fields[index] = StructField(names[index], data_type, old.nullable, fields[index].metadata)
                 changed[index] = (old, fields[index])
         if names == frame.names and not changed:
             return frame.unchanged()
+        fields_before = zip(fields, frame.schema.fields, strict=True)
+        retagged = {str(index): new for index, (new, old) in enumerate(fields_before) if new.metadata != old.metadata}
 
         def apply(df: DataFrame) -> DataFrame:
-            return (_rename_nested(frame.name_by_position(df), changed) if changed else df).toDF(*names)
+            if changed or retagged:
+                df = keep_metadata(_rename_nested(frame.name_by_position(df), changed), retagged)
+            return df.toDF(*names)
 
         return Plan(StructType(fields), apply, sources)
 
@@ -113,16 +118,19 @@ def _rename_type(frame: Frame, data_type: DataType, path: list[str]) -> DataType
             [(name, path_text([*path, old])) for name, old in zip(names, data_type.names, strict=True)],
             hint=_NESTED_HINT,
         )
+    inner_types = (_rename_type(frame, old.dataType, [*path, old.name]) for old in data_type.fields)
     return StructType(
         [
-            StructField(name, _rename_type(frame, old.dataType, [*path, old.name]), old.nullable, old.metadata)
-            for name, old in zip(names, data_type.fields, strict=True)
+            rename_tagged(StructField(old.name, inner_type, old.nullable, old.metadata), name)
+            for name, old, inner_type in zip(names, data_type.fields, inner_types, strict=True)
         ]
     )
 
 
 def _rename_nested(df: DataFrame, changed: Mapping[int, tuple[StructField, StructField]]) -> DataFrame:
     """Rename the fields inside columns, each named by its position."""
+    if not changed:
+        return df
     values = {str(index): _renamed(F.col(str(index)), old, new) for index, (old, new) in changed.items()}
     return keep_metadata(df.withColumns(values), {str(index): new for index, (_, new) in changed.items()})
 

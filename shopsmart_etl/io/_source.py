@@ -142,7 +142,7 @@ def find_folders(spark: SparkSession, path: str, *, stream: bool) -> Folders:
         # Spark 3.5 has no condition for it.
         if not re.search("Conflicting (partition column names|directory structures)", str(error)):
             raise
-        raise _different_keys(path) from error
+        raise _different_keys(path, error) from error
     files, names = set(raw.inputFiles()), raw.columns[1:]
     _refuse_colons(path, files)
     if left_out := _files_left_out(spark, path, files, names):
@@ -154,10 +154,12 @@ def find_folders(spark: SparkSession, path: str, *, stream: bool) -> Folders:
     return Folders(names)
 
 
-def _different_keys(path: str) -> SourceError:
+def _different_keys(path: str, error: Exception) -> SourceError:
+    # The message of Spark lists the keys or the folders, one kind a line.
+    found = re.findall(r"^\s*(?:Partition column name list #\d+: (.*)|(\w+:/.*))$", str(error), flags=re.MULTILINE)
+    listed = "; ".join(keys or unquote(folder) for keys, folder in found[:_MAX_SHOWN]) or "several kinds"
     return SourceError(
-        f"{path!r}: expected folders with the same keys; got others, such as 'shop=1/day=2' and 'shop=1', or 'Shop=1' "
-        "where the session distinguishes case. Rename them, or read those of each kind by themselves"
+        f"{path!r}: expected folders with the same keys; got {listed}. Rename the folders, or read each kind separately"
     )
 
 
@@ -176,7 +178,7 @@ def _files_left_out(spark: SparkSession, path: str, files: Iterable[str], names:
         return []
     ignores_case = Frame(StructType(), session=spark).ignores_case
     # Of a glob, the folders before its first sign: Spark's paths begin below them.
-    start = re.split(r"/[^/]*[*?\[{]", path)[0]
+    start = re.split(r"/[^/]*[*?\[{]", path)[0] or "/"
 
     def compared(keys: Iterable[str]) -> set[str]:
         return {key.lower() if ignores_case else key for key in keys}

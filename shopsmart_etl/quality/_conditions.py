@@ -12,7 +12,7 @@ from typing_extensions import override
 from shopsmart_etl._core.checks import is_column
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.nested_fields import find_field
-from shopsmart_etl._core.sql import all_of, call, field_of, lambda_, literal
+from shopsmart_etl._core.sql import all_of, call, field_of, lambda_, literal, path_sql
 from shopsmart_etl.quality._scalars import check_column_type, not_nan, scalar_sql
 
 # White space of every script, control characters, and those that are invisible, such as the zero-width space.
@@ -158,7 +158,7 @@ def comparable(condition: object) -> object:
 
 
 def every_value(sql: str, of: DataType, paths: Sequence[Sequence[str]], condition: Callable[..., str]) -> str:
-    """Write whether a condition is true of one or more fields, and through arrays of the fields of each element.
+    """Write SQL that is true if a condition holds for the given fields; inside arrays, for the fields of every element.
 
     An element that is null has no field, and an array that is null has no elements.
 
@@ -168,8 +168,8 @@ def every_value(sql: str, of: DataType, paths: Sequence[Sequence[str]], conditio
         paths: The path of each field in it. All arrays of a path must be shared by all paths.
         condition: Writes the condition, given the SQL of each field.
     """
-    if not all(paths):
-        return condition(*(_field_sql(sql, path) for path in paths))
+    if not all(paths):  # one of the paths ends here
+        return condition(*(path_sql(sql, path) for path in paths))
     if isinstance(of, ArrayType):
         inner = every_value("element", of.elementType, paths, condition)
         is_satisfied = lambda_("element", f"element IS NULL OR coalesce({inner}, false)")
@@ -177,14 +177,8 @@ def every_value(sql: str, of: DataType, paths: Sequence[Sequence[str]], conditio
     assert isinstance(of, StructType)  # noqa: S101 - narrows the type, checked by find_field
     name = paths[0][0]
     if any(path[0] != name for path in paths):
-        return condition(*(_field_sql(sql, path) for path in paths))
+        return condition(*(path_sql(sql, path) for path in paths))
     return every_value(field_of(sql, name), of[name].dataType, [path[1:] for path in paths], condition)
-
-
-def _field_sql(sql: str, path: Sequence[str]) -> str:
-    for name in path:
-        sql = field_of(sql, name)
-    return sql
 
 
 def _closed(pattern: str) -> str:

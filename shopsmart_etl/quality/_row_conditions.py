@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StructType
 from typing_extensions import override
 
+from shopsmart_etl._core.column_tags import find_presence, presence_sql
 from shopsmart_etl._core.frame import Frame
 from shopsmart_etl._core.key_types import check_key_type
 from shopsmart_etl._core.nested_fields import find_field
@@ -40,10 +41,10 @@ class IsInOrder(ReadyCondition):
         lower, upper = (find_field(frame, column) for column in self.columns)
         check_comparable(self.columns, lower.field.dataType, upper.field.dataType)
 
-        def is_allowed(least: str, most: str) -> str:
-            numbers = not_nan(least, lower.field.dataType), not_nan(most, upper.field.dataType)
-            satisfied = all_of([f"{least} {self.sign} {most}", *(sql for sqls in numbers for sql in sqls)])
-            return any_of([f"{least} IS NULL", f"{most} IS NULL", satisfied]) if self.allow_null else satisfied
+        def is_allowed(low: str, high: str) -> str:
+            numbers = [*not_nan(low, lower.field.dataType), *not_nan(high, upper.field.dataType)]
+            satisfied = all_of([f"{low} {self.sign} {high}", *numbers])
+            return any_of([f"{low} IS NULL", f"{high} IS NULL", satisfied]) if self.allow_null else satisfied
 
         if lower.column != upper.column or not lower.path or not upper.path:
             values = (find_single_field(frame, column) for column in self.columns)
@@ -58,14 +59,13 @@ class IsInOrder(ReadyCondition):
         Raises:
             ColumnTypeError: An array is in one path alone.
         """
-        shared = next(
-            (depth for depth, (one, other) in enumerate(zip(lower, upper, strict=False)) if one != other), None
-        )
+        pairs = enumerate(zip(lower, upper, strict=False))
+        diverges_at = next((depth for depth, (name, other) in pairs if name != other), None)
         for column, path in zip(self.columns, (lower, upper), strict=True):
             data_type = of
             for depth, name in enumerate(path):
                 while isinstance(data_type, ArrayType):
-                    if shared is not None and depth > shared:
+                    if diverges_at is not None and depth > diverges_at:
                         expected = "a field in the same array as the other, or in none"
                         raise ColumnTypeError(column, expected=expected, got=type_text(data_type))
                     data_type = data_type.elementType
@@ -84,8 +84,17 @@ class IsUnique(ReadyCondition):
     def sql(self, frame: Frame, column_sql: ColumnSql) -> str:
         locations = [find_single_field(frame, column) for column in self.columns]
         keys = [location_sql(location, column_sql(location.column)) for location in locations]
-        is_single = f"count(1) OVER (PARTITION BY {', '.join(keys)}) = 1"
-        return is_single if self.nulls_equal else any_of([*(f"{key} IS NULL" for key in keys), is_single])
+        if not self.nulls_equal:
+            return any_of([*(f"{key} IS NULL" for key in keys), _is_single(keys)])
+        # A row without an element is not equal to a row with an element that is null.
+        found = {find_presence(frame, frame.schema.fields[location.column]) for location in locations}
+        return _is_single(
+            [*keys, *(presence_sql(frame, index, column_sql(index)) for index in found if index is not None)]
+        )
+
+
+def _is_single(keys: Sequence[str]) -> str:
+    return f"count(1) OVER (PARTITION BY {', '.join(keys)}) = 1"
 
 
 @dataclass(frozen=True)

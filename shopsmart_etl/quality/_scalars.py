@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
-from math import isnan
+from math import inf, isnan
 from numbers import Integral
 from struct import pack, unpack
 
@@ -14,6 +14,7 @@ from pyspark.sql import types as spark_types
 from pyspark.sql.types import (
     BinaryType,
     BooleanType,
+    ByteType,
     CharType,
     DataType,
     DateType,
@@ -21,8 +22,10 @@ from pyspark.sql.types import (
     DecimalType,
     DoubleType,
     FloatType,
+    IntegerType,
     IntegralType,
     NumericType,
+    ShortType,
     StringType,
     TimestampNTZType,
     TimestampType,
@@ -82,10 +85,13 @@ def find_bound(*choices: tuple[str, str, object]) -> tuple[str, str, object] | N
     given = [choice for choice in choices if choice[2] is not None]
     if len(given) > 1:
         [(first, _, _), (second, _, value)] = given
-        raise InvalidArgumentError(second, expected=f"no value together with {first}=", got=value)
+        raise InvalidArgumentError(second, expected=f"None, since {first}= is given", got=value)
     for argument, sign, value in given:
         expected = "a number, text, bytes, a date, a time or None"
-        return argument, sign, check_scalar(argument, value, expected=expected)
+        bound = check_scalar(argument, value, expected=expected)
+        if isinstance(bound, float) and bound == {">": inf, "<": -inf}.get(sign):
+            raise InvalidArgumentError(argument, expected="a bound that a value can be within", got=value)
+        return argument, sign, bound
     return None
 
 
@@ -95,13 +101,13 @@ def check_bounds(lower: tuple[str, str, object], upper: tuple[str, str, object])
     Raises:
         InvalidArgumentError: They are not.
     """
-    (lower_argument, lower_sign, least), (argument, upper_sign, most) = lower, upper
-    if not have_one_type([least, most]):
-        raise InvalidArgumentError(argument, expected=f"the type of {lower_argument}, {least!r}", got=most)
+    (lower_argument, lower_sign, low), (argument, upper_sign, high) = lower, upper
+    if not have_one_type([low, high]):
+        raise InvalidArgumentError(argument, expected=f"the type of {lower_argument}, {low!r}", got=high)
     is_inclusive = (lower_sign, upper_sign) == (">=", "<=")
-    if least > most or (least == most and not is_inclusive):  # type: ignore[operator]
+    if low > high or (low == high and not is_inclusive):  # type: ignore[operator]
         relation = "at least" if is_inclusive else "more than"
-        raise InvalidArgumentError(argument, expected=f"{relation} {lower_argument}, {least!r}", got=most)
+        raise InvalidArgumentError(argument, expected=f"{relation} {lower_argument}, {low!r}", got=high)
 
 
 def scalar_sql(value: object) -> str:
@@ -140,12 +146,12 @@ def check_column_type(column: str, of: DataType, values: Iterable[object]) -> No
     types, expected = _COLUMN_TYPES[_type_of(values[0])]
     if not isinstance(of, types):
         expected = f"{expected}, to compare with the rule's values"
-        raise ColumnTypeError(column, expected=expected, got=type_text(of), hint="conform it first")
+        raise ColumnTypeError(column, expected=expected, got=type_text(of), hint="Conform it first")
     # A FLOAT is compared as a double, where 0.1 has other digits.
     changed = [value for value in values if isinstance(of, FloatType) and not _is_float(value)]
     if changed:
         expected = f"a double or a decimal, to compare with {changed[0]}, which no FLOAT is equal to"
-        raise ColumnTypeError(column, expected=expected, got="float", hint="cast it first")
+        raise ColumnTypeError(column, expected=expected, got="float", hint="Cast it first")
 
 
 def not_nan(sql: str, of: DataType) -> list[str]:
@@ -165,15 +171,17 @@ def check_comparable(columns: tuple[str, str], lower: DataType, upper: DataType)
         sizes = [_decimal_size(of) for of in (lower, upper)]
         if max(digits for digits, _ in sizes) + max(scale for _, scale in sizes) > _MAX_DIGITS:
             expected = f"a number that fits {type_text(lower)} of {columns[0]!r} in {_MAX_DIGITS} digits"
-            raise ColumnTypeError(columns[1], expected=expected, got=type_text(upper), hint="cast one of them first")
+            raise ColumnTypeError(columns[1], expected=expected, got=type_text(upper), hint="Cast one of them first")
     elif type(lower) is not type(upper) and not (isinstance(lower, _TEXT_TYPES) and isinstance(upper, _TEXT_TYPES)):
         expected = f"the type of {columns[0]!r}, {type_text(lower)}"
-        raise ColumnTypeError(columns[1], expected=expected, got=type_text(upper), hint="cast one of them first")
+        raise ColumnTypeError(columns[1], expected=expected, got=type_text(upper), hint="Cast one of them first")
 
 
 def _decimal_size(of: DataType) -> tuple[int, int]:
     """Return the digits before and after the point of the decimal as which Spark compares an exact number."""
-    return (of.precision - of.scale, of.scale) if isinstance(of, DecimalType) else (20, 0)
+    return (
+        (of.precision - of.scale, of.scale) if isinstance(of, DecimalType) else (_INTEGER_DIGITS.get(type(of), 20), 0)
+    )
 
 
 def _is_float(value: object) -> bool:
@@ -194,6 +202,7 @@ def _type_of(value: object) -> str:
 
 
 _TIME_TYPES: tuple[type[DataType], ...] = tuple(filter(None, [getattr(spark_types, "TimeType", None)]))
+_INTEGER_DIGITS: dict[type[DataType], int] = {ByteType: 3, ShortType: 5, IntegerType: 10}
 _EXACT_TYPES = (IntegralType, DecimalType)
 _TEXT_TYPES = (StringType, CharType, VarcharType)
 _ORDERED_TYPES = (

@@ -14,13 +14,7 @@ from shopsmart_etl._core.checks import check_column, check_flag, check_text, is_
 from shopsmart_etl._core.countries import COUNTRY_CODES
 from shopsmart_etl._core.currencies import MINOR_UNITS
 from shopsmart_etl.errors import InvalidArgumentError
-from shopsmart_etl.quality._conditions import (
-    IsInRange,
-    IsMatch,
-    IsNotBlank,
-    IsNotNull,
-    IsOneOf,
-)
+from shopsmart_etl.quality._conditions import IsInRange, IsMatch, IsNotBlank, IsNotNull, IsOneOf
 from shopsmart_etl.quality._row_conditions import IsInOrder, IsReference, IsUnique
 from shopsmart_etl.quality._rule import Rule
 from shopsmart_etl.quality._scalars import check_bounds, check_scalar, find_bound, have_one_type
@@ -116,13 +110,13 @@ def in_range(
     return Rule(_named(bounded, allow_null), IsInRange(column, allow_null, comparisons), (column,))
 
 
-def in_order(lower: str, upper: str, *, allow_equal: bool = True, allow_null: bool = False) -> Rule:
+def in_order(lower_column: str, upper_column: str, *, allow_equal: bool = True, allow_null: bool = False) -> Rule:
     """Make the rule that the values of two columns are in order. NaN violates it, and so does null unless allowed.
 
     Args:
-        lower: The name of the column with the smaller value, or the path of a nested field.
-        upper: The column with the larger value, likewise: of the same type, or both integers or decimals. Two fields
-            inside an array must be inside the same one; then each element must be in order.
+        lower_column: The name of the column with the smaller value, or the path of a nested field.
+        upper_column: The column with the larger value, likewise: of the same type, or both integers or decimals. Two
+            fields inside an array must be inside the same one; then each element must be in order.
         allow_equal: Whether equal values satisfy the rule.
         allow_null: Whether a null in one of the two satisfies the rule.
 
@@ -134,9 +128,11 @@ def in_order(lower: str, upper: str, *, allow_equal: bool = True, allow_null: bo
         >>> df.transform(flag_violations(rules.in_order("net", "gross"))).transform(keep_valid()).collect()
         [Row(net=1, gross=2, tags=['x'])]
     """
-    columns = check_column("lower", lower), check_column("upper", upper)
+    columns = check_column("lower_column", lower_column), check_column("upper_column", upper_column)
     sign = "<=" if check_flag("allow_equal", allow_equal) else "<"
-    return Rule(_named(f"{lower} {sign} {upper}", allow_null), IsInOrder(columns, allow_null, sign), columns)
+    return Rule(
+        _named(f"{lower_column} {sign} {upper_column}", allow_null), IsInOrder(columns, allow_null, sign), columns
+    )
 
 
 def one_of(column: str, *values: object, allow_null: bool = False) -> Rule:
@@ -226,17 +222,20 @@ def unique(*columns: str, nulls_equal: bool = False) -> Rule:
     return Rule(name, IsUnique(columns, nulls_equal), columns)
 
 
-def references(column: str, table: DataFrame, key: str, *, allow_null: bool = False) -> Rule:
+def references(
+    column: str, table: DataFrame, key: str, *, table_name: str = "the table", allow_null: bool = False
+) -> Rule:
     """Make the rule that a table has a row for each value of a column. Null violates it unless allowed.
 
     Spark joins the rows with the distinct keys of the table, which never drops or multiplies rows; ``broadcast(table)``
-    asks for a broadcast join. The table is read whenever the rows are. The rule does not pickle, as no DataFrame does.
+    asks for a broadcast join. The rule does not pickle, as no DataFrame does.
 
     Args:
         column: The column's name, or the path of a field of structs.
         table: The table. It may not be a stream.
         key: The column of the table, or the path of a field of structs: of the same type, or both integers. It may have
             duplicates and nulls.
+        table_name: What the rule's name calls the table, so that a column can reference several: ``"users"``.
         allow_null: Whether null satisfies the rule.
 
     Returns:
@@ -255,7 +254,8 @@ def references(column: str, table: DataFrame, key: str, *, allow_null: bool = Fa
     check_column("key", key)
     if not is_dataframe(table) or table.isStreaming:
         raise InvalidArgumentError("table", expected="a DataFrame that is not a stream", got=table)
-    name = _named(f"{column} is in {key} of the table", allow_null)
+    check_text("table_name", table_name, expected="the name of the table")
+    name = _named(f"{column} is in {key} of {table_name}", allow_null)
     return Rule(name, IsReference(column, allow_null, table, key), (column,))
 
 

@@ -163,7 +163,9 @@ def test_formats_are_checked() -> None:
             check_formats("f", [f"{letter} dd/MM/yyyy"])
 
 
-@pytest.mark.parametrize("pattern", ["HH:mm", "dd/MM", "MMM d HH:mm:ss", "dd/MM[/yyyy]", "'y' dd/MM", "D", "h:mm a"])
+@pytest.mark.parametrize(
+    "pattern", ["HH:mm", "dd/MM", "MMM d HH:mm:ss", "dd/MM[/yyyy]", "dd/MM['/'yyyy] XXX", "'y' dd/MM", "D", "h:mm a"]
+)
 def test_a_pattern_without_a_year_is_refused(pattern: str) -> None:
     with pytest.raises(InvalidArgumentError, match="f: expected patterns with a year"):
         check_formats("f", [pattern])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import defaultdict
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,13 @@ from shopsmart_etl import (
     InvalidArgumentError,
     RowRefusedError,
     daily_revenue,
+    explode_arrays,
+    flatten_struct,
     gold,
+    parse_money,
+    pipeline,
     revenue,
+    snake_case_columns,
     top_products,
     translate_errors,
 )
@@ -277,3 +283,33 @@ def test_the_check_adds_no_shuffle_and_no_sort_of_rows(spark: SparkSession, name
     assert checked.count("Exchange") == unchecked.count("Exchange") > 0
     assert "xxhash64" in checked
     assert "SortAggregate" not in checked
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_an_amount_inside_arrays_keeps_its_link_where_it_is_computed_in_place(spark: SparkSession, name: str) -> None:
+    schema = "case INT, sku STRING, day DATE, items ARRAY<STRUCT<price: STRING>>"
+    orders = spark.createDataFrame([(1, "a", date(2026, 1, 1), [("5 EUR",), ("7 USD",)])], schema)
+    flat = orders.transform(
+        pipeline(parse_money("items.price", currency_column="currency"), explode_arrays("items"), flatten_struct())
+    )
+    computed = flat.withColumn("items_price", flat["items_price"] * 2)
+    with pytest.raises(RowRefusedError, match="expected amounts in one currency"), translate_errors():
+        computed.transform(build(name, amount="items_price")).collect()
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_names_in_snake_case_keep_the_link(spark: SparkSession, name: str) -> None:
+    amount = tag_source(StructField("PaidAmount", DecimalType(10, 2)), Link.CURRENCY, "PaidAmount")
+    code = tag_target(StructField("PaidCurrency", StringType()), Link.CURRENCY, "PaidAmount")
+    rows = lines(spark, (1, "a", "5", "EUR"), (1, "a", "7", "USD"))
+    rows = rows.withColumnsRenamed({"amount": "PaidAmount", "currency": "PaidCurrency"})
+    for field in (amount, code):
+        rows = rows.withMetadata(field.name, field.metadata)
+    renamed = rows.transform(snake_case_columns())
+    with pytest.raises(RowRefusedError, match="expected amounts in one currency"), translate_errors():
+        renamed.transform(build(name, amount="paid_amount")).collect()
+    other = lines(spark, (1, "a", "1", "GBP")).selectExpr("case", "currency AS FeeCurrency")
+    other = other.withMetadata("FeeCurrency", {**code.metadata})
+    joined = rows.drop("PaidCurrency").join(other, "case").transform(snake_case_columns())
+    with pytest.raises(ColumnTypeError, match="got 'fee_currency', which was renamed"):
+        joined.transform(build(name, amount="paid_amount"))

@@ -270,11 +270,13 @@ def test_columns_without_one_order_are_refused_before_a_job() -> None:
     ("bounds", "message"),
     [
         ({}, "min_value: expected at least one bound, such as min_value= or below=; got None"),
-        ({"min_value": 1, "above": 1}, "above: expected no value together with min_value=; got 1"),
-        ({"max_value": 1, "below": 0}, "below: expected no value together with max_value=; got 0"),
+        ({"min_value": 1, "above": 1}, "above: expected None, since min_value= is given; got 1"),
+        ({"max_value": 1, "below": 0}, "below: expected None, since max_value= is given; got 0"),
         ({"above": 1, "below": 1}, "below: expected more than above, 1; got 1"),
         ({"above": 1, "max_value": 1}, "max_value: expected more than above, 1; got 1"),
         ({"min_value": 2, "max_value": 1}, "max_value: expected at least min_value, 2; got 1"),
+        ({"above": math.inf}, "above: expected a bound that a value can be within; got inf"),
+        ({"below": -math.inf, "min_value": 0.5}, "below: expected a bound that a value can be within; got -inf"),
         ({"above": "a", "below": 1}, "below: expected the type of above, 'a'; got 1"),
     ],
 )
@@ -311,6 +313,7 @@ def test_a_reference_must_be_in_the_table_and_changes_no_row(spark: SparkSession
         Rule("own", df["id"] < 3),
         rules.references("`rule 1`.`c.d`", countries, "place.code"),
         rules.references("key", users, "a.b", allow_null=True),
+        rules.references("key", users, "a.b", table_name="users"),
         rules.unique("id"),
     ]
     names = [rule.name for rule in checked]
@@ -318,7 +321,8 @@ def test_a_reference_must_be_in_the_table_and_changes_no_row(spark: SparkSession
     assert flagged.drop("_violations").schema == df.schema
     assert flagged.columns == [*df.columns, "_violations"]
     found = sorted((row["id"], *(names.index(name) for name in row["_violations"])) for row in flagged.collect())
-    assert found == [(1, 5), (1, 5), (2, 0, 1, 3, 4), (3, 1, 2, 3)]
+    assert found == [(1, 6), (1, 6), (2, 0, 1, 3, 4, 5), (3, 1, 2, 3, 5)]
+    assert names[5] == "key is in a.b of users"
     assert df.transform(pipeline(flag_violations(checked[1]), keep_valid())).collect() == df.limit(2).collect()
 
 
@@ -328,6 +332,15 @@ def test_rows_without_an_element_reference_nothing(spark: SparkSession) -> None:
     lines = orders.transform(pipeline(explode_arrays("sku"), flag_violations(rules.references("sku", products, "sku"))))
     found = sorted((row["id"], str(row["sku"]), len(row["_violations"])) for row in lines.collect())
     assert found == [(1, "None", 1), (1, "cup", 1), (1, "pen", 0), (2, "None", 0)]
+
+
+def test_a_row_without_an_element_is_not_equal_to_a_null_element(spark: SparkSession) -> None:
+    orders = spark.sql("SELECT 1 AS id, array('pen', NULL) AS sku UNION ALL SELECT 2, array() UNION ALL SELECT 3, NULL")
+    checked = flag_violations(rules.unique("sku", nulls_equal=True))
+    for lines in (orders, orders.union(orders.where("id = 1"))):
+        flagged = lines.transform(pipeline(explode_arrays("sku"), checked)).collect()
+        violated = [row["id"] for row in flagged if row["_violations"]]
+        assert violated == ([] if lines is orders else [1, 1, 1, 1])
 
 
 def test_references_that_cannot_be_joined_are_refused_before_a_job(spark: SparkSession) -> None:
