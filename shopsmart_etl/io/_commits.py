@@ -6,7 +6,7 @@ Spark names each file by the identifier of its job, and moves files into the tab
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from pyspark.sql import SparkSession
@@ -15,7 +15,7 @@ from shopsmart_etl._core.spark_errors import error_summary
 from shopsmart_etl.errors import TableError
 from shopsmart_etl.io._folders import is_file_missing, list_files, while_others_write
 
-_UNPUBLISHED = re.compile(r"/(?:_temporary|\.spark-staging-[^/]*)/")
+_UNPUBLISHED = re.compile(r"/(?:_temporary|_streams|\.spark-staging-[^/]*)/")
 _JOB = re.compile(r"/part-(?:r[0-9a-f]{8}-)?[0-9]+-([0-9a-f-]{36})[^/]*$")
 # In the stack trace, or in the message, of a failed commit.
 _IN_COMMIT = ("commitJob", "Failed to rename")
@@ -60,6 +60,7 @@ def own_attempt(number: int) -> dict[str, str]:
     return {
         "mapreduce.job.application.attempt.id": str(number),
         "mapreduce.fileoutputcommitter.cleanup.skipped": "true",
+        "mapreduce.fileoutputcommitter.marksuccessfuljobs": "true",
         "mapreduce.fileoutputcommitter.algorithm.version": "1",
     }
 
@@ -74,7 +75,7 @@ def replacement_options() -> dict[str, str]:
 
 
 def own_names(token: str) -> dict[str, str]:
-    """Return the option with which the names of a job's files begin with ``part-`` and a token."""
+    """Return the option that makes Spark name a job's files ``part-<token>-...``."""
     return {"mapreduce.output.basename": f"part-{token}"}
 
 
@@ -100,12 +101,20 @@ def job_ids(files: Collection[str]) -> set[str]:
     return {match[1] for match in map(_JOB.search, files) if match}
 
 
-def changed_within(spark: SparkSession, files: Collection[str], age: str) -> list[str]:
-    """Return the files that have changed within an interval."""
-    if not files:
-        return []
-    changed = spark.read.format("binaryFile").load(list(files)).where(f"modificationTime > now() - INTERVAL {age}")
-    return [row["path"] for row in changed.select("path").collect()]
+def changed_within(spark: SparkSession, look: Callable[[], Collection[str]], age: str) -> list[str]:
+    """Return those of the files that a function lists which have changed within an interval.
+
+    Lists them again where another writer has deleted one meanwhile.
+    """
+
+    def changed() -> list[str]:
+        files = look()
+        if not files:
+            return []
+        young = spark.read.format("binaryFile").load(list(files)).where(f"modificationTime > now() - INTERVAL {age}")
+        return [row["path"] for row in young.select("path").collect()]
+
+    return while_others_write(changed)
 
 
 @contextmanager

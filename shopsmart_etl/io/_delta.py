@@ -13,6 +13,7 @@ from shopsmart_etl._core.spark_errors import has_condition
 from shopsmart_etl._core.sql import quote
 from shopsmart_etl.errors import UnsupportedError
 from shopsmart_etl.io._catalog import CatalogTable
+from shopsmart_etl.io._commits import is_parquet, job_ids
 from shopsmart_etl.io._folders import STREAM_LOG, list_files
 from shopsmart_etl.io._layout import rows_per_file
 from shopsmart_etl.io._new_fields import NewField, unreadable_in_parquet
@@ -48,6 +49,11 @@ class DeltaFolder:
                 raise
             if self._is_unfinished():
                 return None
+            if ParquetFolder(self._spark, self.name).contains(DELTA_LOG):
+                raise UnsupportedError(
+                    f"{self.name!r}: expected a Delta table; got Parquet files and a folder {DELTA_LOG} without a "
+                    f"commit, as a CONVERT TO DELTA that was killed leaves it. Delete {DELTA_LOG}, and convert again"
+                ) from None
             parquet = ParquetFolder(self._spark, self.name).find()
             if parquet is not None and not parquet.is_empty_folder:
                 raise UnsupportedError(
@@ -61,12 +67,16 @@ class DeltaFolder:
     def _is_unfinished(self) -> bool:
         """Return whether a first write was killed before its commit, so that no reader reads its files.
 
-        Delta creates the folder of its log before it writes a file. Files of a Parquet table have one of Spark's marks.
+        Delta creates the folder of its log before it writes a file, and gives each file an identifier of its own. A
+        Parquet table that Spark wrote has ``_SUCCESS`` or a stream's log, and one identifier for each job.
         """
         contains = ParquetFolder(self._spark, self.name).contains
         if not contains(DELTA_LOG) or list_files(self._spark, f"{self.name}/{DELTA_LOG}"):
             return False
-        return not any(map(contains, ("_SUCCESS", STREAM_LOG)))
+        if any(map(contains, ("_SUCCESS", STREAM_LOG))):
+            return False
+        files = list(filter(is_parquet, list_files(self._spark, self.name)))
+        return len(job_ids(files)) == len(files)
 
     def incompatible_partition_values(self, existing: ExistingTable, partitions: Sequence[StructField]) -> list[str]:  # noqa: ARG002 - as for Parquet
         """Return none: the schema has the types of the partition columns too."""

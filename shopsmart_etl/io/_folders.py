@@ -54,7 +54,8 @@ def while_others_write(look: Callable[[], _T], tries: int = 10) -> _T:
 def is_file_missing(error: Exception) -> bool:
     """Return whether an error says that a file or a folder, which was there or should be made, is not."""
     # The condition is in no Spark before 4; there the text has the exception of the file system.
-    return has_condition(error, "FAILED_READ_FILE.FILE_NOT_EXIST") or "FileNotFoundException" in str(error)
+    conditions = "FAILED_READ_FILE.FILE_NOT_EXIST", "PATH_NOT_FOUND"
+    return has_condition(error, *conditions) or "FileNotFoundException" in str(error)
 
 
 def partition_folders(table: str, files: Collection[str]) -> list[Folder]:

@@ -65,6 +65,11 @@ _MIXED = (
     "is replaced, but another writer wrote at the same moment to {}, where rows of that writer may be missing: "
     "compare them with their source. The files of the two have these identifiers in their names: {}"
 )
+_NESTED = (
+    "is replaced, but another writer wrote the partition {} at the same moment, and the rows of one of the two are in "
+    "{}, which Spark does not read. Remove that folder, run the replacement again, and compare the rows of the other "
+    "writer with their source"
+)
 
 
 class ParquetFolder:
@@ -195,8 +200,11 @@ class ParquetFolder:
         own = [file for file in new if f"/part-{token}-" in file] if has_own_names(self._spark) else new
         replaced |= set(map(_folder, own))
         inside = {_folder(_folder(file)) for file in new if len(names_below(self.name, file)) > depth + 1}
-        for folder in sorted(replaced | inside):
-            jobs = job_ids([file for file in new if folder in (_folder(file), _folder(_folder(file)))])
+        for folder in sorted(inside):
+            nested = next(_folder(file) for file in new if _folder(_folder(file)) == folder)
+            raise WriteConflictError(self.name, _NESTED.format(folder, nested))
+        for folder in sorted(replaced):
+            jobs = job_ids([file for file in new if _folder(file) == folder])
             if len(jobs) > 1:
                 raise WriteConflictError(self.name, _MIXED.format(folder, ", ".join(sorted(jobs))))
 

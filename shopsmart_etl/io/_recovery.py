@@ -97,8 +97,8 @@ def _alone(spark: SparkSession, table: str) -> Iterator[None]:
     own = f"{_RECOVERY}{uuid4().hex}"
     mark(spark, f"{table}/{own}/mark")
     try:
-        others = [file for file in list_files(spark, f"{table}/{_RECOVERY}*") if own not in file]
-        if running := changed_within(spark, others, _LONGEST_RECOVERY):
+        marks = changed_within(spark, lambda: list_files(spark, f"{table}/{_RECOVERY}*"), _LONGEST_RECOVERY)
+        if running := [file for file in marks if own not in file]:
             raise WriteConflictError(
                 table,
                 "has a write that was killed in its commit, which another writer finishes or undoes "
@@ -190,9 +190,13 @@ def _undo(spark: SparkSession, table: str, half_way: _HalfWay) -> None:
     kept = [file for file in kept if file.rpartition("/")[0] not in emptied]
     by = _keys(table, half_way.table)
     # Other appends that have not ended: each has a mark, and later files, which may come into these folders.
-    unfinished = list_files(spark, f"{table}/_temporary/{{*/task_*,*/_temporary/*}}")
-    others = [file for file in unfinished if not file.startswith(tuple(f"{own}/" for own in half_way.attempts))]
-    others = changed_within(spark, others, _LONGEST_APPEND)
+    own = tuple(f"{attempt}/" for attempt in half_way.attempts)
+
+    def unfinished() -> list[str]:
+        files = list_files(spark, f"{table}/_temporary/{{*/task_*,*/_temporary/*}}")
+        return [file for file in files if not file.startswith(own)]
+
+    others = changed_within(spark, unfinished, _LONGEST_APPEND)
     if others or (kept and not by):
         raise WriteConflictError(table, _by_hand(half_way, others))
     if kept:

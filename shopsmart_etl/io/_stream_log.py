@@ -2,11 +2,15 @@
 
 A new stream marks the table's folder before it looks for files of others, and until its log is there. A batch looks for
 marks and for the log before it writes and after its commit. So at least one of two writers finds the other.
+
+Before a stream creates the log, it records itself as the table's stream, by its checkpoint: Spark skips a batch whose
+number the log has, whichever stream wrote it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,11 +19,14 @@ from uuid import uuid4
 from pyspark.sql import SparkSession
 
 from shopsmart_etl._core.session import has_files, path_exists
+from shopsmart_etl._core.sql import literal
 from shopsmart_etl.errors import UnsupportedError, WriteConflictError
 from shopsmart_etl.io._commits import changed_within, clear, committed_files, is_parquet, make_mark
 from shopsmart_etl.io._folders import STREAM_LOG, list_files
 
-_MARK = "_temporary/stream-"
+# Not in _temporary, which Hadoop's committer deletes. Other readers skip the folder, since its name begins with "_".
+_MARK = "_streams/starting-"
+_OWNER = "_streams/owner-"
 # A stream's log is there some seconds after its mark. An older mark is that of a stream that was killed between.
 _LONGEST_START = "10 MINUTES"
 _SECONDS_TO_WAIT = 30.0
@@ -42,10 +49,7 @@ def check_no_stream(spark: SparkSession, table: str, *, is_written: bool = False
         if not starting:
             return
         if time.monotonic() - since > _SECONDS_TO_WAIT:
-            state = "the rows are written, and remain unless it goes on" if is_written else "nothing was written"
-            raise WriteConflictError(
-                table, f"is marked by a stream that has not created its log yet ({starting[0]}); {state}"
-            )
+            raise WriteConflictError(table, _STARTING.format(starting[0], _UNREAD if is_written else _UNWRITTEN))
         time.sleep(_SECONDS_BETWEEN_LOOKS)
     when, reads = (" meanwhile", "does not read") if is_written else ("", "would not read")
     raise UnsupportedError(
@@ -68,28 +72,41 @@ def alone_at_start(spark: SparkSession, table: str, checkpoint: str, *, is_new: 
         UnsupportedError: The table was not written by this stream.
         WriteConflictError: Another stream is creating the table.
     """
+    own = _key(checkpoint)
     if _check_log(spark, table, checkpoint):
+        _check_owner(spark, table, own)
         yield
         return
     if not is_new:
         raise UnsupportedError(_NO_LOG.format(repr(table)))
-    own = f"{_MARK}{hashlib.sha256(checkpoint.encode()).hexdigest()[:16]}"
-    folder = f"{own}-{uuid4().hex}"
+    folder = f"{_MARK}{own}-{uuid4().hex}"
     make_mark(spark, table, folder)
     try:
-        # Two runs of one stream have one checkpoint, which Spark keeps each batch of from being written twice.
-        if others := [file for file in _marks(spark, table) if f"/{own}-" not in file]:
+        # Two runs of one stream share a checkpoint, so Spark writes each batch once.
+        if others := [file for file in _marks(spark, table) if f"/{_MARK}{own}-" not in file]:
             raise WriteConflictError(
                 table, f"is being created by another stream ({others[0]}); nothing was written. Write to another path"
             )
-        if not _check_log(spark, table, checkpoint) and any(map(is_parquet, committed_files(spark, table))):
+        if _check_log(spark, table, checkpoint):
+            _check_owner(spark, table, own)
+        elif any(map(is_parquet, committed_files(spark, table))):
             raise UnsupportedError(_NO_LOG.format(repr(table)))
+        else:
+            _record_owner(spark, table, own, checkpoint)
         yield
     finally:
         with suppress(Exception):
             clear(spark, f"{table}/{folder}")
 
 
+_STARTING = "is marked by a stream that has not created its log yet ({}); {}"
+_UNWRITTEN = (
+    "nothing was written. Retry when the stream has started; if it was killed, its mark expires after 10 minutes"
+)
+_UNREAD = (
+    "the rows are written, but Spark will not read them once that stream creates its log. Do not retry before you have "
+    "checked the table"
+)
 _NO_LOG = (
     "{} was not written by a stream: once the stream's log exists, Spark would no longer read the rows that are there. "
     "Write to another path, or use format='delta'"
@@ -109,5 +126,39 @@ def _check_log(spark: SparkSession, table: str, checkpoint: str) -> bool:
     return own
 
 
+def _key(checkpoint: str) -> str:
+    """Return what a stream is known by: a hash of the path of its checkpoint, however a local path is written."""
+    path = re.sub("^file:/+", "/", checkpoint).rstrip("/")
+    return hashlib.sha256(path.encode()).hexdigest()[:16]
+
+
+def _record_owner(spark: SparkSession, table: str, own: str, checkpoint: str) -> None:
+    """Record the stream that creates the log, in place of one that was killed before it did."""
+    for other in _owners(spark, table) - {own}:
+        clear(spark, f"{table}/{_OWNER}{other}")
+    path = spark.range(0, 1, 1, 1).selectExpr(f"{literal(checkpoint)} AS value")
+    path.write.mode("overwrite").text(f"{table}/{_OWNER}{own}")
+
+
+def _check_owner(spark: SparkSession, table: str, own: str) -> None:
+    """Check that a stream is the one that has created the log; a log from before this package has no owner.
+
+    Raises:
+        UnsupportedError: Another stream has.
+    """
+    owners = _owners(spark, table)
+    if owners and own not in owners:
+        paths = [row["value"] for row in spark.read.text(f"{table}/{_OWNER}*").collect()]
+        raise UnsupportedError(
+            f"{table!r} is written by the stream with the checkpoint {', '.join(map(repr, paths))}: Spark would skip "
+            "batches of another stream as already written. Give this checkpoint, or write to another path"
+        )
+
+
+def _owners(spark: SparkSession, table: str) -> set[str]:
+    files = list_files(spark, f"{table}/{_OWNER}*")
+    return {name.removeprefix("owner-") for file in files for name in file.split("/") if name.startswith("owner-")}
+
+
 def _marks(spark: SparkSession, table: str) -> list[str]:
-    return changed_within(spark, list_files(spark, f"{table}/{_MARK}*"), _LONGEST_START)
+    return changed_within(spark, lambda: list_files(spark, f"{table}/{_MARK}*"), _LONGEST_START)

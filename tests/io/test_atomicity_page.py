@@ -56,7 +56,7 @@ TESTS = {
     "another writer replaces other partitions meanwhile": [
         "test_concurrent_writes.py::test_two_replacements_of_different_partitions"
     ],
-    'two writers create the table at once, with `if_exists="error"`': [
+    'two writers create the table at the same time, with `if_exists="error"`': [
         "test_commits.py::test_two_first_writers_do_not_double_a_table",
         "test_concurrent_writes.py::test_two_writers_at_once",
     ],
@@ -64,7 +64,7 @@ TESTS = {
         "test_commits.py::test_a_writer_in_the_moment_of_a_replacement_is_noticed",
         "test_concurrent_writes.py::test_two_writers_at_once",
     ],
-    "a new table is written by a stream, and at once by a batch or by another stream": [
+    "a stream creates a table while a batch or another stream writes to it": [
         "test_commits.py::test_a_batch_and_a_new_stream_at_once_do_not_hide_each_others_rows",
         "test_commits.py::test_a_batch_waits_for_a_stream_that_starts",
         "test_commits.py::test_two_new_streams_at_once_do_not_skip_each_others_batches",
@@ -87,7 +87,7 @@ TESTS = {
         "test_lake.py::test_a_writer_that_was_overtaken_says_so_and_changes_nothing",
         "test_lake_faults.py::test_two_writers_at_once_are_two_commits_or_one",
     ],
-    "a compaction beside an append": [
+    "a compaction and an append at the same time": [
         "test_lake.py::test_a_compaction_leaves_each_row_once_beside_a_writer",
         "test_lake_faults.py::test_two_writers_at_once_are_two_commits_or_one",
     ],

@@ -259,7 +259,10 @@ def test_a_writer_in_the_moment_of_a_replacement_is_noticed(spark: SparkSession,
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(_parquet, "committed_files", after_append if countries else after_replacement)
             if noticed:
-                with pytest.raises(WriteConflictError, match=f"wrote at the same moment to .*country={noticed},"):
+                message = (
+                    f"wrote at the same moment to .*country={noticed}," if countries else f"country={noticed}, which"
+                )
+                with pytest.raises(WriteConflictError, match=message):
                     rows(spark, 2).transform(replace)
             else:
                 rows(spark, 2).transform(replace)
@@ -380,10 +383,10 @@ def test_a_batch_waits_for_a_stream_that_starts(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_stream_log, "committed_files", batch_after)
         assert written(streamed(spark, path, "one", 3)) == all_of(3)
-    assert not list(path.glob("_temporary/*/*"))
+    assert not list(path.glob("_streams/starting-*/*"))
     # A stream that was killed at its start has left a mark.
     killed = tmp_path / "killed"
-    _commits.make_mark(spark, str(killed), "_temporary/stream-1-2")
+    _commits.make_mark(spark, str(killed), "_streams/starting-1-2")
     write = write_partitioned(killed, by="country", if_exists=if_exists)
     with pytest.raises(WriteConflictError, match="is marked by a stream"):
         rows(spark, 2).transform(write)
@@ -413,6 +416,25 @@ def test_two_new_streams_at_once_do_not_skip_each_others_batches(spark: SparkSes
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_stream_log, "committed_files", beside_another)
         assert written(streamed(spark, tmp_path / "2" / "t", "one", 2)) == all_of(2)
+
+
+def test_a_stream_whose_first_batch_failed_keeps_its_table(spark: SparkSession, tmp_path: Path) -> None:
+    """No other stream may write the first batch: Spark would skip that of this stream when it is run again."""
+    path, source = tmp_path / "t", tmp_path / "source"
+    rows(spark, 1).write.parquet(str(source))
+    stream = spark.readStream.schema(SCHEMA).parquet(str(source))
+    failing = stream.selectExpr("if(id = 5, raise_error('half-way'), id) AS id", "version", "country")
+    write = write_stream(path, by="country", checkpoint=tmp_path / "checkpoint-one")
+    with pytest.raises(Exception, match="half-way"):
+        failing.transform(write)
+    assert (path / "_spark_metadata").exists()
+    with pytest.raises(UnsupportedError, match=r"the checkpoint .*checkpoint-one'.* Give this checkpoint, or write to"):
+        streamed(spark, path, "two", 2)
+    # The same checkpoint, written as a URI.
+    again = write_stream(path, by="country", checkpoint=f"file://{tmp_path}/checkpoint-one/")
+    assert written(stream.transform(again)) == all_of(1)
+    with pytest.raises(UnsupportedError, match="and the checkpoint are not of one stream"):
+        streamed(spark, path, "three", 2)
 
 
 def test_a_commit_that_goes_on_is_waited_for(spark: SparkSession, tmp_path: Path) -> None:

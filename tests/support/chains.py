@@ -162,7 +162,12 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
     "maps": chained(explode_arrays("items"), flatten_struct("items"), explode_map("items_tags")),
     "conformed": chained(conform(FIRST, on_missing="null", on_extra="drop", on_mismatch="null")),
     "rescued": chained(conform(FIRST, on_missing="null", on_extra="rescue", on_mismatch="null")),
-    "rules": chained(flag_violations(rules.not_null("customer"), rules.unique("id")), keep_valid()),
+    "rules": chained(
+        flag_violations(
+            rules.not_null("customer"), rules.unique("id"), rules.unique("customer.name", nulls_equal=True)
+        ),
+        keep_valid(),
+    ),
     "broken": chained(parse_money("total"), flag_violations(rules.in_range("total", min_value=1)), keep_invalid()),
     "rules of all kinds": chained(
         flatten_struct(),
@@ -174,7 +179,6 @@ CHAINS: dict[str, Callable[[DataFrame], DataFrame]] = {
             rules.not_blank("total"),
             rules.in_order("id", "id", allow_equal=False),
             rules.in_range("id", above=1, below=3),
-            rules.unique("customer_name", nulls_equal=True),
         ),
         keep_invalid(),
     ),
