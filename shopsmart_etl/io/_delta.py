@@ -47,22 +47,38 @@ class DeltaFolder:
         except AnalysisException as error:
             if not has_condition(error, "PATH_NOT_FOUND", "DELTA_TABLE_NOT_FOUND", "DELTA_PATH_DOES_NOT_EXIST"):
                 raise
-            if self._is_unfinished():
-                return None
-            if ParquetFolder(self._spark, self.name).contains(DELTA_LOG):
-                raise UnsupportedError(
-                    f"{self.name!r}: expected a Delta table; got Parquet files and a folder {DELTA_LOG} without a "
-                    f"commit, as a CONVERT TO DELTA that was killed leaves it. Delete {DELTA_LOG}, and convert again"
-                ) from None
-            parquet = ParquetFolder(self._spark, self.name).find()
-            if parquet is not None and not parquet.is_empty_folder:
-                raise UnsupportedError(
-                    f"{self.name!r}: expected a Delta table; got Parquet files, whose rows Delta Lake would not read. "
-                    f"Run CONVERT TO DELTA parquet.`{self.name}` first, or write to another path"
-                ) from None
-            return None
+            return self._find_without_commit()
         detail = self._spark.sql(f"DESCRIBE DETAIL delta.{quote(self.name)}").select("partitionColumns").collect()
         return ExistingTable(schema, detail[0][0])
+
+    def _find_without_commit(self) -> ExistingTable | None:
+        """Look the table up where Delta has found no commit of one.
+
+        Raises:
+            UnsupportedError: The folder has Parquet files and no commit.
+        """
+        if self._is_unfinished():
+            return None
+        parquet = ParquetFolder(self._spark, self.name)
+        if list_files(self._spark, f"{self.name}/{DELTA_LOG}"):
+            return self.find()  # another writer has created the table meanwhile
+        if parquet.contains(DELTA_LOG):
+            raise UnsupportedError(
+                f"{self.name!r}: expected a Delta table; got Parquet files and a folder {DELTA_LOG} without a commit, "
+                f"such as a killed CONVERT TO DELTA leaves. Delete {DELTA_LOG}, and convert again"
+            )
+        try:
+            existing = parquet.find()
+        except UnsupportedError:
+            if parquet.contains(DELTA_LOG):  # since then
+                return self._find_without_commit()
+            raise
+        if existing is not None and not existing.is_empty_folder:
+            raise UnsupportedError(
+                f"{self.name!r}: expected a Delta table; got Parquet files, whose rows Delta Lake would not read. Run "
+                f"CONVERT TO DELTA parquet.`{self.name}` first, or write to another path"
+            )
+        return None
 
     def _is_unfinished(self) -> bool:
         """Return whether a first write was killed before its commit, so that no reader reads its files.

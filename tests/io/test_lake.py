@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 from chispa import assert_df_equality
@@ -33,6 +34,7 @@ from shopsmart_etl import (
     write_table,
 )
 from shopsmart_etl._core.spark_errors import fail_column
+from shopsmart_etl.io._commits import job_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -385,11 +387,18 @@ def test_what_a_killed_first_write_left_in_a_delta_folder_is_no_table(
     logs.write.partitionBy("country").parquet(str(path))
     (path / "_delta_log").mkdir()
     write = write_partitioned(path, by="country", format="delta", if_exists=if_exists)
-    # The files of a Parquet table, whose rows a Delta table would hide, have Spark's mark.
-    with pytest.raises(UnsupportedError, match="Parquet files"):
-        logs.transform(write)
-    (path / "_SUCCESS").unlink()
+    # The rows of a Parquet table, which a Delta table would hide, are in files of one job.
+    for _ in range(2):
+        with pytest.raises(UnsupportedError, match="got Parquet files and a folder _delta_log without a commit"):
+            logs.transform(write)
+        (path / "_SUCCESS").unlink(missing_ok=True)
+    # Delta gives each file an identifier of its own.
+    for file in path.glob("*/*.parquet"):
+        file.rename(file.with_name(f"part-00000-{uuid4()}.c000.snappy.parquet"))
     assert_df_equality(logs.transform(write), logs, ignore_row_order=True)
+    files = [str(file) for file in path.glob("*/*.parquet")]
+    assert len(files) > 2
+    assert len(job_ids(files)) == len(files)
 
 
 def test_parquet_files_are_not_hidden_by_a_delta_log(logs: DataFrame, tmp_path: Path) -> None:
