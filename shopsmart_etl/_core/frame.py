@@ -152,6 +152,10 @@ class Frame:
         """
         return columns.find_column(schema, name, ignores_case=lambda: self.ignores_case)
 
+    def has_name(self, name: str, names: Iterable[str]) -> bool:
+        """Return whether one of several names is equal to a name in the session."""
+        return bool(self.indexes_of(name, names))
+
     def indexes_of(self, name: str, names: Iterable[str]) -> list[int]:
         """Return the indexes of the names that are equal to a name in the session."""
         if self.ignores_case:

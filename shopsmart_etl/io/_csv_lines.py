@@ -197,7 +197,7 @@ class _CsvSource:
 
     def _schema_names(self, columns: StructType) -> list[str]:
         frame = Frame(columns, session=self._spark)
-        return [name for name in columns.names if not frame.indexes_of(name, self._folders.names)]
+        return [name for name in columns.names if not frame.has_name(name, self._folders.names)]
 
     def _without_headers(self, files: DataFrame, header: str) -> DataFrame:
         rest = [f"`{name}`" for name in files.columns[1:]]
@@ -222,7 +222,7 @@ class _Typed:
         """Return the columns of the schema, those that the settings add, and those of the other folders."""
         settings, columns = self._settings, self._columns
         texts = self._texts(lines.names)
-        extra = [index for index, name in enumerate(lines.names) if not self._frame.indexes_of(name, columns.names)]
+        extra = [index for index, name in enumerate(lines.names) if not self._frame.has_name(name, columns.names)]
         rest = [f"`{name}`" for name in lines.df.columns[1:]]
         unreadable = is_not_utf8("line") if settings.is_utf8 else "line RLIKE '\ufffd'"
         fields = F.when(~F.expr(unreadable), self._text.fields(F.col("line")))
@@ -240,7 +240,7 @@ class _Typed:
             added.append(rescued_fields([(lines.names[index], f"e{index}") for index in extra]))
         if settings.on_excess_decimals == "round":
             added.append(F.expr(self._rounded()))
-        declared = [at for at, name in enumerate(self._folders.names) if self._frame.indexes_of(name, columns.names)]
+        declared = [at for at, name in enumerate(self._folders.names) if self._frame.has_name(name, columns.names)]
         origins = len(rest) - len(self._folders.names)
         kept = [*rest[:origins], *(rest[origins + at] for at in range(len(self._folders.names)) if at not in declared)]
         names = [name for at, name in enumerate(self._folders.names) if at not in declared]
@@ -252,14 +252,14 @@ class _Typed:
     def _texts(self, names: Sequence[str]) -> list[str]:
         """Write the text of each column of the schema, and check that the header has what the schema has."""
         frame, folders, columns = self._frame, self._folders.names, self._columns
-        other_folders = [name for name in folders if not frame.indexes_of(name, columns.names)]
+        other_folders = [name for name in folders if not frame.has_name(name, columns.names)]
         frame.check_clashes(
             [(name, f"the added column {quote(name)}") for name in self._settings.added_columns.values()]
             + [(name, f"the folders' {quote(name)}") for name in other_folders],
             hint="Rename the folders' key, or give the added column another name",
         )
-        missing = [name for name in columns.names if not frame.indexes_of(name, [*names, *folders])]
-        unknown = [name for name in names if not frame.indexes_of(name, columns.names)]
+        missing = [name for name in columns.names if not frame.has_name(name, [*names, *folders])]
+        unknown = [name for name in names if not frame.has_name(name, columns.names)]
         if missing or (unknown and self._settings.on_extra == "error"):
             shown = unknown if self._settings.on_extra == "error" else []
             raise HeaderMismatchError(self._path, missing, shown, hint=self._hint(names, missing, unknown))

@@ -62,7 +62,7 @@ class JsonColumns:
             if field.name in own.names:
                 self._values.append(_Value(field, field_of("document", field.name)))
             else:
-                at = next(at for at, name in enumerate(folders) if frame.indexes_of(field.name, [name]))
+                at = next(at for at, name in enumerate(folders) if frame.has_name(field.name, [name]))
                 self._values.append(_Value(field, self._folders[at], is_folder=True))
         self._values += [
             _Value(field, field_of("envelope", field.name)) for field in (envelope.fields if envelope else ())
@@ -70,7 +70,7 @@ class JsonColumns:
         # The text of folders is cast by itself: it is no JSON.
         fields = [StructField("", NullType()) if value.is_folder else value.field for value in self._values]
         self._grouped = group_casts(fields)
-        self._other_folders = [at for at, name in enumerate(folders) if not frame.indexes_of(name, frame.names)]
+        self._other_folders = [at for at, name in enumerate(folders) if not frame.has_name(name, frame.names)]
         self._names = [value.field.name for value in self._values]
         self._names += [*settings.added_columns.values(), *(folders[at] for at in self._other_folders)]
 

@@ -57,8 +57,8 @@ def read_documents(
     """Read JSON files as columns of a schema, then of envelopes, then those that the settings add, then of folders."""
     files = read_texts(spark, path, settings, stream=stream)
     frame = Frame(columns, session=spark)
-    in_folders = [name for name in files.folders if frame.indexes_of(name, columns.names)]
-    own = StructType([field for field in columns.fields if not frame.indexes_of(field.name, in_folders)])
+    in_folders = [name for name in files.folders if frame.has_name(name, columns.names)]
+    own = StructType([field for field in columns.fields if not frame.has_name(field.name, in_folders)])
     _check_names(frame, envelope, settings, [name for name in files.folders if name not in in_folders])
     rows = _Documents(frame, own, envelope, settings).of(files)
     return JsonColumns(frame, own, envelope, settings, files.folders).of(rows)
@@ -74,7 +74,7 @@ def read_texts(spark: SparkSession, path: str, settings: JsonSettings, *, stream
     placed = raw.select("*", *added).toDF(*positions(len(raw.columns) + len(added)))
     text = "`0`" if settings.is_utf8 else f"decode(CAST(`0` AS BINARY), {literal(settings.encoding)})"
     order = [*range(len(raw.columns), len(raw.columns) + len(added)), *range(1, len(raw.columns))]
-    lines = placed.selectExpr(f"{text} AS text", *(f"`{at}` AS `{new}`" for new, at in enumerate(order)))
+    lines = placed.selectExpr(f"{text} AS text", *(f"`{index}` AS `{new}`" for new, index in enumerate(order)))
     # Tried first: what nearly every line begins with. To trim each would take as long as to parse it.
     filled = lines.where(F.startswith("text", F.lit("{")) | ~F.col("text").rlike(rf"{BLANK}\z"))
     return _Files(filled, folders.names)

@@ -118,10 +118,15 @@ def check_types(schema: StructType, supports: Iterable[type[DataType]]) -> None:
     supported = tuple(supports)
     for field in schema.fields:
         if not isinstance(field.dataType, supported) or field.dataType.typeName() in {"char", "varchar"}:
-            raise UnsupportedError(
-                f"column {field.name!r}: expected a supported type; got {field.dataType.simpleString()}. Read it as "
-                "STRING, and cast it or check its length in a second step"
-            )
+            raise unsupported_type(field.name, field.dataType)
+
+
+def unsupported_type(column: str, data_type: DataType) -> UnsupportedError:
+    """Return the error for a column of a type that a reader does not convert text to."""
+    return UnsupportedError(
+        f"column {column!r}: expected a supported type; got {data_type.simpleString()}. Read it as STRING, and cast it "
+        "or check its length in a second step"
+    )
 
 
 def find_folders(spark: SparkSession, path: str, *, stream: bool) -> Folders:

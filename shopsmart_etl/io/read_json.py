@@ -22,9 +22,15 @@ from typing_extensions import Unpack
 
 from shopsmart_etl._core.checks import check_schema
 from shopsmart_etl._core.frame import Frame
-from shopsmart_etl.errors import UnsupportedError
 from shopsmart_etl.io._json_rows import read_documents
-from shopsmart_etl.io._source import check_charset, check_encoding, check_source, read_schema, refuse_sail
+from shopsmart_etl.io._source import (
+    check_charset,
+    check_encoding,
+    check_source,
+    read_schema,
+    refuse_sail,
+    unsupported_type,
+)
 from shopsmart_etl.io.read_options import JsonOptions, JsonSettings
 
 _TYPES = StringType, BinaryType, BooleanType, NumericType, DateType, TimestampType, TimestampNTZType
@@ -124,7 +130,4 @@ def _check_types(data_type: DataType, column: str = "") -> None:
     elif data_type.typeName() != "variant" and (
         not isinstance(data_type, _TYPES) or data_type.typeName() in {"char", "varchar"}
     ):
-        raise UnsupportedError(
-            f"column {column!r}: expected a supported type; got {data_type.simpleString()}. Read it as STRING, and "
-            "cast it or check its length in a second step"
-        )
+        raise unsupported_type(column, data_type)

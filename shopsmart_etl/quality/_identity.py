@@ -1,4 +1,4 @@
-"""Pickle objects by identity: a process that has the object gets it back, and another one gets a new one once."""
+"""Pickle objects by identity: a process that has the object gets it back; any other process creates it once."""
 
 from __future__ import annotations
 
