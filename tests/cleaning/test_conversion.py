@@ -145,6 +145,39 @@ def test_there_and_back_by_exact_inverses_is_where_it_began(spark: SparkSession,
     assert [row for row in back.collect() if row["amount"] != row["amount_eur_usd"]] == []
 
 
+@few_batches
+@given(
+    batches(st.tuples(st.integers(-(10**8), 10**8), st.decimals(Decimal("0.001"), Decimal(1000), places=8))),
+    st.sampled_from(sorted(ROUNDING)),
+)
+def test_sums_there_and_back_differ_by_the_stated_rounding_alone(
+    spark: SparkSession, cases: list[tuple[int, Decimal]], rounding: str
+) -> None:
+    """For rates without exact inverses: each amount is rounded once to six decimals, and once to two."""
+    days = [DAY + timedelta(number) for number in range(len(cases))]
+    amounts = [Decimal(cents).scaleb(-2) for cents, _ in cases]
+    there = [rate for _, rate in cases]
+    back = [(1 / rate).quantize(Decimal("0.00000001")) for rate in there]
+    table: list[Any] = [(None, "EUR", "USD", day, rate) for day, rate in zip(days, there, strict=True)]
+    table += [(None, "USD", "EUR", day, rate) for day, rate in zip(days, back, strict=True)]
+    rates = spark.createDataFrame(table, RATES)
+    rows: Any = [(0, number, *row, "EUR", day) for number, (*row, day) in enumerate(zip(amounts, days, strict=True))]
+    options: dict[str, Any] = {"timestamp": "day", "rates": rates, "rounding": rounding}
+    dollars = spark.createDataFrame(rows, ROWS.replace("12, 3", "12, 2")).transform(
+        convert_currency("amount", currency="currency", to="USD", decimal_type=DecimalType(18, 6), **options)
+    )
+    named = dollars.selectExpr("*", "'USD' AS usd").withMetadata("amount_usd", {"comment": "in USD"})
+    found = named.transform(convert_currency("amount_usd", currency="usd", to="EUR", **options))
+    euro = {row["id"]: row["amount_usd_eur"] for row in found.collect()}
+    most = [
+        Decimal("0.005") + Decimal("0.0000005") * inverse + abs(amount) * abs(rate * inverse - 1)
+        for amount, rate, inverse in zip(amounts, there, back, strict=True)
+    ]
+    for number, amount in enumerate(amounts):
+        assert abs(euro[number] - amount) <= most[number]
+    assert abs(sum(euro.values()) - sum(amounts)) <= sum(most)
+
+
 def test_the_time_of_rates_is_compared_with_that_of_the_rows(spark: SparkSession) -> None:
     rates = spark.sql("""SELECT 'USD' AS from_currency, 'EUR' AS to_currency, at AS valid_from, rate FROM VALUES
         (TIMESTAMP'2026-01-01 10:00:00', 2.0BD), (TIMESTAMP'2026-01-01 12:00:00', 3.0BD) AS t (at, rate)""")
