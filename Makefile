@@ -54,7 +54,7 @@ demo:
 	@rm -rf $(DEMO)
 	@$(SPARK) $(PY) examples/demo.py --output $(DEMO)
 	@echo "== Done. Raw files, silver and gold tables are in $(CURDIR)/$(DEMO):"
-	@find $(DEMO) -mindepth 2 -maxdepth 3 -type d -not -name '*=*' | sort
+	@find $(DEMO) -mindepth 2 -maxdepth 3 -type d -not -name '*=*' -not -name '[._]*' | sort
 
 check: setup
 	@echo "== Style and types (half a minute)"
