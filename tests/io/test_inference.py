@@ -35,7 +35,6 @@ from shopsmart_etl import (
     read_csv_logs,
     read_json_payloads,
 )
-from shopsmart_etl._core.text_casts import Formats, parse_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -346,13 +345,15 @@ def test_csv_text_of_an_inferred_type_is_written_again_as_it_is(
 ) -> None:
     path = write_csv(tmp_path / "generated.csv", columns)
     found = [one for _, one in inferred(spark, path, format="csv", multiline=True)]
-    cells = [(text, of) for texts, of in zip(columns, found, strict=True) for text in texts if text]
-    branches = (
-        f"WHEN '{of.simpleString()}' THEN CAST({parse_text('text', of, Formats())} AS STRING)" for of in set(found)
+    logs = read_csv_logs(spark, path, schema=infer_schema(spark, path, format="csv", multiline=True), multiline=True)
+    names = [f"c{index}" for index in range(len(columns))]
+    *texts_again, corrupt = zip(
+        *logs.select(*(logs[name].cast("string") for name in names), "_corrupt_record").collect(), strict=True
     )
-    frame = spark.createDataFrame([(text, of.simpleString()) for text, of in cells], "text STRING, type STRING")
-    again = [row[0] for row in frame.selectExpr(f"CASE type {' '.join(branches)} END").collect()]
-    assert again == [normal_form(text, of) for text, of in cells]
+    assert set(corrupt) == {None}
+    for texts, of, again in zip(columns, found, texts_again, strict=True):
+        written = [text or None for text in texts] + [None] * (len(again) - len(texts))
+        assert list(again) == [text and normal_form(text, of) for text in written]
 
 
 class Number(str):
@@ -428,8 +429,32 @@ def test_an_inferred_type_keeps_every_json_value(spark: SparkSession, tmp_path: 
     ]
     lines = [written_json(document) for document in documents]
     (tmp_path / "generated.json").write_text("\n".join(lines), encoding="utf-8")
-    found = dict(inferred(spark, str(tmp_path / "generated.json"), format="json"))
+    path = str(tmp_path / "generated.json")
+    found = dict(inferred(spark, path, format="json"))
     assert list(found) == [f"c{at:02}" for at in range(len(fields))]
     for line in lines:
         for name, value in json.loads(line, parse_int=Decimal, parse_float=Decimal).items():
             assert keeps(found[name], value), (name, found[name], value)
+    orders = read_json_payloads(spark, path, schema=infer_schema(spark, path, format="json"))
+    for line, row in zip(lines, orders.collect(), strict=True):
+        assert row["_corrupt_record"] is None
+        document = json.loads(line, parse_int=Number, parse_float=Number)
+        for name, of in found.items():
+            assert is_same(row[name], of, document.get(name)), (name, of, row[name], document)
+
+
+def is_same(found: Any, of: DataType, value: Any) -> bool:
+    """Return whether a value that the reader returned is that of the document."""
+    if found is None or value is None:
+        return found is value
+    if isinstance(of, StructType):
+        return all(is_same(found[field.name], field.dataType, value.get(field.name)) for field in of)
+    if isinstance(of, ArrayType):
+        return all(is_same(one, of.elementType, other) for one, other in zip(found, value, strict=True))
+    if isinstance(of, StringType):
+        # Numbers, booleans and objects are kept as they are written.
+        is_text = isinstance(value, str)
+        return bool(found == value if is_text else json.loads(found, parse_int=Number, parse_float=Number) == value)
+    if isinstance(of, BooleanType):
+        return found is value
+    return Decimal(repr(found) if isinstance(found, float) else found) == Decimal(value)
