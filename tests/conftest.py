@@ -41,7 +41,7 @@ def pytest_configure() -> None:
 
 
 def pytest_report_header() -> str:
-    return f"moments of kills and of concurrent writers: SHOPSMART_SEED={SEED} repeats them"
+    return f"random moments of kills and writers, and random dirty records: SHOPSMART_SEED={SEED} repeats them"
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dirt import CSV, HEADER, JSON, Kind, lines
+from seed import SEED
 
 import shopsmart_etl as etl
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = [pytest.mark.exhaustive, pytest.mark.needs("observations")]
+
+LEAST_KINDS = 30
 
 RULES = [
     etl.Rule("the line could be read", "_corrupt_record IS NULL"),
@@ -92,7 +95,8 @@ def check(spark: SparkSession, folder: Path, kinds: dict[str, Kind], count: int,
 
 @pytest.mark.parametrize("kinds", [CSV, JSON], ids=["CSV", "JSON"])
 def test_every_record_is_accounted_for(spark: SparkSession, tmp_path: Path, kinds: dict[str, Kind]) -> None:
-    check(spark, tmp_path, kinds, 3000, 1)
+    assert len(kinds) > LEAST_KINDS
+    check(spark, tmp_path, kinds, 3000, int(SEED))
 
 
 @pytest.mark.heavy
@@ -100,4 +104,4 @@ def test_every_record_is_accounted_for(spark: SparkSession, tmp_path: Path, kind
 def test_every_one_of_a_million_records_is_accounted_for(
     spark: SparkSession, tmp_path: Path, kinds: dict[str, Kind]
 ) -> None:
-    check(spark, tmp_path, kinds, 1_000_000, 3)
+    check(spark, tmp_path, kinds, 1_000_000, int(SEED))
