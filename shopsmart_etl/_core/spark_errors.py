@@ -282,7 +282,10 @@ def _translated_read_error(path: str, error: Exception) -> ShopSmartError | None
 def _unreadable_file(what: str, error: Exception) -> SourceError:
     # The line with the condition names the file, from Spark 4 on.
     line = next((line for line in str(error).splitlines() if "FAILED_READ_FILE" in line), "")
-    return SourceError(f"{what}; a file cannot be read: {line[line.find('[FAILED_READ_FILE') :]}")
+    text = line[line.find("[FAILED_READ_FILE") :]
+    # Spark has this condition for a file that it may not read, too.
+    hint = ". Or Spark has no permission to read it" if "FILE_NOT_EXIST" in text else ""
+    return SourceError(f"{what}; a file cannot be read: {text}{hint}")
 
 
 def _path_not_found(path: str, error: Exception) -> SourceNotFoundError:
