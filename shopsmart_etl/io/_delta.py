@@ -57,12 +57,13 @@ class DeltaFolder:
         Raises:
             UnsupportedError: The folder has Parquet files and no commit.
         """
-        if self._is_unfinished():
-            return None
         parquet = ParquetFolder(self._spark, self.name)
-        if list_files(self._spark, f"{self.name}/{DELTA_LOG}"):
-            return self.find()  # another writer has created the table meanwhile
         if parquet.contains(DELTA_LOG):
+            # In this order, since another writer may create the table meanwhile: its log only grows.
+            if self._is_unfinished():
+                return None
+            if list_files(self._spark, f"{self.name}/{DELTA_LOG}"):
+                return self.find()
             raise UnsupportedError(
                 f"{self.name!r}: expected a Delta table; got Parquet files and a folder {DELTA_LOG} without a commit, "
                 f"such as a killed CONVERT TO DELTA leaves. Delete {DELTA_LOG}, and convert again"
